@@ -1,0 +1,1 @@
+"""Copies Stripe data, of one account or of every connected account, into any Singer target."""

@@ -1,0 +1,122 @@
+"""The streams: one table, and how to look things up in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+API_VERSION = "2026-10-28.endive"
+"""The Stripe API version that schemas are generated for and that every request asks for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A stream that Stripe lists at an endpoint of its own."""
+
+    name: str
+    object: str
+    """Value of Stripe's `object` field on every record."""
+    path: str
+    permission: str
+    """Name of the restricted-key permission that reading needs."""
+    parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Sent with every list request, to undo filters that Stripe applies by default."""
+    verbatim: frozenset[str] = frozenset()
+    """Fields kept as Stripe sent them, one JSON object without a schema of its own."""
+    key: tuple[str, ...] = ("account_id", "id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nested:
+    """A stream whose objects come inside those of another stream."""
+
+    name: str
+    object: str
+    parent: str
+    """Stream whose objects hold these."""
+    list_field: str
+    """Field of the parent that holds the list."""
+    parent_field: str
+    """Field of these objects that holds the parent's id."""
+    key: tuple[str, ...] = ("account_id", "id")
+
+
+STREAMS: tuple[Listed | Nested, ...] = (
+    Listed(
+        name="charges",
+        object="charge",
+        path="/v1/charges",
+        permission="rak_charge_read",
+    ),
+    Listed(
+        name="coupons",
+        object="coupon",
+        path="/v1/coupons",
+        permission="rak_coupon_read",
+    ),
+    Listed(
+        name="customers",
+        object="customer",
+        path="/v1/customers",
+        permission="rak_customer_read",
+    ),
+    Listed(
+        name="events",
+        object="event",
+        path="/v1/events",
+        permission="rak_event_read",
+        verbatim=frozenset({"data"}),
+    ),
+    Nested(
+        name="invoice_line_items",
+        object="line_item",
+        parent="invoices",
+        list_field="lines",
+        parent_field="invoice",
+        # Two invoices can hold lines of the same id.
+        key=("account_id", "invoice", "id"),
+    ),
+    Listed(
+        name="invoices",
+        object="invoice",
+        path="/v1/invoices",
+        permission="rak_invoice_read",
+    ),
+    Listed(
+        name="plans",
+        object="plan",
+        path="/v1/plans",
+        permission="rak_plan_read",
+    ),
+    Nested(
+        name="subscription_items",
+        object="subscription_item",
+        parent="subscriptions",
+        list_field="items",
+        parent_field="subscription",
+    ),
+    Listed(
+        name="subscriptions",
+        object="subscription",
+        path="/v1/subscriptions",
+        # Without it Stripe leaves out cancelled subscriptions.
+        parameters=MappingProxyType({"status": "all"}),
+        permission="rak_subscription_read",
+    ),
+)
+
+LISTED: Mapping[str, Listed] = MappingProxyType(
+    {stream.name: stream for stream in STREAMS if isinstance(stream, Listed)}
+)
+NESTED: Mapping[str, Nested] = MappingProxyType(
+    {stream.name: stream for stream in STREAMS if isinstance(stream, Nested)}
+)
+
+
+def nested_in(parent: str) -> tuple[Nested, ...]:
+    """Return the streams whose objects come inside those of the stream `parent`."""
+    return tuple(stream for stream in NESTED.values() if stream.parent == parent)
