@@ -1,0 +1,181 @@
+"""What Stripe's errors mean to a reader, as a table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Verdict(Enum):
+    """What to do after an answer that is not the one hoped for."""
+
+    RETRY = "retry"
+    SKIP_STREAM = "skip stream"
+    """The key may not read this; all else goes on."""
+    SKIP_ACCOUNT = "skip account"
+    """Nothing of this account can be read; other accounts go on."""
+    FAIL_STREAM = "fail stream"
+    """Stripe refuses the request itself; all else goes on, the run ends non-zero."""
+    STOP = "stop"
+    """No request with this configuration can succeed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A row of the table; the first one that fits an answer decides."""
+
+    status: range
+    verdict: Verdict
+    code: str = ""
+    text: str = ""
+    """A piece of Stripe's message."""
+    advice: str = ""
+    """What users can do about it."""
+
+
+def _status(status: int) -> range:
+    return range(status, status + 1)
+
+
+RULES = (
+    Rule(
+        status=_status(401),
+        text="Invalid API Key",
+        verdict=Verdict.STOP,
+        advice="check api_key: it must be a current key, pasted whole",
+    ),
+    Rule(
+        status=_status(401),
+        text="xpired",
+        verdict=Verdict.STOP,
+        advice="api_key has expired; create a new key in Stripe's Dashboard",
+    ),
+    Rule(
+        status=_status(401),
+        text="required permissions",
+        verdict=Verdict.SKIP_STREAM,
+        advice="add the permission to the key, or deselect the stream",
+    ),
+    Rule(
+        status=_status(401),
+        verdict=Verdict.STOP,
+        advice="check api_key: Stripe does not accept it",
+    ),
+    Rule(
+        status=range(400, 404),
+        code="secret_key_required",
+        verdict=Verdict.STOP,
+        advice="api_key is a publishable key; use a restricted (rk_…) or secret (sk_…) key",
+    ),
+    Rule(
+        status=_status(403),
+        text="IP address",
+        verdict=Verdict.STOP,
+        advice="the key may be used from certain addresses only; allow this one or use another key",
+    ),
+    Rule(
+        status=range(400, 404),
+        text="Only Stripe Connect platforms",
+        verdict=Verdict.STOP,
+        advice="the key belongs to no platform; remove account_ids and all_connected_accounts",
+    ),
+    Rule(
+        status=range(400, 405),
+        code="account_invalid",
+        verdict=Verdict.SKIP_ACCOUNT,
+        advice="remove it from account_ids, or connect the account again",
+    ),
+    Rule(
+        status=_status(403),
+        text="does not have access to account",
+        verdict=Verdict.SKIP_ACCOUNT,
+        advice="remove it from account_ids, or connect the account again",
+    ),
+    Rule(
+        status=_status(403),
+        verdict=Verdict.SKIP_STREAM,
+        advice="add the permission to the key, or deselect the stream",
+    ),
+    Rule(status=_status(400), code="rate_limit", verdict=Verdict.RETRY),
+    Rule(status=_status(409), verdict=Verdict.RETRY),
+    Rule(status=_status(429), verdict=Verdict.RETRY),
+    Rule(
+        status=range(500, 600),
+        verdict=Verdict.RETRY,
+        advice="Stripe has trouble; run again later, nothing is lost",
+    ),
+    Rule(status=range(300, 400), verdict=Verdict.STOP, advice="check api_url: it redirects"),
+    Rule(
+        status=range(300, 500),
+        verdict=Verdict.FAIL_STREAM,
+        advice="report it with the request id",
+    ),
+)
+
+
+def rule_for(status: int, code: str, message: str) -> Rule:
+    """Return the row that fits an answer."""
+    for rule in RULES:
+        if status in rule.status and rule.code in {"", code} and rule.text in message:
+            return rule
+    raise ValueError(f"no rule for HTTP status {status}")
+
+
+class StripeError(Exception):
+    """A request that did not give what was asked for, after all retries."""
+
+    def __init__(  # noqa: PLR0913 - an error line names all of these (G8)
+        self,
+        message: str,
+        *,
+        verdict: Verdict,
+        path: str,
+        account: str | None = None,
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+        advice: str = "",
+    ) -> None:
+        """Keep what a user or Stripe's support will ask for."""
+        super().__init__(message)
+        self.message = redact(message)
+        self.verdict = verdict
+        self.path = path
+        self.account = account
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.advice = advice
+
+    def __str__(self) -> str:
+        """Tell in one line what happened, where, and what to do next."""
+        told = {
+            "status": self.status,
+            "code": self.code,
+            "account": self.account,
+            "request id": self.request_id,
+        }
+        where = ", ".join(
+            [f"GET {self.path}", *(f"{name} {value}" for name, value in told.items() if value)]
+        )
+        advice = f" - {self.advice}" if self.advice else ""
+        return f"{self.message} [{where}]{advice}"
+
+
+def redact(text: str) -> str:
+    """Return `text` on one line and without keys, tokens and codes."""
+    hidden = re.sub(r"\b((?:sk|rk|pk|ac|rt|whsec)_)[\w*]{4,}", r"\1…", text)
+    return " ".join(hidden.split())
+
+
+def missing_permission(message: str) -> str:
+    """Return the name of the permission that Stripe's message asks for, or nothing."""
+    found = re.search(r"rak_\w+", message)
+    return found[0] if found else ""
+
+
+def account_in(message: str) -> str:
+    """Return the account that Stripe's message speaks of, or nothing."""
+    found = re.search(r"\bacct_\w+", message)
+    return found[0] if found else ""

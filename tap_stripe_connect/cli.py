@@ -1,0 +1,94 @@
+"""The command line: the SDK's command, our commands beneath it, and faults told in one line."""
+
+from __future__ import annotations
+
+import io
+import json
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+from singer_sdk.plugin_base import SingerCommand
+
+from tap_stripe_connect.api.errors import StripeError
+from tap_stripe_connect.sync.transfer import TargetGone
+
+if TYPE_CHECKING:
+    import logging
+
+COMMANDS = {"simulate": "tap_stripe_connect.simulator.cli:simulate"}
+"""Commands and where they are; imported when used, so that a sync does not pay for them."""
+
+
+class TapFault(click.ClickException):
+    """Something that users can put right; told in one line, exit code 1."""
+
+
+class CommandGroup(SingerCommand, click.Group):
+    """The SDK's command that also has commands of its own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401
+        """Read the options; a config file that cannot be read is told in one line."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except (OSError, ValueError) as error:
+            raise TapFault(f"--config: {error}") from None
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run, and tell foreseeable faults in one line."""
+        try:
+            return super().invoke(ctx)
+        except (StripeError, TargetGone) as error:
+            self.logger.error(error)  # noqa: TRY400 - no traceback for what users can put right
+            ctx.exit(1)
+
+
+def command_group(command: click.Command, logger: logging.Logger) -> CommandGroup:
+    """Return the SDK's command as a group, for `tap-stripe-connect simulate` beside `--config`."""
+    sync = command.callback
+
+    def callback(**options: Any) -> None:  # noqa: ANN401
+        if click.get_current_context().invoked_subcommand or not sync:
+            return
+        for name in ("catalog", "state"):
+            options[name] = _checked(options[name], f"--{name}")
+        sync(**options)
+
+    return CommandGroup(
+        name=command.name,
+        callback=callback,
+        params=command.params,
+        help=command.help,
+        context_settings=command.context_settings,
+        invoke_without_command=True,
+        logger=logger,
+    )
+
+
+def _checked(file: io.TextIOBase | None, option: str) -> io.StringIO | None:
+    """Return the file's content if it is a JSON object; the SDK would end in a traceback."""
+    if file is None:
+        return None
+    content = file.read()
+    try:
+        whole = isinstance(json.loads(content), dict)
+    except ValueError:
+        whole = False
+    if not whole:
+        name = getattr(file, "name", "the file")
+        raise TapFault(f"{option}: {name} is not a JSON object; it may have been cut off")
+    return io.StringIO(content)

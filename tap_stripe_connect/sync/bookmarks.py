@@ -1,0 +1,226 @@
+"""The state format: what of each stream and account has been written, and what was seen last.
+
+```json
+{"bookmarks": {"charges": {"covered": [["1970-01-01T00:00:00+00:00", "2026-01-31T12:00:00+00:00"]],
+                           "level_accounts": 2,
+                           "accounts": {"acct_2Example": {"covered": []}}}},
+ "tap_stripe_connect": {"version": 1, "livemode": true,
+                        "accounts": ["acct_1Example", "acct_2Example"]}}
+```
+
+What most accounts share is written once: it holds for the first `level_accounts` of the listed
+accounts, except for those named in the stream's `accounts`. The list of accounts only grows, so
+a stream that is not selected keeps its meaning while new accounts are connected.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tap_stripe_connect.sync.windows import Range, clipped, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+VERSION = 1
+HEADER = "tap_stripe_connect"
+RECENT_KEPT = 100
+"""Digests kept for each stream and account, so that a bookmark stays under 2 KB (A6)."""
+
+
+class StateError(Exception):
+    """The state cannot be used; the message names the key and what to do."""
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """How far one stream of one account has been written."""
+
+    covered: tuple[Range, ...] = ()
+    """Creation times of which everything has been written."""
+    recent: frozenset[str] = frozenset()
+    """Digests of objects written that are newer than what is covered."""
+
+    def covering(self, span: Range) -> Bookmark:
+        """Return this bookmark with one more range written."""
+        return Bookmark(tuple(merged([*self.covered, span])), self.recent)
+
+    def up_to(self, limit: int) -> Bookmark:
+        """Return this bookmark without any claim beyond `limit`."""
+        return Bookmark(tuple(clipped(self.covered, limit)), self.recent)
+
+
+EMPTY = Bookmark()
+
+
+class Bookmarks:
+    """All bookmarks, and how they are read from and written to a Singer state."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        """Read a state, or raise StateError naming the key that is wrong."""
+        state = _mapping(state or {}, "state")
+        streams = _mapping(state.get("bookmarks") or {}, "bookmarks")
+        header = _mapping(state.get(HEADER) or {}, HEADER)
+        self._others = {key: value for key, value in state.items() if key != "bookmarks"}
+        self._version_check(header)
+        self.livemode: bool | None = header.get("livemode")
+        self.accounts: list[str] = _account_list(header.get("accounts") or [])
+        self._written: dict[str, Any] = dict(streams)
+        self._bookmarks: dict[str, dict[str, Bookmark]] = {}
+        self._changed: set[str] = set()
+        self.foreign: list[str] = []
+        """Streams whose bookmark another program wrote; nothing can be concluded from it."""
+        for name, value in streams.items():
+            entry = _mapping(value, f"bookmarks.{name}")
+            if "covered" in entry:
+                self._bookmarks[name] = self._read_stream(name, entry)
+            elif entry:
+                self.foreign.append(name)
+
+    def _version_check(self, header: Mapping[str, Any]) -> None:
+        version = header.get("version", VERSION)
+        if version != VERSION:
+            raise StateError(
+                f"state: {HEADER}.version is {version!r}, but this release knows {VERSION}; "
+                "upgrade the tap, or start again without state"
+            )
+
+    def _read_stream(self, name: str, entry: Mapping[str, Any]) -> dict[str, Bookmark]:
+        path = f"bookmarks.{name}"
+        level = entry.get("level_accounts", 0)
+        if not isinstance(level, int) or not 0 <= level <= len(self.accounts):
+            raise _fault(f"{path}.level_accounts", level, "a number of listed accounts")
+        result = dict.fromkeys(self.accounts[:level], _read_bookmark(entry, path))
+        accounts = _mapping(entry.get("accounts") or {}, f"{path}.accounts")
+        for account, value in accounts.items():
+            where = f"{path}.accounts.{account}"
+            result[account] = _read_bookmark(_mapping(value, where), where)
+        return result
+
+    def get(self, stream: str, account: str) -> Bookmark:
+        """Return the bookmark of a stream and account; an empty one where there is none."""
+        return self._bookmarks.get(stream, {}).get(account, EMPTY)
+
+    def set(self, stream: str, account: str, bookmark: Bookmark) -> None:
+        """Replace the bookmark of a stream and account."""
+        if account not in self.accounts:
+            self.accounts.append(account)
+        self._bookmarks.setdefault(stream, {})[account] = bookmark
+        self._changed.add(stream)
+
+    def forget(self, stream: str) -> None:
+        """Drop all bookmarks of a stream, so that it is read from the beginning."""
+        self._bookmarks[stream] = {}
+        self._changed.add(stream)
+
+    def state(self) -> dict[str, Any]:
+        """Return the whole state; bookmarks that did not change are as they were given."""
+        for stream in self._changed:
+            self._written[stream] = self._write_stream(self._bookmarks[stream])
+        self._changed.clear()
+        header = {
+            "version": VERSION,
+            "livemode": self.livemode,
+            "accounts": list(self.accounts),
+        }
+        return {"bookmarks": dict(self._written), **self._others, HEADER: header}
+
+    def _write_stream(self, bookmarks: Mapping[str, Bookmark]) -> dict[str, Any]:
+        shared = Counter(bookmarks.values()).most_common(1)[0][0] if bookmarks else EMPTY
+        level = self._level(bookmarks, shared)
+        exceptions = {
+            account: _write_bookmark(bookmarks.get(account, EMPTY))
+            for account in self.accounts[:level]
+            if bookmarks.get(account, EMPTY) != shared
+        }
+        beyond = {
+            account: _write_bookmark(bookmarks[account])
+            for account in self.accounts[level:]
+            if bookmarks.get(account, EMPTY) != EMPTY
+        }
+        entry = {**_write_bookmark(shared), "level_accounts": level}
+        if exceptions or beyond:
+            entry["accounts"] = exceptions | beyond
+        return entry
+
+    def _level(self, bookmarks: Mapping[str, Bookmark], shared: Bookmark) -> int:
+        """Return how many listed accounts reach as far as the last one that has `shared`."""
+        return max(
+            (
+                place
+                for place, account in enumerate(self.accounts, start=1)
+                if bookmarks.get(account) == shared
+            ),
+            default=0,
+        )
+
+
+def _read_bookmark(entry: Mapping[str, Any], path: str) -> Bookmark:
+    ranges = entry.get("covered", [])
+    if not isinstance(ranges, list):
+        raise _fault(f"{path}.covered", ranges, "a list of [from, to] pairs")
+    covered = [_read_range(span, f"{path}.covered[{place}]") for place, span in enumerate(ranges)]
+    recent = entry.get("recent", [])
+    if not isinstance(recent, list) or not all(isinstance(item, str) for item in recent):
+        raise _fault(f"{path}.recent", recent, "a list of digests")
+    return Bookmark(tuple(merged(covered)), frozenset(recent))
+
+
+def _read_range(span: object, path: str) -> Range:
+    if isinstance(span, list) and len(span) == 2:  # noqa: PLR2004 - from, to
+        with contextlib.suppress(TypeError, ValueError):
+            return _seconds(span[0]), _seconds(span[1])
+    raise _fault(path, span, "a pair of date-times")
+
+
+def _seconds(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _write_bookmark(bookmark: Bookmark) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "covered": [
+            [datetime.fromtimestamp(edge, UTC).isoformat() for edge in span]
+            for span in bookmark.covered
+        ]
+    }
+    if bookmark.recent:
+        entry["recent"] = sorted(bookmark.recent)
+    return entry
+
+
+def _account_list(value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _fault(f"{HEADER}.accounts", value, "a list of account ids")
+    return list(value)
+
+
+def _mapping(value: object, path: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _fault(path, value, "an object")
+    return value
+
+
+def _fault(path: str, value: object, wanted: str) -> StateError:
+    shown = repr(value)
+    if len(shown) > 40:  # noqa: PLR2004 - enough to recognise it
+        shown = f"{shown[:40]}…"
+    return StateError(
+        f"state: {path} is {shown}, not {wanted}; "
+        "repair it, or start again without state to load everything anew"
+    )
+
+
+def last_covered(bookmark: Bookmark) -> int:
+    """Return the newest moment that the bookmark claims, in unix seconds; 0 for none."""
+    return max((end for _, end in bookmark.covered), default=0)
+
+
+def kept_recent(digests: Sequence[str]) -> frozenset[str]:
+    """Return the digests worth keeping: all, or none when there are too many for a small state."""
+    return frozenset(digests if len(digests) <= RECENT_KEPT else ())

@@ -1,0 +1,171 @@
+"""Stripe objects into records: times, ids, accounts and children, by a plan for each stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tap_stripe_connect.catalog import nested_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tap_stripe_connect.catalog import Listed, Nested
+
+Json = dict[str, Any]
+Step = tuple[str, "Callable[[Any], Any]"]
+
+
+def date_time(value: object) -> object:
+    """Return unix seconds as an ISO 8601 date-time in UTC; anything else as it is."""
+    if type(value) is not int:
+        return value
+    try:
+        return datetime.fromtimestamp(value, UTC).isoformat()
+    except (OverflowError, ValueError, OSError):
+        return value
+
+
+def reference(value: object) -> object:
+    """Return the id of what Stripe sent as an id or as the object itself (B8)."""
+    return value.get("id") if isinstance(value, dict) else value
+
+
+def steps(schema: Mapping[str, Any], expandable: frozenset[str], prefix: str = "") -> list[Step]:
+    """Return what to do with which properties of an object; the others stay as they are.
+
+    `expandable` holds the paths of id-or-object fields, such as `discounts[]` or `card.mandate`.
+    """
+    found = []
+    for name, definition in schema.get("properties", {}).items():
+        convert = _conversion(definition, expandable, f"{prefix}{name}")
+        if convert:
+            found.append((name, convert))
+    return found
+
+
+def _conversion(
+    definition: Mapping[str, Any], expandable: frozenset[str], path: str
+) -> Callable[[Any], Any] | None:
+    if definition.get("format") == "date-time":
+        return date_time
+    if path in expandable:
+        return reference
+    if "items" in definition:
+        convert = _conversion(definition["items"], expandable, f"{path}[]")
+        return _for_each(convert) if convert else None
+    if inner := steps(definition, expandable, f"{path}."):
+        return _inside(inner)
+    return None
+
+
+def _for_each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def convert_all(value: object) -> object:
+        if not isinstance(value, list):
+            return value
+        return [convert(item) if item is not None else None for item in value]
+
+    return convert_all
+
+
+def _inside(inner: Sequence[Step]) -> Callable[[Any], Any]:
+    def convert_object(value: object) -> object:
+        if isinstance(value, dict):
+            apply(inner, value)
+        return value
+
+    return convert_object
+
+
+def apply(plan: Sequence[Step], value: Json) -> None:
+    """Convert the properties of `value` that the plan names, in place."""
+    for name, convert in plan:
+        given = value.get(name)
+        if given is not None:
+            value[name] = convert(given)
+
+
+class Converter:
+    """Makes the records of one stream."""
+
+    def __init__(self, stream: Listed | Nested, schema: Mapping[str, Any]) -> None:
+        """Compile the plan from the stream's whole schema file."""
+        self.stream = stream
+        self.unknown: set[str] = set()
+        """Fields that Stripe sent and the schema does not know yet (B9)."""
+        self.unusable = 0
+        """Objects that are of another kind or lack a part of the key (A11, A21, B6)."""
+        self._known = frozenset(schema["properties"])
+        self._steps = steps(schema, frozenset(schema.get("x-expandable", ())))
+        self._left_out = frozenset(nested.list_field for nested in nested_in(stream.name))
+        self._stripe_key = [name for name in stream.key if name != "account_id"]
+
+    def record(
+        self, value: Json, *, account: str, livemode: bool, updated: int | None
+    ) -> Json | None:
+        """Turn one object into a record, in place; None if it cannot be one of this stream.
+
+        `updated` is the newest change known, in unix seconds.
+        """
+        if value.get("object") != self.stream.object or not all(
+            value.get(name) for name in self._stripe_key
+        ):
+            self.unusable += 1
+            return None
+        additional = {}
+        for name in value.keys() - self._known:
+            field = value.pop(name)
+            if name not in self._left_out:
+                additional[name] = field
+                self.unknown.add(name)
+        apply(self._steps, value)
+        value["account_id"] = account
+        value.setdefault("livemode", livemode)
+        value["updated_at"] = date_time(updated)
+        value["_sdc_deleted_at"] = None
+        value["additional_fields"] = additional or None
+        return value
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where objects come from."""
+
+    account: str
+    livemode: bool
+
+
+class Records:
+    """Makes the records of the selected streams from the objects of a list."""
+
+    def __init__(self, converters: Mapping[str, Converter]) -> None:
+        """Use one converter for each selected stream."""
+        self.converters = converters
+
+    def of(
+        self, listed: Listed, streams: frozenset[str], value: Json, origin: Origin
+    ) -> Iterator[tuple[str, Json]]:
+        """Yield the records that one listed object gives, each with its stream's name."""
+        created = value.get("created")
+        livemode = value.get("livemode", origin.livemode)
+        for nested in nested_in(listed.name):
+            children = (value.get(nested.list_field) or {}).get("data", ())
+            if nested.name not in streams:
+                continue
+            for child in children:
+                child[nested.parent_field] = child.get(nested.parent_field) or value.get("id")
+                record = self.converters[nested.name].record(
+                    child,
+                    account=origin.account,
+                    livemode=livemode,
+                    updated=child.get("created", created),
+                )
+                if record:
+                    yield nested.name, record
+        if listed.name in streams:
+            record = self.converters[listed.name].record(
+                value, account=origin.account, livemode=livemode, updated=created
+            )
+            if record:
+                yield listed.name, record

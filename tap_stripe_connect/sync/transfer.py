@@ -1,0 +1,120 @@
+"""Carries pages from the engine to stdout, and claims in STATE what has arrived there."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from singer_sdk.singerlib import StateMessage
+
+from tap_stripe_connect.sync.engine import Job
+from tap_stripe_connect.sync.messages import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tap_stripe_connect.sync.bookmarks import Bookmarks
+    from tap_stripe_connect.sync.engine import Engine, Page
+    from tap_stripe_connect.sync.messages import EmittingStream, MessageWriter
+    from tap_stripe_connect.sync.run import Run
+
+logger = logging.getLogger(__name__)
+
+
+class TargetGone(Exception):  # noqa: N818 - named for what happened
+    """Whoever read our output has closed the pipe."""
+
+
+class Transfer:
+    """The one writer of a sync; everything here happens on the main thread."""
+
+    def __init__(
+        self,
+        writer: MessageWriter,
+        bookmarks: Bookmarks,
+        streams: Mapping[str, EmittingStream],
+        state_interval: float,
+    ) -> None:
+        """Write the records of `streams`, and a STATE at most every `state_interval` seconds."""
+        self._writer = writer
+        self._bookmarks = bookmarks
+        self._streams = streams
+        self._state_interval = state_interval
+        self._state_due = 0.0
+        self._engine: Engine | None = None
+        self.running = False
+        """Whether messages are being written, so that a signal has to wait for a whole line."""
+        self.interrupted_by: int | None = None
+        """The signal that asked to stop."""
+        self.records: Counter[str] = Counter()
+        self.failed: list[Job] = []
+
+    def interrupt(self, signum: int) -> None:
+        """Ask to stop soon; does nothing that is unsafe inside a signal handler."""
+        self.interrupted_by = self.interrupted_by or signum
+        if self._engine:
+            self._engine.wake()
+
+    def carry(self, run: Run, engine: Engine) -> None:
+        """Write everything the engine reads, and a last STATE that fits it, come what may."""
+        self._engine = engine
+        self.running = True
+        self._state_due = time.monotonic() + self._state_interval
+        try:
+            try:
+                self._carry(run, engine)
+            finally:
+                self._writer.discard()
+                self._write_state()
+        except BrokenPipeError:
+            _abandon_stdout()
+            raise TargetGone("the target has closed the pipe; see its messages") from None
+
+    def _carry(self, run: Run, engine: Engine) -> None:
+        for arrived in engine.pages():
+            if isinstance(arrived, Job):
+                run.finished(arrived)
+                if arrived.failure:
+                    self.failed.append(arrived)
+                continue
+            if not self._write_page(run, arrived):
+                return
+            run.written(arrived)
+            if time.monotonic() >= self._state_due:
+                self._write_state()
+        self._writer.flush()
+
+    def _write_page(self, run: Run, page: Page) -> bool:
+        """Write a page's records; False if a signal came before the last one of them."""
+        moment = now()
+        for name, record in run.records(page):
+            if self.interrupted_by:
+                return False
+            self._writer.write_records(self._streams[name], record, moment)
+            self.records[name] += 1
+        return True
+
+    def _write_state(self) -> None:
+        self._writer.write_message(StateMessage(value=self._bookmarks.state()))
+        self._state_due = time.monotonic() + self._state_interval
+
+
+def _abandon_stdout() -> None:
+    """Keep the interpreter from writing to the closed pipe once more at exit."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)
+
+
+def failure_lines(failed: Iterable[Job]) -> list[str]:
+    """Return one line for each thing that could not be read, naming account and stream."""
+    lines = []
+    for job in failed:
+        error = job.failure
+        if error:
+            lines.append(f"{job.listed.name} of {job.account} could not be read: {error}")
+    return lines

@@ -1,0 +1,202 @@
+"""Windows of creation time: which are missing, how one is walked, where it is split."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Range = tuple[int, int]
+"""Unix seconds, the first one included, the last one not."""
+
+END_OF_TIME = 253_402_300_800
+"""The year 10000: an end that no object's creation reaches."""
+
+ROWS_WORTH_SPLITTING = 300
+"""Estimated rows left in a window below which a second reader saves no time."""
+
+
+def merged(ranges: Iterable[Range]) -> list[Range]:
+    """Return the same seconds as few ordered ranges."""
+    result: list[Range] = []
+    for start, end in sorted(ranges):
+        if start >= end:
+            continue
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(result[-1][1], end))
+        else:
+            result.append((start, end))
+    return result
+
+
+def missing(covered: Iterable[Range], wanted: Range) -> list[Range]:
+    """Return what of `wanted` is not covered."""
+    gaps: list[Range] = []
+    position, limit = wanted
+    for start, end in merged(covered):
+        if start >= limit:
+            break
+        if start > position:
+            gaps.append((position, start))
+        position = max(position, end)
+    if position < limit:
+        gaps.append((position, limit))
+    return gaps
+
+
+def clipped(ranges: Iterable[Range], limit: int) -> list[Range]:
+    """Return what of `ranges` lies before `limit`."""
+    return [(start, min(end, limit)) for start, end in ranges if start < limit]
+
+
+def shared_out(gaps: Mapping[str, Sequence[Range]]) -> list[tuple[Range, frozenset[str]]]:
+    """Cut the gaps of several streams so that each second is read once for all that lack it."""
+    edges = sorted({edge for ranges in gaps.values() for span in ranges for edge in span})
+    pieces: list[tuple[Range, frozenset[str]]] = []
+    for start, end in pairwise(edges):
+        lacking = frozenset(
+            name
+            for name, ranges in gaps.items()
+            if any(first <= start and end <= last for first, last in ranges)
+        )
+        if not lacking:
+            continue
+        if pieces and pieces[-1][1] == lacking and pieces[-1][0][1] == start:
+            pieces[-1] = ((pieces[-1][0][0], end), lacking)
+        else:
+            pieces.append(((start, end), lacking))
+    return pieces
+
+
+@dataclass(eq=False)
+class Window:
+    """A stretch of creation time that is walked newest first, a page at a time.
+
+    A page proves its part at once: Stripe lists newest first, so everything newer than
+    the oldest row of a page with more behind it has been seen.
+    """
+
+    start: int
+    """Raised when the older part is given to another window."""
+    end: int
+    """Lowered as pages arrive: what lies at or above it has been read."""
+    streams: frozenset[str]
+    """Streams that lack these seconds."""
+    filter: Range = field(init=False)
+    """The exact range that the cursor belongs to; a cursor is never used with another (A27)."""
+    cursor: str | None = None
+    density: float = 0.0
+    """Rows per second of creation time in the last page; 0 before the first."""
+
+    def __post_init__(self) -> None:
+        """Ask for what the window spans when it begins."""
+        self.filter = (self.start, self.end)
+
+    def parameters(self) -> dict[str, str]:
+        """Return the query of the next page."""
+        query = {}
+        first, end = self.filter
+        if first > 0:
+            query["created[gte]"] = str(first)
+        if end < END_OF_TIME:
+            query["created[lt]"] = str(end)
+        if self.cursor:
+            query["starting_after"] = self.cursor
+        return query
+
+    def take(
+        self, rows: list[dict[str, Any]], *, has_more: bool
+    ) -> tuple[list[dict[str, Any]], Range]:
+        """Move past a page; return its rows of this window and the range they complete."""
+        upper = self.end
+        stamps = [row["created"] for row in rows if row.get("created") is not None]
+        oldest = stamps[-1] if stamps else self.start
+        if not has_more or oldest < self.start:
+            self.end = self.start
+        else:
+            self.cursor = rows[-1]["id"]
+            # The second that the page ends in may go on behind it.
+            self.end = oldest + 1
+            self.density = len(rows) / max(1, stamps[0] - oldest)
+        kept = [row for row in rows if self._holds(row.get("created"))]
+        return kept, (min(self.end, upper), upper)
+
+    def _holds(self, created: int | None) -> bool:
+        """Tell whether a row is this window's; one without a time always is (A24)."""
+        return created is None or created >= self.start
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything in the window has been read."""
+        return self.end <= self.start
+
+    @property
+    def rows_left(self) -> float:
+        """Rows still to come if they lie as densely as those of the last page."""
+        return self.density * (self.end - 1 - self.start)
+
+    @property
+    def splittable(self) -> bool:
+        """Whether a second reader would have enough to do."""
+        return self.end - 1 - self.start > 1 and self.rows_left >= ROWS_WORTH_SPLITTING
+
+    def split(self) -> Window:
+        """Give the older half of what is left to a new window, and return that."""
+        middle = self.start + (self.end - 1 - self.start) // 2
+        older = Window(self.start, middle, self.streams)
+        self.start = middle
+        return older
+
+
+class Plan:
+    """The windows that one list of one account still needs."""
+
+    def __init__(self, windows: Iterable[Window]) -> None:
+        """Start with all windows waiting, newest first."""
+        self._waiting = deque(sorted(windows, key=lambda window: -window.end))
+        self._walking: list[Window] = []
+
+    @property
+    def readers(self) -> int:
+        """How many windows are being read right now."""
+        return len(self._walking)
+
+    @property
+    def done(self) -> bool:
+        """Whether every window has been read."""
+        return not self._waiting and not self._walking
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a window waits for a reader."""
+        return bool(self._waiting)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether one more reader could start now."""
+        return bool(self._waiting) or any(window.splittable for window in self._walking)
+
+    def next(self) -> Window:
+        """Hand out a waiting window, or half of the longest one that is being read."""
+        if self._waiting:
+            window = self._waiting.popleft()
+        else:
+            splittable = [window for window in self._walking if window.splittable]
+            window = max(splittable, key=lambda window: window.rows_left).split()
+        self._walking.append(window)
+        return window
+
+    def give_back(self, window: Window) -> None:
+        """Take a window back after a page; it waits again unless all of it has been read."""
+        self._walking.remove(window)
+        if not window.finished:
+            self._waiting.appendleft(window)
+
+    def abandon(self) -> None:
+        """Read nothing more."""
+        self._waiting.clear()
+        self._walking.clear()

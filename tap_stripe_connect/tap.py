@@ -1,0 +1,261 @@
+"""The tap: its settings, streams and commands, and the sync that hands over to the engine."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from singer_sdk.configuration._dict_config import parse_environment_config
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.plugin_base import JSONSchemaValidator
+
+from tap_stripe_connect import settings as settings_table
+from tap_stripe_connect.accounts import accounts
+from tap_stripe_connect.api.client import Client
+from tap_stripe_connect.api.errors import Verdict
+from tap_stripe_connect.api.limits import Limiter
+from tap_stripe_connect.catalog import STREAMS
+from tap_stripe_connect.cli import TapFault, command_group
+from tap_stripe_connect.selection import CatalogError, normalised
+from tap_stripe_connect.streams import FULL_TABLE, StripeStream, schema_file
+from tap_stripe_connect.sync.bookmarks import Bookmarks, StateError
+from tap_stripe_connect.sync.engine import Engine, Job
+from tap_stripe_connect.sync.messages import MessageWriter
+from tap_stripe_connect.sync.records import Converter, Records
+from tap_stripe_connect.sync.run import Run
+from tap_stripe_connect.sync.transfer import Transfer, failure_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from types import FrameType
+
+    import click
+
+logger = logging.getLogger(__name__)
+
+
+class TapStripeConnect(Tap):
+    """Copies Stripe data, of one account or of every connected account, into any Singer target."""
+
+    name = "tap-stripe-connect"
+    config_jsonschema: ClassVar[dict[str, Any]] = settings_table.json_schema()
+    capabilities: ClassVar[list[Any]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        TapCapabilities.TEST,
+        TapCapabilities.LOG_BASED,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+    state_interval: ClassVar[float] = 1.0
+    """Seconds between STATE messages."""
+
+    def __init__(
+        self,
+        *,
+        catalog: object = None,
+        state: object = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
+        """Prepare to read; raises ConfigValidationError or TapFault, and sends no request."""
+        self.bookmarks = Bookmarks()
+        self._transfer: Transfer | None = None
+        self._stopping = threading.Event()
+        self._writer = MessageWriter()
+        try:
+            if isinstance(catalog, dict):
+                catalog = normalised(catalog)
+            super().__init__(
+                catalog=catalog,  # type: ignore[arg-type]
+                state=state,  # type: ignore[arg-type]
+                message_writer=self._writer,
+                **kwargs,
+            )
+        except (CatalogError, StateError) as fault:
+            raise TapFault(str(fault)) from None
+
+    # Settings
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """Return settings from the environment, ours as they are.
+
+        The SDK's own reading ends at the first wrong number; ours reports it beside the others.
+        """
+        prefix = cls._env_var_prefix
+        given = {
+            setting.name: os.environ[prefix + setting.name.upper()]
+            for setting in settings_table.SETTINGS
+            if prefix + setting.name.upper() in os.environ
+        }
+        return {**parse_environment_config(cls._builtin_settings(), prefix), **given}
+
+    @classmethod
+    def _builtin_settings(cls) -> dict[str, Any]:
+        """Return the schema of the settings that the SDK adds to ours."""
+        schema: dict[str, Any] = {"properties": {}}
+        cls.append_builtin_config(schema)
+        return schema
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Report all faults at once, in words that name the setting."""
+        checker = JSONSchemaValidator(self._builtin_settings())
+        faults = [
+            f"{error.json_path}: {error.message}" for error in checker.iter_errors(self._config)
+        ]
+        try:
+            self.settings = settings_table.parse(self._config)
+        except settings_table.SettingsError as error:
+            faults = [*error.faults, *faults]
+        if raise_errors:
+            if faults:
+                raise ConfigValidationError("Config validation failed", errors=faults)
+            self._warn_of_unknown_settings()
+        return faults
+
+    def _warn_of_unknown_settings(self) -> None:
+        known = [*self.config_jsonschema["properties"], *self._builtin_settings()["properties"]]
+        for name in self._config:
+            if name not in known and not name.startswith("_"):
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                logger.warning("The setting %s is not known and does nothing%s", name, hint)
+
+    # Streams and state
+
+    def discover_streams(self) -> Sequence[StripeStream]:
+        """Return every stream of the table."""
+        return [StripeStream(self, spec) for spec in STREAMS]
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Read the state; the SDK keeps nothing of it, so nothing of it is lost (E8)."""
+        self.bookmarks = Bookmarks(state)
+        self.state.update(self.bookmarks.state() if state else {})  # type: ignore[typeddict-item]
+
+    def _selected(self) -> dict[str, StripeStream]:
+        return {
+            name: stream
+            for name, stream in self.streams.items()
+            if isinstance(stream, StripeStream) and stream.selected
+        }
+
+    # Reading
+
+    def _begin(self, selected: Collection[str]) -> tuple[Run, Engine]:
+        """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
+        settings = self.settings
+        client = Client(
+            url=settings.api_url,
+            api_key=settings.api_key,
+            api_version=settings.api_version,
+            limiter=Limiter(settings.max_requests_per_second),
+            stopping=self._stopping,
+        )
+        found = accounts(client, settings)
+        if not found:
+            raise TapFault(
+                "no account is left to read: set account_ids or include_platform, "
+                "or exclude fewer accounts"
+            )
+        converters = {
+            name: Converter(stream.spec, schema_file(name))
+            for name, stream in self._selected().items()
+        }
+        self._check_mode()
+        run = Run(
+            settings, self.bookmarks, Records(converters), client.server_time or int(time.time())
+        )
+        return run, Engine(client, run.jobs(found, selected), self._stopping)
+
+    def _check_mode(self) -> None:
+        """Refuse a state of live data with a test key and the other way round (E12)."""
+        mode = {True: "live", False: "test"}
+        known, given = self.bookmarks.livemode, self.settings.livemode
+        if known is not None and known is not given:
+            raise TapFault(
+                f"the state tells of {mode[known]} data but api_key is a {mode[given]} key; "
+                "use another state for it, or the other key"
+            )
+        self.bookmarks.livemode = given
+
+    def records_of(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the records of one stream; raises StripeError if it cannot be read."""
+        run, engine = self._begin([name])
+        for arrived in engine.pages():
+            if isinstance(arrived, Job):
+                if arrived.failure:
+                    raise arrived.failure
+                run.finished(arrived)
+                continue
+            for _, record in run.records(arrived):
+                yield record
+            run.written(arrived)
+
+    def sync_all(self) -> None:  # type: ignore[misc]
+        """Read all selected streams side by side.
+
+        The SDK marks its own method as final and walks the streams one after another. Stripe
+        limits each endpoint, so only streams side by side reach what it allows an account.
+        """
+        selected = self._selected()
+        for name, stream in selected.items():
+            if stream.replication_method == FULL_TABLE:
+                self.bookmarks.forget(name)
+            if name in self.bookmarks.foreign:
+                logger.warning("%s: the bookmark is not this tap's; everything is read", name)
+        self._transfer = transfer = Transfer(
+            self._writer, self.bookmarks, selected, self.state_interval
+        )
+        run, engine = self._begin(selected)
+        for stream in selected.values():
+            for message in stream.schema_messages():
+                self.write_message(message)
+        transfer.carry(run, engine)
+        self._tell(transfer, run)
+
+    def _tell(self, transfer: Transfer, run: Run) -> None:
+        """Say how it went and exit by it."""
+        for line in [*run.notes(), *failure_lines(transfer.failed)]:
+            logger.warning(line)
+        if transfer.interrupted_by:
+            logger.warning("Stopped by a signal; the next run goes on from here")
+            sys.exit(128 + transfer.interrupted_by)
+        logger.info(
+            "Wrote %s records of %s streams", transfer.records.total(), len(transfer.records)
+        )
+        if any(self._counts(job) for job in transfer.failed):
+            sys.exit(1)
+
+    def _counts(self, job: Job) -> bool:
+        """Tell whether a failure makes the run fail."""
+        verdict = job.failure.verdict if job.failure else None
+        if verdict is Verdict.SKIP_STREAM:
+            return self.settings.on_permission_error == "fail"
+        if verdict is Verdict.SKIP_ACCOUNT:
+            return self.settings.on_account_error == "fail"
+        return True
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Note a signal; while records are written they are brought to an end first."""
+        del frame
+        if self._transfer is None or not self._transfer.running:
+            sys.exit(128 + signum)
+        self._transfer.interrupt(signum)
+
+    # Command line
+
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command with ours beneath it."""
+        return command_group(super().get_singer_command(), cls.logger)
