@@ -45,8 +45,9 @@ class CommandGroup(SingerCommand, click.Group):
         """Read the options; a config file that cannot be read is told in one line."""
         try:
             return super().make_context(*args, **kwargs)
-        except (OSError, ValueError) as error:
-            raise TapFault(f"--config: {error}") from None
+        except (OSError, ValueError, TypeError) as error:
+            reason = error if isinstance(error, OSError) else "not a JSON object"
+            raise TapFault(f"--config: {reason}") from None
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run, and tell foreseeable faults in one line."""

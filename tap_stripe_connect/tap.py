@@ -71,7 +71,6 @@ class TapStripeConnect(Tap):
         """Prepare to read; raises ConfigValidationError or TapFault, and sends no request."""
         self.bookmarks = Bookmarks()
         self._transfer: Transfer | None = None
-        self._stopping = threading.Event()
         self._writer = MessageWriter()
         try:
             if isinstance(catalog, dict):
@@ -155,12 +154,13 @@ class TapStripeConnect(Tap):
     def _begin(self, selected: Collection[str]) -> tuple[Run, Engine]:
         """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
         settings = self.settings
+        stopping = threading.Event()
         client = Client(
             url=settings.api_url,
             api_key=settings.api_key,
             api_version=settings.api_version,
             limiter=Limiter(settings.max_requests_per_second),
-            stopping=self._stopping,
+            stopping=stopping,
         )
         found = accounts(client, settings)
         if not found:
@@ -176,7 +176,7 @@ class TapStripeConnect(Tap):
         run = Run(
             settings, self.bookmarks, Records(converters), client.server_time or int(time.time())
         )
-        return run, Engine(client, run.jobs(found, selected), self._stopping)
+        return run, Engine(client, run.jobs(found, selected), stopping)
 
     def _check_mode(self) -> None:
         """Refuse a state of live data with a test key and the other way round (E12)."""
@@ -218,9 +218,6 @@ class TapStripeConnect(Tap):
             self._writer, self.bookmarks, selected, self.state_interval
         )
         run, engine = self._begin(selected)
-        for stream in selected.values():
-            for message in stream.schema_messages():
-                self.write_message(message)
         transfer.carry(run, engine)
         self._tell(transfer, run)
 

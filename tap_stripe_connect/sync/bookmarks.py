@@ -19,6 +19,7 @@ import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tap_stripe_connect.sync.windows import Range, clipped, merged
@@ -62,13 +63,15 @@ class Bookmarks:
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         """Read a state, or raise StateError naming the key that is wrong."""
-        state = _mapping(state or {}, "state")
-        streams = _mapping(state.get("bookmarks") or {}, "bookmarks")
-        header = _mapping(state.get(HEADER) or {}, HEADER)
+        state = _mapping({} if state is None else state, "state")
+        streams = _mapping(state.get("bookmarks", {}), "bookmarks")
+        header = _mapping(state.get(HEADER, {}), HEADER)
         self._others = {key: value for key, value in state.items() if key != "bookmarks"}
         self._version_check(header)
         self.livemode: bool | None = header.get("livemode")
-        self.accounts: list[str] = _account_list(header.get("accounts") or [])
+        if not isinstance(self.livemode, bool | None):
+            raise _fault(f"{HEADER}.livemode", self.livemode, "true or false")
+        self.accounts: list[str] = _account_list(header.get("accounts", []))
         self._written: dict[str, Any] = dict(streams)
         self._bookmarks: dict[str, dict[str, Bookmark]] = {}
         self._changed: set[str] = set()
@@ -80,10 +83,13 @@ class Bookmarks:
                 self._bookmarks[name] = self._read_stream(name, entry)
             elif entry:
                 self.foreign.append(name)
+        # Only listed accounts are written, so those that a repaired state merely names are listed.
+        named = set(chain.from_iterable(self._bookmarks.values()))
+        self.accounts += sorted(named.difference(self.accounts))
 
     def _version_check(self, header: Mapping[str, Any]) -> None:
         version = header.get("version", VERSION)
-        if version != VERSION:
+        if type(version) is not int or version != VERSION:
             raise StateError(
                 f"state: {HEADER}.version is {version!r}, but this release knows {VERSION}; "
                 "upgrade the tap, or start again without state"
@@ -92,10 +98,10 @@ class Bookmarks:
     def _read_stream(self, name: str, entry: Mapping[str, Any]) -> dict[str, Bookmark]:
         path = f"bookmarks.{name}"
         level = entry.get("level_accounts", 0)
-        if not isinstance(level, int) or not 0 <= level <= len(self.accounts):
+        if type(level) is not int or not 0 <= level <= len(self.accounts):
             raise _fault(f"{path}.level_accounts", level, "a number of listed accounts")
         result = dict.fromkeys(self.accounts[:level], _read_bookmark(entry, path))
-        accounts = _mapping(entry.get("accounts") or {}, f"{path}.accounts")
+        accounts = _mapping(entry.get("accounts", {}), f"{path}.accounts")
         for account, value in accounts.items():
             where = f"{path}.accounts.{account}"
             result[account] = _read_bookmark(_mapping(value, where), where)
@@ -172,14 +178,16 @@ def _read_bookmark(entry: Mapping[str, Any], path: str) -> Bookmark:
 
 def _read_range(span: object, path: str) -> Range:
     if isinstance(span, list) and len(span) == 2:  # noqa: PLR2004 - from, to
-        with contextlib.suppress(TypeError, ValueError):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
             return _seconds(span[0]), _seconds(span[1])
     raise _fault(path, span, "a pair of date-times")
 
 
 def _seconds(text: str) -> int:
     moment = datetime.fromisoformat(text)
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    # What UTC cannot express could not be written again.
+    return int(moment.astimezone(UTC).timestamp())
 
 
 def _write_bookmark(bookmark: Bookmark) -> dict[str, Any]:

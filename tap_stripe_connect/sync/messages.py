@@ -13,7 +13,7 @@ from singer_sdk.singerlib.encoding.simple import Message
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from singer_sdk.singerlib import RecordMessage
+    from singer_sdk.singerlib import RecordMessage, SchemaMessage
 
 BLOCK = 65_536
 """Bytes gathered before they are written; a reader that is slow holds us back here."""
@@ -29,6 +29,9 @@ class EmittingStream(Protocol):
     @property
     def emits_as_is(self) -> bool:
         """Whether neither selection nor stream maps change a record."""
+
+    def schema_messages(self) -> Iterable[SchemaMessage]:
+        """Return the SCHEMA messages, one for each stream map."""
 
     def record_messages(self, record: dict[str, Any]) -> Iterable[RecordMessage]:
         """Apply selection and stream maps to a record."""
@@ -68,7 +71,11 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
         """Hand what was gathered to stdout; waits for as long as the reader takes."""
         # Looked up now, because test runners put another stdout in place.
         out = sys.stdout.buffer
-        out.write(self._gathered)
+        with memoryview(self._gathered) as rest:
+            written = 0
+            # Unbuffered (PYTHONUNBUFFERED), a write that a signal interrupts is a short one.
+            while written < len(rest):
+                written += out.write(rest[written:])
         out.flush()
         self._gathered.clear()
 

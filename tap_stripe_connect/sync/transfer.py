@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.singerlib import StateMessage
 
+from tap_stripe_connect.api.errors import Verdict
 from tap_stripe_connect.sync.engine import Job
 from tap_stripe_connect.sync.messages import now
 
@@ -75,6 +76,9 @@ class Transfer:
             raise TargetGone("the target has closed the pipe; see its messages") from None
 
     def _carry(self, run: Run, engine: Engine) -> None:
+        for stream in self._streams.values():
+            for message in stream.schema_messages():
+                self._writer.write_message(message)
         for arrived in engine.pages():
             if isinstance(arrived, Job):
                 run.finished(arrived)
@@ -112,9 +116,10 @@ def _abandon_stdout() -> None:
 
 def failure_lines(failed: Iterable[Job]) -> list[str]:
     """Return one line for each thing that could not be read, naming account and stream."""
-    lines = []
-    for job in failed:
-        error = job.failure
-        if error:
-            lines.append(f"{job.listed.name} of {job.account} could not be read: {error}")
-    return lines
+    lost = {job.failure: job for job in failed if job.failure}
+    return [
+        f"{job.account} could not be read: {error}"
+        if error.verdict is Verdict.SKIP_ACCOUNT
+        else f"{job.listed.name} of {job.account} could not be read: {error}"
+        for error, job in lost.items()
+    ]

@@ -114,14 +114,14 @@ class Window:
         """Move past a page; return its rows of this window and the range they complete."""
         upper = self.end
         stamps = [row["created"] for row in rows if row.get("created") is not None]
-        oldest = stamps[-1] if stamps else self.start
-        if not has_more or oldest < self.start:
+        if not has_more or (stamps and stamps[-1] < self.start):
             self.end = self.start
         else:
             self.cursor = rows[-1]["id"]
-            # The second that the page ends in may go on behind it.
-            self.end = oldest + 1
-            self.density = len(rows) / max(1, stamps[0] - oldest)
+            if stamps:
+                # The second that the page ends in may go on behind it.
+                self.end = stamps[-1] + 1
+                self.density = len(rows) / max(1, stamps[0] - stamps[-1])
         kept = [row for row in rows if self._holds(row.get("created"))]
         return kept, (min(self.end, upper), upper)
 

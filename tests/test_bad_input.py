@@ -1,0 +1,256 @@
+"""What users get wrong: one clear line, a non-zero exit, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_stripe_connect.api.client import Client
+from tap_stripe_connect.simulator import bulk
+from tap_stripe_connect.simulator.faults import Fault
+from tests.harness import NOW, cli, config_for, run, selecting
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from tap_stripe_connect.simulator.server import Simulator
+
+SECRET = "sk_test_51PlantedSecretThatMustNotShow"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """Write the files of a command line."""
+    return Files(tmp_path)
+
+
+class Files:
+    """Runs the tap with files that hold what a test says."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the files in a folder."""
+        self._folder = folder
+
+    def run(self, **contents: Any) -> subprocess.CompletedProcess[str]:
+        """Run with `--config`, `--state`, `--catalog`; text is written as it is."""
+        arguments = []
+        for name, content in contents.items():
+            file = self._folder / f"{name}.json"
+            file.write_text(content if isinstance(content, str) else json.dumps(content))
+            arguments += [f"--{name}", str(file)]
+        return cli(*arguments)
+
+
+def told(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """Check that a run failed as it should, and return its lines of complaint."""
+    assert result.returncode == 1
+    assert result.stdout == "", "something was written"
+    assert "Traceback" not in result.stderr
+    assert "PlantedSecret" not in result.stderr
+    return [
+        line
+        for line in result.stderr.splitlines()
+        if " ERROR " in line or " CRITICAL " in line or line.startswith("Error:")
+    ]
+
+
+def test_a_wrong_key(stripe: Simulator, files: Files) -> None:
+    """Stripe's own words, the request's id and which setting to look at; two requests at most."""
+    (line,) = told(files.run(config=config_for(stripe, api_key=SECRET)))
+    assert "Invalid API Key provided" in line
+    assert "check api_key" in line
+    assert "req_" in line
+    assert stripe.journal.count() <= 2
+
+
+def test_a_publishable_key(files: Files) -> None:
+    """It is refused before any request, with the kind of key to use instead."""
+    lines = told(files.run(config={"api_key": "pk_test_51PlantedSecretThatMustNotShow"}))
+    assert "api_key: this is a publishable key" in lines[0]
+
+
+def test_every_fault_of_a_configuration_at_once(stripe: Simulator, files: Files) -> None:
+    """Three faults give three lines, and no request is sent (G5)."""
+    config = config_for(
+        stripe, start_date="yesterday-ish", account_ids=["me"], on_account_error="ignore"
+    )
+    lines = told(files.run(config=config))
+    assert [line.split("| ")[-1].split(":")[0] for line in lines[:3]] == [
+        "account_ids",
+        "start_date",
+        "on_account_error",
+    ]
+    assert "'30 days ago'" in lines[1]
+    assert stripe.journal.count() == 0
+
+
+def test_an_address_where_nothing_answers(files: Files) -> None:
+    """The setting is named, and it does not take many attempts."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    (line,) = told(files.run(config={"api_key": SECRET, "api_url": url}))
+    assert f"cannot be reached at {url}" in line
+    assert "Connection refused" in line
+    assert "check api_url" in line
+
+
+def test_an_address_of_something_else(stripe: Simulator, files: Files) -> None:
+    """A server that is not Stripe's is not mistaken for an empty account."""
+    (line,) = told(files.run(config=config_for(stripe, api_url=f"{stripe.url}/elsewhere")))
+    assert "/elsewhere" in line or "Unrecognized request URL" in line
+
+
+def test_an_account_that_is_not_connected(stripe: Simulator, files: Files) -> None:
+    """It is told once, with the setting to change; the run fails, others are read."""
+    stripe.world.add_account("acct_1Known").create("coupon", {"id": "C"})
+    config = config_for(stripe, account_ids=["acct_1Stranger", "acct_1Known"])
+    result = files.run(config=config)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    (line,) = (line for line in result.stderr.splitlines() if "acct_1Stranger" in line)
+    assert "remove it from account_ids" in line
+    assert '"id":"C"' in result.stdout
+    assert "acct_1Stranger" not in result.stdout
+
+
+def test_on_account_error_warn_lets_the_run_succeed(stripe: Simulator, files: Files) -> None:
+    """The account is told of all the same (D6)."""
+    config = config_for(stripe, account_ids=["acct_1Stranger"], on_account_error="warn")
+    result = files.run(config=config)
+    assert result.returncode == 0
+    assert "acct_1Stranger" in result.stderr
+
+
+@pytest.mark.parametrize(("setting", "code"), [("fail", 1), ("warn", 0)])
+def test_a_missing_permission(stripe: Simulator, files: Files, setting: str, code: int) -> None:
+    """The other streams arrive, the denied one keeps its bookmark and names the permission."""
+    stripe.world.platform.create("coupon", {"id": "C"})
+    stripe.world.add_key("rk_test_few", permissions=["rak_coupon_read"])
+    config = config_for(stripe, api_key="rk_test_few", on_permission_error=setting)
+    result = files.run(config=config, catalog=selecting("coupons", "charges"))
+    assert result.returncode == code
+    (line,) = (line for line in result.stderr.splitlines() if "charges of acct_" in line)
+    assert "rak_charge_read" in line
+    assert '"id":"C"' in result.stdout
+    state = json.loads(result.stdout.splitlines()[-1])["value"]
+    assert set(state["bookmarks"]) == {"coupons"}
+
+
+def test_a_stream_that_keeps_failing(stripe: Simulator, files: Files) -> None:
+    """A server error that stays fails this stream alone, and the run."""
+    stripe.world.platform.create("coupon", {"id": "C"})
+    stripe.faults.add(
+        Fault(match="/v1/charges", status=500, headers={"Stripe-Should-Retry": "false"})
+    )
+    result = files.run(config=config_for(stripe), catalog=selecting("coupons", "charges"))
+    assert result.returncode == 1
+    assert '"id":"C"' in result.stdout
+    (line,) = (line for line in result.stderr.splitlines() if "charges of acct_" in line)
+    assert "status 500" in line
+    assert "req_" in line
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ('{"bookmarks": {"charges": {"cov', "--state"),
+        ("[]", "--state"),
+        ({"bookmarks": {"charges": {"covered": "abc"}}}, "bookmarks.charges.covered"),
+        ({"bookmarks": {"charges": {"covered": [["a", "b"]]}}}, "bookmarks.charges.covered[0]"),
+        ({"bookmarks": 5}, "bookmarks"),
+        ({"tap_stripe_connect": {"version": 2}}, "tap_stripe_connect.version"),
+    ],
+)
+def test_a_damaged_state(stripe: Simulator, files: Files, state: Any, said: str) -> None:
+    """The key that is wrong is named, no request is sent, no row is lost (E11)."""
+    (line,) = told(files.run(config=config_for(stripe), state=state))
+    assert said in line
+    assert stripe.journal.count() == 0
+
+
+def test_a_state_of_the_other_mode(stripe: Simulator, files: Files) -> None:
+    """Live bookmarks are not taken for test data; no list is asked for (E12)."""
+    state = {"tap_stripe_connect": {"version": 1, "livemode": True, "accounts": []}}
+    (line,) = told(files.run(config=config_for(stripe), state=state))
+    assert "live" in line
+    assert {request.path for request in stripe.journal.requests} <= {"/v1/account"}
+
+
+def test_an_unknown_stream_in_the_catalog(stripe: Simulator, files: Files) -> None:
+    """It is named, with what to do; nothing is read."""
+    catalog = selecting("coupons")
+    catalog["streams"].append(
+        {
+            "tap_stream_id": "refundz",
+            "stream": "refundz",
+            "schema": {"type": "object", "properties": {}},
+            "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
+        }
+    )
+    (line,) = told(files.run(config=config_for(stripe), catalog=catalog))
+    assert "refundz" in line
+    assert "--discover" in line
+    assert stripe.journal.count() == 0
+
+
+@pytest.mark.parametrize("catalog", ['{"streams": [', "{}", {"streams": [5]}])
+def test_a_damaged_catalog(stripe: Simulator, files: Files, catalog: Any) -> None:
+    """It is told in a line; nothing is read."""
+    (line,) = told(files.run(config=config_for(stripe), catalog=catalog))
+    assert "catalog" in line
+    assert stripe.journal.count() == 0
+
+
+@pytest.mark.parametrize("config", ['{"api_key": "sk_test_51PlantedSecr', "[1]"])
+def test_a_damaged_config_file(files: Files, config: str) -> None:
+    """The option is named; what the file holds is not shown."""
+    (line,) = told(files.run(config=config))
+    assert "--config" in line
+
+
+def test_a_config_file_that_is_not_there() -> None:
+    """The option and the file are named."""
+    (line,) = told(cli("--config", "nowhere.json"))
+    assert "--config" in line
+    assert "nowhere.json" in line
+
+
+def test_a_misspelt_setting_is_told(stripe: Simulator, files: Files) -> None:
+    """It would do nothing, so its user is told what is near it."""
+    result = files.run(config=config_for(stripe, acount_ids=["acct_1Known"]))
+    assert result.returncode == 0
+    assert "acount_ids is not known and does nothing; did you mean account_ids?" in result.stderr
+
+
+def test_a_server_that_never_answers(stripe: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run fails after its timeouts, and the last STATE is whole (C11)."""
+    monkeypatch.setattr(Client, "timeout", (1.0, 0.2))
+    monkeypatch.setattr(Client, "attempts", 2)
+    monkeypatch.setattr(Client, "backoff", 0.01)
+    stripe.world.platform.create("coupon", {"id": "C"})
+    stripe.faults.add(Fault(match="/v1/charges", hang=True))
+    output = run(config_for(stripe), catalog=selecting("coupons", "charges"))
+    assert output.exit_code == 1
+    assert output.counts == {"coupons": 1}
+    assert set(output.state["bookmarks"]) == {"coupons"}
+    assert stripe.journal.count(path="/v1/charges") == 2
+
+
+@pytest.mark.parametrize("fault", [{"empty_page": True}, {"repeat_page": True}])
+def test_a_list_that_never_ends(stripe: Simulator, fault: dict[str, bool]) -> None:
+    """No progress is noticed; this stream fails, the others go on (C12)."""
+    bulk.load(stripe.world.platform, customers=250, start=NOW - 1000, until=NOW - 999)
+    stripe.world.platform.create("coupon", {"id": "C"})
+    stripe.faults.add(Fault(match="/v1/customers", **fault))  # type: ignore[arg-type]
+    output = run(config_for(stripe), catalog=selecting("coupons", "customers"))
+    assert output.exit_code == 1
+    assert output.counts["coupons"] == 1
+    followed = [one for one in stripe.journal.requests if one.parameter("starting_after")]
+    assert len(followed) <= 2
+    covered = output.state["bookmarks"].get("customers", {}).get("covered", [])
+    assert all(start > "2025-12-31T23:43:20" for start, _ in covered), "unread rows are claimed"

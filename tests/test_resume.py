@@ -1,0 +1,194 @@
+"""Interrupted runs: nothing is lost, and little is read twice."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_stripe_connect.simulator import bulk
+from tap_stripe_connect.simulator.business import populate
+from tap_stripe_connect.simulator.server import Simulator
+from tap_stripe_connect.simulator.world import World
+from tap_stripe_connect.sync.engine import READERS
+from tests.harness import (
+    DAY,
+    NOW,
+    Warehouse,
+    command,
+    config_for,
+    cuts,
+    expected,
+    parsed,
+    run,
+    selecting,
+    whole_lines,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.harness import Json
+
+YEAR = 365 * DAY
+
+
+def test_output_cut_at_any_state_can_be_resumed(stripe: Simulator) -> None:
+    """Whatever STATE is fed back, both parts together are what Stripe holds (E2, E5)."""
+    populate(stripe.world.platform, seed=3, customers=40, start=NOW - YEAR, until=NOW)
+    whole = run(config_for(stripe), every_state=True)
+    wanted = expected(stripe.world.platform)
+    states = list(cuts(whole.messages))
+    assert len(states) > 10
+    for written, state in states:
+        rest = run(config_for(stripe), state=state)
+        warehouse = Warehouse().load(written).load(rest.messages)
+        assert warehouse.tables == {name: rows for name, rows in wanted.items() if rows}
+
+
+def test_resuming_reads_only_what_no_state_claimed(stripe: Simulator) -> None:
+    """The rows of the resumed run are those that were missing, but for single boundary seconds."""
+    bulk.load(stripe.world.platform, customers=3000, start=NOW - YEAR, until=NOW)
+    whole = run(config_for(stripe), catalog=selecting("customers"), every_state=True)
+    for written, state in list(cuts(whole.messages))[::5]:
+        before = sum(message["type"] == "RECORD" for message in written)
+        rest = run(config_for(stripe), state=state, catalog=selecting("customers"))
+        assert before + len(rest.records("customers")) <= 3000 + READERS
+
+
+def test_the_first_page_alone_claims_only_its_own_part(stripe: Simulator) -> None:
+    """Lists come newest first; a bookmark at the newest row seen would lose the rest (E2)."""
+    bulk.load(stripe.world.platform, customers=1000, start=NOW - YEAR, until=NOW)
+    whole = run(config_for(stripe), catalog=selecting("customers"), every_state=True)
+    _, state = next(cuts(whole.messages))
+    ((start, _),) = state["bookmarks"]["customers"]["covered"]
+    assert start > "2025-06"
+
+
+@pytest.fixture(scope="module")
+def large() -> Iterator[Simulator]:
+    """Serve an account of 100,000 charges."""
+    world = World(now=NOW)
+    bulk.load(world.platform, charges=100_000, start=NOW - 3 * YEAR, until=NOW - DAY)
+    with Simulator(world) as simulator:
+        yield simulator
+
+
+def killed_after(line: list[str], lines: int) -> list[Json]:
+    """Start the tap, end it without warning once so many lines have come, return whole lines."""
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - our own program
+        assert process.stdout
+        read = [process.stdout.readline() for _ in range(lines)]
+        process.kill()
+        rest = process.stdout.read()
+    return whole_lines(b"".join(read) + rest)
+
+
+def last_state(messages: list[Json]) -> Json | None:
+    """Return the last STATE, as a target would have stored it."""
+    states = [message["value"] for message in messages if message["type"] == "STATE"]
+    return states[-1] if states else None
+
+
+@pytest.mark.slow
+def test_a_load_killed_several_times_loses_nothing(large: Simulator, tmp_path: Path) -> None:
+    """Killed at random points and resumed from the last whole STATE, the union is complete (E1)."""
+    chance = random.Random(7)  # noqa: S311 - not for secrets
+    config = config_for(large)
+    state: Json | None = None
+    ids: set[str] = set()
+    rows = unclaimed = 0
+    for lines in [chance.randint(20_000, 45_000), chance.randint(10_000, 40_000), 1_000_000]:
+        messages = killed_after(command(tmp_path, config, state=state), lines)
+        places = [place for place, one in enumerate(messages) if one["type"] == "STATE"]
+        written = [one["record"]["id"] for one in messages if one["type"] == "RECORD"]
+        rows += len(written)
+        unclaimed += len(messages) - 1 - places[-1] if places else len(messages)
+        ids |= set(written)
+        state = last_state(messages) or state
+    assert len(ids) == large.world.platform.count("charge")
+    # What came after the last STATE is read again, and the second that a window ended in.
+    assert rows <= len(ids) + unclaimed + 3 * READERS
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Simulator]:
+    """Serve an account that takes a slow reader some seconds."""
+    world = World(now=NOW)
+    bulk.load(world.platform, customers=1500, invoices=60, lines=25, start=NOW - YEAR, until=NOW)
+    with Simulator(world) as simulator:
+        yield simulator
+
+
+def interrupted(
+    line: list[str], signals: list[signal.Signals], after: int, *, unbuffered: bool
+) -> tuple[int, bytes]:
+    """Signal a run once its slow reader has got so many bytes; return exit code and output."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1" if unbuffered else ""}
+    with subprocess.Popen(  # noqa: S603 - our own program
+        line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    ) as process:
+        assert isinstance(process.stdout, io.BufferedReader)
+        output = process.stdout.read(after)
+        for signum in signals:
+            process.send_signal(signum)
+        signalled = time.monotonic()
+        while chunk := process.stdout.read1(16_384):
+            output += chunk
+            time.sleep(0.005)  # A reader slower than the tap.
+        process.wait(timeout=5)
+        assert time.monotonic() - signalled < 5, "the run did not end soon after the signal"
+    return process.returncode, output
+
+
+@pytest.mark.slow
+def test_signals_at_any_moment_end_the_run_cleanly(small: Simulator, tmp_path: Path) -> None:
+    """A hundred times: whole lines, the signal's exit code, soon, and nothing lost (E4)."""
+    chance = random.Random(11)  # noqa: S311 - not for secrets
+    config = config_for(small)
+    wanted = {name: rows for name, rows in expected(small.world.platform).items() if rows}
+    whole = len(subprocess.check_output(command(tmp_path, config), stderr=subprocess.DEVNULL))  # noqa: S603 - our own program
+    cut_short = 0
+    for _ in range(100):
+        signum = chance.choice([signal.SIGTERM, signal.SIGINT])
+        signals = [signum] * chance.choice([1, 1, 2])
+        code, output = interrupted(
+            command(tmp_path, config),
+            signals,
+            chance.randrange(1, whole),
+            unbuffered=chance.choice([True, False]),
+        )
+        messages = parsed(output)
+        assert messages[-1]["type"] == "STATE"
+        assert code in {0, 128 + signum}
+        assert code or len(output) >= whole - 200_000, "exit code 0 though rows are missing"
+        cut_short += code != 0
+        rest = run(config, state=messages[-1]["value"])
+        assert Warehouse().load(messages).load(rest.messages).tables == wanted
+    assert cut_short > 80
+
+
+def test_a_target_that_goes_away_ends_the_run_with_one_line(
+    stripe: Simulator, tmp_path: Path
+) -> None:
+    """A closed pipe is told in a sentence, not in a traceback, and the run fails."""
+    bulk.load(stripe.world.platform, customers=2000, start=NOW - YEAR, until=NOW)
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command(tmp_path, config_for(stripe)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        log = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert "the target has closed the pipe" in log
+    assert "Traceback" not in log
+    assert "BrokenPipe" not in log
