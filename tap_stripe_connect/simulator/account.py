@@ -1,0 +1,258 @@
+"""One Stripe account: its objects and what happened to them."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from tap_stripe_connect.catalog import LISTED
+from tap_stripe_connect.simulator import events, filters, older_version, rendering, shapes
+from tap_stripe_connect.simulator.collection import Collection, Entry
+from tap_stripe_connect.simulator.identifiers import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_stripe_connect.simulator.clock import Clock
+    from tap_stripe_connect.simulator.collection import Selection
+
+OBJECTS = tuple(sorted(listed.object for listed in LISTED.values()))
+"""The objects that have a list of their own."""
+
+
+class AgedOutError(LookupError):
+    """The cursor is an event that Stripe no longer keeps."""
+
+
+class Account:
+    """The store of one account; safe to use from any thread."""
+
+    def __init__(
+        self, id_: str, clock: Clock, *, created: int, livemode: bool, connected: bool
+    ) -> None:
+        """Start empty; `connected` makes its events carry its id."""
+        self.id = id_
+        self.created = created
+        self.livemode = livemode
+        self._clock = clock
+        self._connected = connected
+        self._lock = threading.RLock()
+        self._collections = {object_: Collection() for object_ in OBJECTS}
+        self._deleted_customers: set[str] = set()
+        self._aged_out: set[str] = set()
+        self._made = 0
+
+    def insert(self, document: dict[str, Any]) -> None:
+        """Store a complete object as given, without an event; one of the same id is replaced."""
+        with self._lock:
+            self._store(document)
+
+    def create(
+        self,
+        object_: str,
+        fields: dict[str, Any],
+        /,
+        *,
+        at: int | None = None,
+        visible_at: int | None = None,
+    ) -> dict[str, Any]:
+        """Complete the fields to a whole object_, store it, tell of it and return it."""
+        moment = self._clock.now if at is None else at
+        with self._lock:
+            given = {"id": self._new_id(object_), "created": moment, "livemode": self.livemode}
+            document = shapes.complete(object_, given | fields)
+            self._store(document, visible_at)
+            self.add_event(
+                events.creation_type(document), document, at=moment, visible_at=visible_at
+            )
+            return self._existing(object_, document["id"])
+
+    def update(
+        self,
+        object_: str,
+        id_: str,
+        /,
+        changes: dict[str, Any],
+        *,
+        at: int | None = None,
+        event: str | None = "*.updated",
+    ) -> dict[str, Any]:
+        """Replace top-level fields, complete the object again, tell of it and return it whole.
+
+        `*` in `event` stands for the family of the object's events; None keeps silent.
+        An id that does not exist is a KeyError.
+        """
+        with self._lock:
+            before = self._existing(object_, id_)
+            whole = before | changes | {"id": id_, "object": object_}
+            self._store(shapes.complete(object_, whole))
+            after = self._existing(object_, id_)
+            if event is not None:
+                previous = events.previous_attributes(events.payload(before), events.payload(after))
+                type_ = events.event_type(object_, event)
+                self.add_event(type_, after, at=at, previous=previous)
+            return after
+
+    def delete(
+        self,
+        object_: str,
+        id_: str,
+        /,
+        *,
+        at: int | None = None,
+    ) -> None:
+        """Delete an object and tell of it; a subscription is cancelled and stays.
+
+        An id that does not exist is a KeyError.
+        """
+        moment = self._clock.now if at is None else at
+        with self._lock:
+            if object_ == "subscription":
+                self._store(_ended(self._existing(object_, id_), moment))
+            last = self._existing(object_, id_)
+            if object_ != "subscription":
+                self._collections[object_].remove(id_)
+            if object_ == "customer":
+                self._deleted_customers.add(id_)
+            self.add_event(events.event_type(object_, "*.deleted"), last, at=moment)
+
+    def add_event(
+        self,
+        type_: str,
+        payload: dict[str, Any],
+        /,
+        *,
+        at: int | None = None,
+        visible_at: int | None = None,
+        previous: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Add an event about any object, rendered now and never again, and return the event."""
+        with self._lock:
+            data: dict[str, Any] = {"object": events.payload(payload)}
+            if previous is not None:
+                data["previous_attributes"] = previous
+            id_ = self._new_id("event")
+            event: dict[str, Any] = {
+                "id": id_,
+                "object": "event",
+                "api_version": older_version.API_VERSION,
+                "context": None,
+                "created": self._clock.now if at is None else at,
+                "data": data,
+                "livemode": self.livemode,
+                "pending_webhooks": 0,
+                "request": {"id": None, "idempotency_key": None},
+                "type": type_,
+            }
+            if self._connected:
+                event["account"] = self.id
+            self._store(event, visible_at)
+            return self._existing("event", id_)
+
+    def get(self, object_: str, id_: str, /) -> dict[str, Any] | None:
+        """Return a copy of an object with all items of its nested lists, or None."""
+        with self._lock:
+            entry = self._current(object_).get(id_)
+            return None if entry is None else msgspec.json.decode(entry.whole)
+
+    def objects(self, object_: str, /) -> Iterator[dict[str, Any]]:
+        """Go through copies of all that exist, newest first, also what reads do not see."""
+        with self._lock:
+            stored = [entry.whole for entry in self._current(object_)]
+        return map(msgspec.json.decode, stored)
+
+    def count(self, object_: str, /) -> int:
+        """Count all that exist."""
+        with self._lock:
+            return len(self._current(object_))
+
+    def read(
+        self, object_: str, id_: str, form: Literal["rendered", "whole"] = "rendered"
+    ) -> bytes | None:
+        """Return the JSON of an object as a request sees it, or None."""
+        with self._lock:
+            entry = self._current(object_).visible(id_)
+            if entry is not None:
+                return entry.rendered if form == "rendered" else entry.whole
+            if object_ == "customer" and id_ in self._deleted_customers:
+                tombstone = {"id": id_, "object": "customer", "deleted": True}
+                return msgspec.json.encode(tombstone)
+            return None
+
+    def page(self, object_: str, selection: Selection) -> tuple[list[bytes], bool]:
+        """Return the JSON of a page's objects, and whether there are more."""
+        with self._lock:
+            collection = self._current(object_)
+            cursor = selection.starting_after or selection.ending_before
+            if object_ == "event" and cursor in self._aged_out:
+                raise AgedOutError(cursor)
+            entries, has_more = collection.select(selection)
+            return [entry.rendered for entry in entries], has_more
+
+    def document(self) -> dict[str, Any]:
+        """Return the account itself as Stripe shows it."""
+        return {
+            "id": self.id,
+            "object": "account",
+            "business_profile": {"name": f"Business {self.id[-6:]}", "url": None},
+            "business_type": "company",
+            "charges_enabled": True,
+            "country": "US",
+            "created": self.created,
+            "default_currency": "usd",
+            "details_submitted": True,
+            "email": f"{self.id.lower()}@example.com",
+            "metadata": {},
+            "payouts_enabled": True,
+            "type": "standard",
+        }
+
+    def _current(self, object_: str) -> Collection:
+        now = self._clock.now
+        collection = self._collections[object_]
+        collection.admit(now)
+        if object_ == "event":
+            self._aged_out.update(collection.expire(now - events.RETENTION))
+        return collection
+
+    def _existing(self, object_: str, id_: str) -> dict[str, Any]:
+        entry = self._collections[object_].get(id_)
+        if entry is None:
+            raise KeyError(f"{self.id} has no {object_} {id_!r}")
+        document: dict[str, Any] = msgspec.json.decode(entry.whole)
+        return document
+
+    def _store(self, document: dict[str, Any], visible_at: int | None = None) -> None:
+        object_ = document["object"]
+        if object_ not in OBJECTS:
+            raise ValueError(f"{object_!r} has no list of its own; there are {', '.join(OBJECTS)}")
+        if not isinstance(document["id"], str) or not isinstance(document["created"], int):
+            raise TypeError(f"A {object_} needs an id and a time of creation in unix seconds")
+        whole, rendered = rendering.encode(document)
+        entry = Entry(
+            id=document["id"],
+            created=document["created"],
+            visible_at=visible_at or 0,
+            whole=whole,
+            rendered=rendered,
+            facts=filters.facts_of(object_, document),
+        )
+        self._collections[object_].put(entry)
+        if object_ == "customer":
+            self._deleted_customers.discard(entry.id)
+
+    def _new_id(self, object_: str) -> str:
+        self._made += 1
+        return identifier(object_, self.id, self._made)
+
+
+def _ended(subscription: dict[str, Any], moment: int) -> dict[str, Any]:
+    details = subscription.get("cancellation_details") or {}
+    return subscription | {
+        "status": "canceled",
+        "canceled_at": moment,
+        "ended_at": moment,
+        "cancellation_details": details | {"reason": "cancellation_requested"},
+    }

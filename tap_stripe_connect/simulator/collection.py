@@ -1,0 +1,190 @@
+"""The objects of one type, in the order in which Stripe lists them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+RANK = attrgetter("rank")
+FOREVER = 1 << 62
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One object, encoded once."""
+
+    id: str
+    created: int
+    visible_at: int
+    """From this moment on, in unix seconds, reads find it."""
+    whole: bytes
+    """JSON with all items of nested lists."""
+    rendered: bytes
+    """JSON as Stripe answers it, nested lists cut."""
+    facts: tuple[tuple[object, ...], ...] = ()
+    """What the list's filters compare, in their order."""
+    rank: tuple[int, int] = (0, 0)
+    """Place in the list: `created`, then order of arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open range of `created`, in unix seconds."""
+
+    low: int = -FOREVER
+    high: int = FOREVER
+
+    def __and__(self, other: Span) -> Span:
+        """Return what both cover."""
+        return Span(max(self.low, other.low), min(self.high, other.high))
+
+    def __contains__(self, moment: int) -> bool:
+        """Tell whether a moment lies in it."""
+        return self.low <= moment < self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which entries a list request asks for."""
+
+    limit: int
+    span: Span = field(default_factory=Span)
+    matches: Callable[[Entry], bool] | None = None
+    starting_after: str | None = None
+    ending_before: str | None = None
+
+
+class UnknownCursorError(LookupError):
+    """The cursor names no object that the same request could list."""
+
+
+class Collection:
+    """Entries by id and in order; not thread-safe.
+
+    Reads only see what `admit` has let in: nothing shows before its time.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._by_id: dict[str, Entry] = {}
+        self._order: list[Entry] = []
+        self._arrived: list[Entry] = []
+        self._waiting: list[Entry] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Count all that exist, also what reads cannot see yet."""
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Go through all that exist, newest first."""
+        return iter(sorted(self._by_id.values(), key=RANK, reverse=True))
+
+    def __contains__(self, id_: str) -> bool:
+        """Tell whether the id exists."""
+        return id_ in self._by_id
+
+    def get(self, id_: str) -> Entry | None:
+        """Return the entry, whether reads can see it or not."""
+        return self._by_id.get(id_)
+
+    def put(self, entry: Entry) -> None:
+        """Add an entry, or replace the one of the same id, which keeps its place among equals."""
+        former = self._by_id.get(entry.id)
+        if former is not None and former.created == entry.created:
+            former.whole, former.rendered, former.facts = entry.whole, entry.rendered, entry.facts
+            return
+        if former is None:
+            self._count += 1
+            entry.rank = (entry.created, self._count)
+        else:
+            self.remove(entry.id)
+            entry.rank = (entry.created, former.rank[1])
+        self._by_id[entry.id] = entry
+        self._arrived.append(entry)
+
+    def remove(self, id_: str) -> None:
+        """Forget an entry; an unknown id is a KeyError."""
+        entry = self._by_id.pop(id_)
+        for entries in (self._arrived, self._waiting):
+            if entry in entries:
+                entries.remove(entry)
+                return
+        del self._order[bisect_left(self._order, entry.rank, key=RANK)]
+
+    def admit(self, now: int) -> None:
+        """Let reads see what is due by `now`."""
+        if not self._arrived and not self._waiting:
+            return
+        due: list[Entry] = []
+        waiting: list[Entry] = []
+        for entry in (*self._waiting, *self._arrived):
+            late = max(entry.created, entry.visible_at) > now
+            (waiting if late else due).append(entry)
+        self._arrived, self._waiting = [], waiting
+        if len(due) == 1:
+            insort(self._order, due[0], key=RANK)
+        elif due:
+            self._order.extend(due)
+            self._order.sort(key=RANK)
+
+    def expire(self, before: int) -> list[str]:
+        """Forget what was created before a moment and return its ids."""
+        if not self._order or self._order[0].created >= before:
+            return []
+        end = bisect_left(self._order, (before, 0), key=RANK)
+        gone = [entry.id for entry in self._order[:end]]
+        del self._order[:end]
+        for id_ in gone:
+            del self._by_id[id_]
+        return gone
+
+    def visible(self, id_: str) -> Entry | None:
+        """Return the entry if reads can see it."""
+        entry = self._by_id.get(id_)
+        if entry is None or self._index(entry) is None:
+            return None
+        return entry
+
+    def select(self, selection: Selection) -> tuple[list[Entry], bool]:
+        """Return a page, newest first, and whether more lies beyond it in the walk's direction."""
+        low = bisect_left(self._order, (selection.span.low, 0), key=RANK)
+        high = bisect_left(self._order, (selection.span.high, 0), key=RANK)
+        forward = selection.ending_before is not None
+        if selection.ending_before is not None:
+            low = self._cursor(selection.ending_before, selection) + 1
+        elif selection.starting_after is not None:
+            high = self._cursor(selection.starting_after, selection)
+        steps = range(low, high) if forward else range(high - 1, low - 1, -1)
+        candidates: Iterator[Entry] = map(self._order.__getitem__, steps)
+        if selection.matches is not None:
+            candidates = filter(selection.matches, candidates)
+        found = list(islice(candidates, selection.limit + 1))
+        page = found[: selection.limit]
+        if forward:
+            page.reverse()
+        return page, len(found) > selection.limit
+
+    def _cursor(self, id_: str, selection: Selection) -> int:
+        entry = self._by_id.get(id_)
+        index = None if entry is None else self._index(entry)
+        if (
+            entry is None
+            or index is None
+            or entry.created not in selection.span
+            or (selection.matches is not None and not selection.matches(entry))
+        ):
+            raise UnknownCursorError(id_)
+        return index
+
+    def _index(self, entry: Entry) -> int | None:
+        index = bisect_left(self._order, entry.rank, key=RANK)
+        if index < len(self._order) and self._order[index] is entry:
+            return index
+        return None

@@ -1,0 +1,55 @@
+"""What happens to objects, as Stripe's events tell it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tap_stripe_connect.simulator import older_version, rendering
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RETENTION = 30 * 86_400
+"""For how many seconds Stripe keeps events."""
+
+FAMILY: Mapping[str, str] = MappingProxyType({"subscription": "customer.subscription"})
+"""First part of an object's event types where it is not the object's name."""
+
+
+def event_type(object_: str, pattern: str) -> str:
+    """Return the pattern with the object's family in the place of `*`: `*.updated`."""
+    return pattern.replace("*", FAMILY.get(object_, object_))
+
+
+def creation_type(document: Mapping[str, Any]) -> str:
+    """Return the type of the event that tells of a new object."""
+    if document["object"] == "charge":
+        return f"charge.{document.get('status') or 'succeeded'}"
+    return event_type(document["object"], "*.created")
+
+
+def payload(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of an object as an event carries it: older version, nested lists cut."""
+    shown: dict[str, Any]
+    if "object" in document:
+        shown = msgspec.json.decode(rendering.encode(document)[1])
+    else:
+        shown = msgspec.json.decode(msgspec.json.encode(document))
+    return older_version.rendered(shown)
+
+
+def previous_attributes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the former values of what changed: of a list all, of a hash its changed fields."""
+    former: dict[str, Any] = {}
+    for name in before.keys() | after.keys():
+        old, new = before.get(name), after.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            inner = previous_attributes(old, new)
+            if inner:
+                former[name] = inner
+        elif old != new:
+            former[name] = old
+    return former

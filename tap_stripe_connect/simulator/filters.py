@@ -1,0 +1,210 @@
+"""The filters of Stripe's lists."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tap_stripe_connect.simulator import parameters
+from tap_stripe_connect.simulator.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tap_stripe_connect.simulator.collection import Entry
+    from tap_stripe_connect.simulator.parameters import Parameter
+
+Facts: TypeAlias = "tuple[object, ...]"
+Test: TypeAlias = "Callable[[Facts], bool]"
+MOST_EVENT_TYPES = 20
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A parameter that narrows a list."""
+
+    path: str
+    """Where the object holds what is compared; `[]` goes through a list."""
+    parse: Callable[[str, Parameter], Test]
+    """Make a test of the values found at the path; a malformed parameter raises a Refusal."""
+
+
+def _is_text(name: str, given: Parameter) -> Test:
+    wanted = parameters.text(name, given)
+    return lambda facts: wanted in facts
+
+
+def _is_flag(name: str, given: Parameter) -> Test:
+    wanted = parameters.flag(name, given)
+    return lambda facts: wanted in facts
+
+
+def _is_one_of(*choices: str) -> Callable[[str, Parameter], Test]:
+    def parse(name: str, given: Parameter) -> Test:
+        wanted = parameters.choice(name, given, choices)
+        return lambda facts: wanted in facts
+
+    return parse
+
+
+def _latest_in_range(name: str, given: Parameter) -> Test:
+    span = parameters.span(name, given)
+
+    def test(facts: Facts) -> bool:
+        moments = [fact for fact in facts if isinstance(fact, int)]
+        return bool(moments) and max(moments) in span
+
+    return test
+
+
+def _enabled(name: str, given: Parameter) -> Test:
+    if not isinstance(given, dict) or set(given) != {"enabled"}:
+        raise Refusal(400, "Invalid hash", param=name)
+    return _is_flag(f"{name}[enabled]", given["enabled"])
+
+
+def _is_event_type(name: str, given: Parameter) -> Test:
+    pattern = parameters.text(name, given)
+    compiled = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+    return lambda facts: any(compiled.fullmatch(str(fact)) for fact in facts)
+
+
+def _is_one_of_event_types(name: str, given: Parameter) -> Test:
+    wanted = set(parameters.texts(name, given, MOST_EVENT_TYPES))
+    return lambda facts: not wanted.isdisjoint(facts)
+
+
+def _is_delivered(name: str, given: Parameter) -> Test:
+    wanted = parameters.flag(name, given)
+    return lambda facts: (0 in facts) is wanted
+
+
+STATUSES = (
+    "active",
+    "all",
+    "canceled",
+    "ended",
+    "incomplete",
+    "incomplete_expired",
+    "past_due",
+    "paused",
+    "trialing",
+    "unpaid",
+)
+ENDED = frozenset({"canceled", "incomplete_expired"})
+
+
+def _is_subscription_status(name: str, given: Parameter) -> Test:
+    wanted = parameters.choice(name, given, STATUSES)
+    if wanted == "all":
+        return lambda _: True
+    if wanted == "ended":
+        return lambda facts: not ENDED.isdisjoint(facts)
+    return lambda facts: wanted in facts
+
+
+COLLECTION_METHOD = Filter("collection_method", _is_one_of("charge_automatically", "send_invoice"))
+CUSTOMER = Filter("customer", _is_text)
+TEST_CLOCK = Filter("test_clock", _is_text)
+
+FILTERS: Mapping[str, Mapping[str, Filter]] = MappingProxyType(
+    {
+        "account": {},
+        "charge": {
+            "customer": CUSTOMER,
+            "payment_intent": Filter("payment_intent", _is_text),
+            "transfer_group": Filter("transfer_group", _is_text),
+        },
+        "coupon": {},
+        "customer": {"email": Filter("email", _is_text), "test_clock": TEST_CLOCK},
+        "event": {
+            "delivery_success": Filter("pending_webhooks", _is_delivered),
+            "type": Filter("type", _is_event_type),
+            "types": Filter("type", _is_one_of_event_types),
+        },
+        "invoice": {
+            "collection_method": COLLECTION_METHOD,
+            "customer": CUSTOMER,
+            "customer_account": Filter("customer_account", _is_text),
+            "due_date": Filter("due_date", _latest_in_range),
+            "status": Filter(
+                "status", _is_one_of("draft", "open", "paid", "uncollectible", "void")
+            ),
+            "subscription": Filter("parent.subscription_details.subscription", _is_text),
+        },
+        "plan": {"active": Filter("active", _is_flag), "product": Filter("product", _is_text)},
+        "subscription": {
+            "automatic_tax": Filter("automatic_tax.enabled", _enabled),
+            "collection_method": COLLECTION_METHOD,
+            "current_period_end": Filter("items.data[].current_period_end", _latest_in_range),
+            "current_period_start": Filter("items.data[].current_period_start", _latest_in_range),
+            "customer": CUSTOMER,
+            "customer_account": Filter("customer_account", _is_text),
+            "plan": Filter("items.data[].plan.id", _is_text),
+            "price": Filter("items.data[].price.id", _is_text),
+            "status": Filter("status", _is_subscription_status),
+            "test_clock": TEST_CLOCK,
+        },
+    }
+)
+"""Of each object, the filters of its list; all but `created`."""
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Objects that a list leaves out as long as the request does not ask for them."""
+
+    filter: str
+    """Name of the filter that looks at the same fact."""
+    asked_by: frozenset[str]
+    """Any of these parameters brings them back."""
+    test: Test
+
+
+ON_TEST_CLOCK: Test = bool
+HIDDEN: Mapping[str, tuple[Hidden, ...]] = MappingProxyType(
+    {
+        "customer": (Hidden("test_clock", frozenset({"test_clock"}), ON_TEST_CLOCK),),
+        "subscription": (
+            Hidden("status", frozenset({"status"}), lambda facts: not ENDED.isdisjoint(facts)),
+            Hidden("test_clock", frozenset({"customer", "test_clock"}), ON_TEST_CLOCK),
+        ),
+    }
+)
+
+
+def values_at(document: object, path: str) -> Facts:
+    """Return what a dotted path leads to, nulls left out; `[]` goes through a list."""
+    found = [document]
+    for step in path.split("."):
+        name = step.removesuffix("[]")
+        found = [value.get(name) for value in found if isinstance(value, dict)]
+        if name != step:
+            found = [item for value in found if isinstance(value, list) for item in value]
+    return tuple(value for value in found if value is not None)
+
+
+def facts_of(object_: str, document: Mapping[str, Any]) -> tuple[Facts, ...]:
+    """Return what the filters of an object's list compare, in their order."""
+    return tuple(values_at(document, filter_.path) for filter_ in FILTERS.get(object_, {}).values())
+
+
+def matcher(object_: str, given: Mapping[str, Parameter]) -> Callable[[Entry], bool] | None:
+    """Return the test that a list request puts to every object, if any."""
+    known = FILTERS.get(object_, {})
+    order = {name: index for index, name in enumerate(known)}
+    tests: list[tuple[int, Test, bool]] = [
+        (order[name], filter_.parse(name, given[name]), True)
+        for name, filter_ in known.items()
+        if name in given
+    ]
+    tests += [
+        (order[hidden.filter], hidden.test, False)
+        for hidden in HIDDEN.get(object_, ())
+        if hidden.asked_by.isdisjoint(given)
+    ]
+    if not tests:
+        return None
+    return lambda entry: all(test(entry.facts[index]) is wanted for index, test, wanted in tests)

@@ -1,0 +1,39 @@
+"""Made-up ids that look like Stripe's and are the same in every run."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PREFIXES: Mapping[str, str] = MappingProxyType(
+    {
+        "charge": "ch_",
+        "coupon": "",
+        "customer": "cus_",
+        "event": "evt_",
+        "invoice": "in_",
+        "plan": "plan_",
+        "request": "req_",
+        "subscription": "sub_",
+    }
+)
+LENGTHS: Mapping[str, int] = MappingProxyType(
+    {"coupon": 8, "customer": 14, "plan": 14, "request": 14}
+)
+USUAL_LENGTH = 24
+
+
+def identifier(object_: str, *seed: str | int) -> str:
+    """Return the id of an object that `seed` tells apart from the others of its kind."""
+    digest = blake2b("/".join(map(str, (object_, *seed))).encode(), digest_size=24).digest()
+    number = int.from_bytes(digest)
+    text = ""
+    for _ in range(LENGTHS.get(object_, USUAL_LENGTH)):
+        number, remainder = divmod(number, len(ALPHABET))
+        text += ALPHABET[remainder]
+    return PREFIXES[object_] + text

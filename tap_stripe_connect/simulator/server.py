@@ -1,0 +1,243 @@
+"""The simulator over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+import socket
+import threading
+import time
+from contextlib import suppress
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from tap_stripe_connect.simulator import control, endpoints, older_version, refusal
+from tap_stripe_connect.simulator.answers import Call, Reply
+from tap_stripe_connect.simulator.faults import Faults
+from tap_stripe_connect.simulator.identifiers import identifier
+from tap_stripe_connect.simulator.journal import Journal, Request
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from starlette.types import Receive, Scope, Send
+
+    from tap_stripe_connect.simulator.faults import Fault
+    from tap_stripe_connect.simulator.rate_limit import RateLimit
+    from tap_stripe_connect.simulator.world import World
+
+HOST = "127.0.0.1"
+BACKLOG = 512
+GRACE = 1.0
+"""Seconds that answers being sent may take when the simulator stops."""
+SEND_BUFFER = 1 << 20
+"""Bytes; a page of large objects leaves at once."""
+
+logger = logging.getLogger(__name__)
+
+
+class Simulator:
+    """Serves a world on 127.0.0.1, from a thread of its own, as a context manager."""
+
+    def __init__(self, world: World, *, port: int = 0, latency: float = 0.0) -> None:
+        """Prepare to serve on a port, 0 for a free one; `latency` is seconds per request."""
+        self.world = world
+        self.latency = latency
+        self.gzip = False
+        """Whether to compress for clients that accept it."""
+        self.rate_limit: RateLimit | None = None
+        self.journal = Journal()
+        self.faults = Faults()
+        self._port = port
+        self._count = 0
+        app = Starlette(routes=[Mount("/_simulator", control.app(self)), Mount("/", self._serve)])
+        self._server = _Server(app)
+
+    @property
+    def url(self) -> str:
+        """The address, without a slash at its end."""
+        return f"http://{HOST}:{self._port}"
+
+    @property
+    def api_key(self) -> str:
+        """A secret key of the platform."""
+        return self.world.api_key
+
+    def __enter__(self) -> Self:
+        """Start serving; from now on `url` is true."""
+        listener = socket.create_server((HOST, self._port), backlog=BACKLOG)
+        # Accepted connections inherit both. The event loop leaves Nagle's algorithm on for them.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self._port = listener.getsockname()[1]
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listener],), name="simulator", daemon=True
+        )
+        self._thread.start()
+        self._server.ready.wait()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """Stop serving: open requests that hang or wait are cut off."""
+        self._server.stop()
+        self._thread.join()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = _call(scope)
+        self._count += 1
+        request = self._noted(call)
+        self.journal.add(request)
+        fault = self.faults.hitting(call)
+        limited = self._limited(request)
+        wait = self.latency + (fault.delay if fault else 0.0)
+        if fault is not None and fault.hang:
+            await self._hang(receive)
+            return
+        if wait > 0:
+            await self._pause(wait)
+        reply = self._reply(call, limited, fault)
+        head = self._headers(request, reply, fault)
+        body = reply.body
+        if self.gzip and "gzip" in call.headers.get("accept-encoding", ""):
+            body = gzip.compress(body, compresslevel=1)
+            head.append((b"content-encoding", b"gzip"))
+        part = body if fault is None else fault.sent(body)
+        complete = fault is None or not fault.reset
+        head.append((b"content-length", b"%d" % len(part if complete else body)))
+        self.journal.answered(request, time.monotonic(), reply.status, reply.rows)
+        await send({"type": "http.response.start", "status": reply.status, "headers": head})
+        await send({"type": "http.response.body", "body": part, "more_body": not complete})
+
+    def _noted(self, call: Call) -> Request:
+        found = endpoints.find(call.path)
+        return Request(
+            at=time.monotonic(),
+            moment=self.world.clock.now,
+            method=call.method,
+            path=call.path,
+            template=call.path if found is None else found[0].template,
+            query=call.pairs,
+            account=call.headers.get("stripe-account"),
+            api_version=call.headers.get("stripe-version"),
+            request_id=identifier("request", self._count),
+        )
+
+    def _limited(self, request: Request) -> Reply | None:
+        if self.rate_limit is None:
+            return None
+        reason = self.rate_limit.refusal(f"{request.method} {request.template}")
+        return None if reason is None else Reply.refused(refusal.rate_limited(reason))
+
+    def _reply(self, call: Call, limited: Reply | None, fault: Fault | None) -> Reply:
+        if fault is not None:
+            instead = fault.instead(call)
+            if instead is not None:
+                return instead
+            call = fault.asked(call)
+        if limited is not None:
+            return limited
+        try:
+            return endpoints.answer(self.world, call)
+        except Exception:
+            logger.exception("The simulator failed at %s %s", call.method, call.path)
+            return Reply.refused(refusal.server_error())
+
+    def _headers(
+        self, request: Request, reply: Reply, fault: Fault | None
+    ) -> list[tuple[bytes, bytes]]:
+        headers = {
+            "content-type": "application/json",
+            "date": formatdate(self.world.clock.now, usegmt=True),
+            "request-id": request.request_id,
+            "stripe-version": request.api_version or older_version.API_VERSION,
+        }
+        if request.account is not None:
+            headers["stripe-account"] = request.account
+        headers |= reply.headers
+        headers |= fault.headers if fault is not None else {}
+        return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._server.stopping.wait(), seconds)
+
+    async def _hang(self, receive: Receive) -> None:
+        gone = asyncio.create_task(_disconnected(receive))
+        stopping = asyncio.create_task(self._server.stopping.wait())
+        _, pending = await asyncio.wait((gone, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+
+
+class _Server(uvicorn.Server):
+    """A server that tells when it is ready, and stops at once."""
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                access_log=False,
+                date_header=False,
+                http="httptools",
+                lifespan="off",
+                log_config=None,
+                log_level="critical",
+                loop="asyncio",
+                server_header=False,
+                timeout_keep_alive=60,
+                ws="none",
+            )
+        )
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.stopping = asyncio.Event()
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def main_loop(self) -> None:
+        await self.stopping.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        del sockets  # which the servers close
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=GRACE)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        # Lets the event loop close the sockets.
+        await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        """Stop serving; called from another thread."""
+        self._loop.call_soon_threadsafe(self.stopping.set)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _call(scope: Scope) -> Call:
+    return Call(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers={
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        },
+    )

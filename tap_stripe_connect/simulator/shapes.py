@@ -1,0 +1,265 @@
+"""Complete Stripe objects: every field that the schema of an object names, as the API sends it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import msgspec
+
+from tap_stripe_connect import catalog
+
+_TAP_COLUMNS = frozenset({"account_id", "updated_at", "_sdc_deleted_at", "additional_fields"})
+_WITHOUT_LIVEMODE = frozenset({"subscription_item"})
+
+# Of these objects Stripe sends only the member that `type` names; the others are absent, not null.
+_ONE_OF = frozenset(
+    {
+        "charge.payment_method_details",
+        "charge.payment_method_details.card.wallet",
+    }
+)
+
+_PLAN: dict[str, Any] = {
+    "object": "plan",
+    "active": True,
+    "billing_scheme": "per_unit",
+    "currency": "usd",
+    "interval": "month",
+    "interval_count": 1,
+    "livemode": False,
+    "usage_type": "licensed",
+}
+_PRICE: dict[str, Any] = {
+    "object": "price",
+    "active": True,
+    "billing_scheme": "per_unit",
+    "currency": "usd",
+    "livemode": False,
+    "recurring": {"interval": "month", "interval_count": 1, "usage_type": "licensed"},
+    "tax_behavior": "unspecified",
+    "type": "recurring",
+}
+_TAX_RATE: dict[str, Any] = {
+    "object": "tax_rate",
+    "active": True,
+    "inclusive": False,
+    "livemode": False,
+    "rate_type": "percentage",
+}
+
+# What Stripe sends, instead of null, in a field that nobody set; by object and path.
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "charge": {
+        "object": "charge",
+        "amount": 0,
+        "amount_captured": 0,
+        "amount_refunded": 0,
+        "billing_details": {},
+        "captured": True,
+        "currency": "usd",
+        "disputed": False,
+        "fraud_details": {},
+        "livemode": False,
+        "paid": True,
+        "refunded": False,
+        "status": "succeeded",
+    },
+    "coupon": {
+        "object": "coupon",
+        "duration": "once",
+        "livemode": False,
+        "times_redeemed": 0,
+        "valid": True,
+    },
+    "customer": {
+        "object": "customer",
+        "balance": 0,
+        "delinquent": False,
+        "invoice_settings": {},
+        "livemode": False,
+        "next_invoice_sequence": 1,
+        "preferred_locales": [],
+        "tax_exempt": "none",
+    },
+    "customer.discount": {"object": "discount"},
+    "event": {"object": "event", "livemode": False, "pending_webhooks": 0, "request": {}},
+    "invoice": {
+        "object": "invoice",
+        "amount_due": 0,
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "amount_paid_off_stripe": 0,
+        "amount_remaining": 0,
+        "amount_shipping": 0,
+        "attempt_count": 0,
+        "attempted": False,
+        "auto_advance": False,
+        "automatic_tax": {"enabled": False},
+        "collection_method": "charge_automatically",
+        "currency": "usd",
+        "customer_tax_exempt": "none",
+        "customer_tax_ids": [],
+        "default_tax_rates": [],
+        "discounts": [],
+        "issuer": {"type": "self"},
+        "livemode": False,
+        "payment_settings": {},
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "starting_balance": 0,
+        "status": "draft",
+        "status_transitions": {},
+        "subtotal": 0,
+        "total": 0,
+        "total_discount_amounts": [],
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+    },
+    "invoice.default_tax_rates[]": _TAX_RATE,
+    "line_item": {
+        "object": "line_item",
+        "amount": 0,
+        "currency": "usd",
+        "discount_amounts": [],
+        "discountable": True,
+        "discounts": [],
+        "livemode": False,
+        "pretax_credit_amounts": [],
+        "subtotal": 0,
+        "taxes": [],
+    },
+    "line_item.parent.invoice_item_details": {"proration": False},
+    "line_item.parent.subscription_item_details": {"proration": False},
+    "plan": _PLAN,
+    "subscription": {
+        "object": "subscription",
+        "automatic_tax": {"enabled": False},
+        "billing_mode": {"type": "flexible", "flexible": {"proration_discounts": "included"}},
+        "billing_schedules": [],
+        "cancel_at_period_end": False,
+        "cancellation_details": {},
+        "collection_method": "charge_automatically",
+        "currency": "usd",
+        "default_tax_rates": [],
+        "discounts": [],
+        "invoice_settings": {"issuer": {"type": "self"}},
+        "livemode": False,
+        "managed_payments": {"enabled": False},
+        "payment_settings": {"save_default_payment_method": "off"},
+        "status": "active",
+        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+    },
+    "subscription.default_tax_rates[]": _TAX_RATE,
+    "subscription_item": {
+        "object": "subscription_item",
+        "discounts": [],
+        "quantity": 1,
+        "tax_rates": [],
+    },
+    "subscription_item.plan": _PLAN,
+    "subscription_item.price": _PRICE,
+    "subscription_item.tax_rates[]": _TAX_RATE,
+}
+
+# Where Stripe serves the rest of a list that comes inside an object of the stream.
+_LIST_URL = {
+    "invoices": "/v1/invoices/{id}/lines",
+    "subscriptions": "/v1/subscription_items?subscription={id}",
+}
+
+
+class _Shape:
+    """An object's fields with their defaults, and the shapes of the objects inside it."""
+
+    __slots__ = ("_children", "_lists", "_template")
+
+    def __init__(self, path: str, properties: dict[str, Any], lists: dict[str, _List]) -> None:
+        self._lists: dict[str, _List] = {}
+        self._children: dict[str, _Shape] = {}
+        for name, schema in properties.items():
+            if inner := schema.get("properties"):
+                self._children[name] = _Shape(f"{path}.{name}", inner, {})
+            elif inner := schema.get("items", {}).get("properties"):
+                self._children[name] = _Shape(f"{path}.{name}[]", inner, {})
+        empty: dict[str, Any] = {
+            name: {} if name == "metadata" else None
+            for name, schema in properties.items()
+            if not (path in _ONE_OF and "object" in schema["type"])
+        }
+        # Decoding makes fresh lists and objects each time, faster than a deep copy would.
+        self._template = msgspec.json.encode(empty)
+        self._template = msgspec.json.encode(self.fill(_DEFAULTS.get(path, {})))
+        self._lists = lists
+
+    def fill(self, fields: dict[str, Any]) -> dict[str, Any]:
+        document: dict[str, Any] = msgspec.json.decode(self._template)
+        document.update(fields)
+        for name in self._children.keys() & fields.keys():
+            value = fields[name]
+            fill = self._children[name].fill
+            if isinstance(value, dict):
+                document[name] = fill(value)
+            elif isinstance(value, list):
+                document[name] = [fill(item) if isinstance(item, dict) else item for item in value]
+        for name, nested in self._lists.items():
+            document[name] = nested.fill(document.get(name), document)
+        return document
+
+
+class _List:
+    """A list object inside another object, with all its items."""
+
+    __slots__ = ("_inherited", "_shape", "_url")
+
+    def __init__(self, stream: catalog.Nested) -> None:
+        self._shape = _shape(stream.object)
+        self._url = _LIST_URL[stream.parent]
+        self._inherited = {stream.parent_field: "id"}
+        if stream.object not in _WITHOUT_LIVEMODE:
+            self._inherited["livemode"] = "livemode"
+
+    def fill(self, value: Any, parent: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        """Return the list object for `value`, either one itself or the bare items."""
+        listed = value if isinstance(value, dict) else {"data": value or []}
+        owner = {field: parent[source] for field, source in self._inherited.items()}
+        return {
+            "object": "list",
+            "has_more": False,
+            "url": self._url.format(id=parent["id"]),
+            **listed,
+            "data": [self._shape.fill(owner | item) for item in listed["data"]],
+        }
+
+
+@cache
+def _shape(name: str) -> _Shape:
+    stream = next((stream for stream in catalog.STREAMS if stream.object == name), None)
+    if stream is None:
+        raise LookupError(f"No stream of the catalog holds Stripe's object {name!r}")
+    left_out = _TAP_COLUMNS | ({"livemode"} if name in _WITHOUT_LIVEMODE else set())
+    properties = {
+        field: schema
+        for field, schema in _schema(stream.name)["properties"].items()
+        if field not in left_out
+    }
+    lists = {nested.list_field: _List(nested) for nested in catalog.nested_in(stream.name)}
+    return _Shape(name, properties, lists)
+
+
+def _schema(stream: str) -> dict[str, Any]:
+    file = resources.files("tap_stripe_connect") / "schemas" / f"{stream}.json"
+    schema: dict[str, Any] = json.loads(file.read_bytes())
+    return schema
+
+
+def complete(object_: str, fields: dict[str, Any], /) -> dict[str, Any]:
+    """Return a Stripe object of the kind `object_` with every field its schema has.
+
+    Fields not given are null, or what Stripe sends for them by default; fields unknown to the
+    schema are kept. Lists inside (`lines`, `items`) may be given as bare lists of items. Times are
+    unix seconds, as in Stripe's answers. Raises LookupError for a kind without a stream.
+    """
+    return _shape(object_).fill(fields)

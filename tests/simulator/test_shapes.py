@@ -1,0 +1,113 @@
+"""Complete objects, made from the schemas."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from tap_stripe_connect.catalog import STREAMS, Listed, Nested
+from tap_stripe_connect.simulator import shapes
+
+TAP_COLUMNS = {"account_id", "updated_at", "_sdc_deleted_at", "additional_fields"}
+
+
+def properties(stream: str) -> dict[str, Any]:
+    """Return what the schema of a stream says about its fields."""
+    schema = resources.files("tap_stripe_connect") / "schemas" / f"{stream}.json"
+    found: dict[str, Any] = json.loads(schema.read_bytes())["properties"]
+    return found
+
+
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
+def test_has_every_field_of_the_schema(stream: Listed | Nested) -> None:
+    """A completed object has the schema's fields, the lists inside it, and no column of the tap."""
+    document = shapes.complete(stream.object, {"id": "x_1"})
+    nested = {each.list_field for each in STREAMS if isinstance(each, Nested)} & document.keys()
+    absent = TAP_COLUMNS | ({"livemode"} if stream.object == "subscription_item" else set())
+    assert document.keys() == (properties(stream.name).keys() - absent) | nested
+    assert document["object"] == stream.object
+    assert document["id"] == "x_1"
+
+
+def test_keeps_what_is_given() -> None:
+    """Given fields win over defaults, also those that no schema knows."""
+    document = shapes.complete("charge", {"id": "ch_1", "paid": False, "brand_new": {"a": 1}})
+    assert document["paid"] is False
+    assert document["brand_new"] == {"a": 1}
+    assert document["metadata"] == {}
+
+
+def test_completes_objects_inside() -> None:
+    """A hash given in part gets its other fields; a field not given stays null."""
+    card = {"brand": "visa", "checks": {"cvc_check": "pass"}}
+    details = {"type": "card", "card": card}
+    document = shapes.complete("charge", {"id": "ch_1", "payment_method_details": details})
+    schema = properties("charges")["payment_method_details"]["properties"]["card"]["properties"]
+    completed = document["payment_method_details"]["card"]
+    assert completed.keys() == schema.keys()
+    assert completed["checks"]["address_line1_check"] is None
+    assert completed["checks"]["cvc_check"] == "pass"
+    assert document["shipping"] is None
+
+
+def test_leaves_out_the_other_payment_methods() -> None:
+    """Of the details of a payment, Stripe sends those of the method used and no other."""
+    details = {"type": "card", "card": {"wallet": {"type": "apple_pay", "apple_pay": {}}}}
+    document = shapes.complete("charge", {"id": "ch_1", "payment_method_details": details})
+    assert document["payment_method_details"].keys() == {"type", "card"}
+    wallet = document["payment_method_details"]["card"]["wallet"]
+    assert wallet == {"type": "apple_pay", "apple_pay": {}, "dynamic_last4": None}
+
+
+def test_wraps_lines_in_a_list_object() -> None:
+    """Bare lines become a complete list object that knows the invoice and its mode."""
+    document = shapes.complete(
+        "invoice", {"id": "in_1", "livemode": True, "lines": [{"id": "il_1"}]}
+    )
+    lines = document["lines"]
+    assert {name: lines[name] for name in ("object", "has_more", "url")} == {
+        "object": "list",
+        "has_more": False,
+        "url": "/v1/invoices/in_1/lines",
+    }
+    (line,) = lines["data"]
+    assert (line["id"], line["invoice"], line["livemode"]) == ("il_1", "in_1", True)
+    assert line.keys() >= properties("invoice_line_items").keys() - TAP_COLUMNS
+
+
+def test_wraps_subscription_items_in_a_list_object() -> None:
+    """Items become complete, with the plan and price inside them, and have no mode of their own."""
+    items = [{"id": "si_1", "plan": {"id": "plan_1"}, "price": {"id": "plan_1"}}]
+    document = shapes.complete("subscription", {"id": "sub_1", "items": items})
+    assert document["items"]["url"] == "/v1/subscription_items?subscription=sub_1"
+    (item,) = document["items"]["data"]
+    assert item["subscription"] == "sub_1"
+    assert "livemode" not in item
+    assert item["plan"]["object"] == "plan"
+    assert item["price"]["recurring"]["interval"] == "month"
+
+
+@pytest.mark.parametrize("object_", ["charge", "customer", "invoice", "subscription"])
+def test_completing_twice_changes_nothing(object_: str) -> None:
+    """A complete object is its own completion."""
+    once = shapes.complete(object_, {"id": "x_1", "livemode": False})
+    assert shapes.complete(object_, once) == once
+
+
+def test_objects_share_nothing() -> None:
+    """A change to one object's default hash or list does not show in the next object."""
+    first = shapes.complete("invoice", {"id": "in_1"})
+    first["metadata"]["a"] = "b"
+    first["discounts"].append("di_1")
+    second = shapes.complete("invoice", {"id": "in_2"})
+    assert second["metadata"] == {}
+    assert second["discounts"] == []
+
+
+def test_refuses_an_unknown_object() -> None:
+    """An object without a stream is an error that names it."""
+    with pytest.raises(LookupError, match="payout"):
+        shapes.complete("payout", {"id": "po_1"})
