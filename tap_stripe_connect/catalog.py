@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,13 @@ class Listed:
     verbatim: frozenset[str] = frozenset()
     """Fields kept as Stripe sent them, one JSON object without a schema of its own."""
     key: tuple[str, ...] = ("account_id", "id")
+    changes: Literal["feed", "none", "unseen"] = "feed"
+    """How changes are found: by the event feed; never, the objects stay as they are; or only by
+    listing everything again, because Stripe tells nothing of them."""
+    touched_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Objects whose events also mean a change of this one's: which field holds its id (A22)."""
+    reference: bool = False
+    """Whether other objects refer to these, so that `start_date` does not cut them off (A23)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +58,29 @@ STREAMS: tuple[Listed | Nested, ...] = (
         object="charge",
         path="/v1/charges",
         permission="rak_charge_read",
+        touched_by={"dispute": ("charge",), "refund": ("charge",), "review": ("charge",)},
     ),
     Listed(
         name="coupons",
         object="coupon",
         path="/v1/coupons",
         permission="rak_coupon_read",
+        # Redeeming raises times_redeemed; where a discount names its coupon depends on the version.
+        touched_by={"discount": ("source.coupon", "coupon")},
+        reference=True,
     ),
     Listed(
         name="customers",
         object="customer",
         path="/v1/customers",
         permission="rak_customer_read",
+        touched_by={
+            "discount": ("customer",),
+            "source": ("customer",),
+            "card": ("customer",),
+            "bank_account": ("customer",),
+        },
+        reference=True,
     ),
     Listed(
         name="events",
@@ -70,6 +88,7 @@ STREAMS: tuple[Listed | Nested, ...] = (
         path="/v1/events",
         permission="rak_event_read",
         verbatim=frozenset({"data"}),
+        changes="none",
     ),
     Nested(
         name="invoice_line_items",
@@ -85,12 +104,18 @@ STREAMS: tuple[Listed | Nested, ...] = (
         object="invoice",
         path="/v1/invoices",
         permission="rak_invoice_read",
+        touched_by={
+            "credit_note": ("invoice",),
+            "invoice_payment": ("invoice",),
+            "invoiceitem": ("invoice",),
+        },
     ),
     Listed(
         name="plans",
         object="plan",
         path="/v1/plans",
         permission="rak_plan_read",
+        reference=True,
     ),
     Nested(
         name="subscription_items",
@@ -106,6 +131,7 @@ STREAMS: tuple[Listed | Nested, ...] = (
         # Without it Stripe leaves out cancelled subscriptions.
         parameters=MappingProxyType({"status": "all"}),
         permission="rak_subscription_read",
+        touched_by={"discount": ("subscription",), "subscription_schedule": ("subscription",)},
     ),
 )
 

@@ -19,13 +19,13 @@ def normalised(catalog: dict[str, Any]) -> dict[str, Any]:
     deselects every property and then selects what the pattern names, so that
     `charges.billing_details` would otherwise give an empty object.
 
-    Raises CatalogError for a selected stream that does not exist.
+    Raises CatalogError for a selected stream that does not exist, and for what is no catalog.
     """
     result = deepcopy(catalog)
     known = {stream.name for stream in STREAMS}
     for entry in _entries(result):
-        name = entry.get("tap_stream_id") or entry.get("stream")
-        metadata = _metadata(entry)
+        name = entry.setdefault("tap_stream_id", entry.get("stream"))
+        metadata = _metadata(name, entry)
         if name not in known:
             if metadata.get((), {}).get("selected"):
                 raise CatalogError(
@@ -46,11 +46,27 @@ def _entries(catalog: dict[str, Any]) -> list[dict[str, Any]]:
     return entries
 
 
-def _metadata(entry: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
-    return {
-        tuple(item.get("breadcrumb", ())): item.setdefault("metadata", {})
-        for item in entry.get("metadata") or ()
-    }
+def _metadata(name: object, entry: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
+    items = entry.get("metadata", [])
+    whole = (
+        isinstance(name, str)
+        and isinstance(entry.get("schema", {}), dict)
+        and isinstance(items, list)
+        and all(_is_metadata(item) for item in items)
+    )
+    if not whole:
+        raise CatalogError(
+            f"catalog: the entry of stream {name!r} is damaged; make it anew with --discover"
+        )
+    return {tuple(item["breadcrumb"]): item["metadata"] for item in items}
+
+
+def _is_metadata(item: object) -> bool:
+    """Tell whether an item names a place in a schema and holds an object about it."""
+    if not isinstance(item, dict) or not isinstance(item.get("metadata"), dict):
+        return False
+    breadcrumb = item.get("breadcrumb")
+    return isinstance(breadcrumb, list) and all(isinstance(part, str) for part in breadcrumb)
 
 
 def _is_on(metadata: dict[str, Any]) -> bool:

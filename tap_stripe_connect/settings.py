@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pendulum
 
+from tap_stripe_connect.api.errors import redact
 from tap_stripe_connect.catalog import API_VERSION
 
 if TYPE_CHECKING:
@@ -165,7 +166,8 @@ def parse(config: Mapping[str, Any]) -> Settings:
         try:
             values[setting.name] = READERS[setting.name](given)
         except ValueError as fault:
-            faults.append(f"{setting.name}: {fault}")
+            # A key pasted into the wrong setting is still a secret.
+            faults.append(redact(f"{setting.name}: {fault}"))
     if faults:
         raise SettingsError(faults)
     return _complete(values)
@@ -183,7 +185,7 @@ def _complete(values: dict[str, Any]) -> Settings:
         exclude_account_ids=excluded,
         include_platform=not account_ids if include_platform is None else include_platform,
         max_requests_per_second=budget or REQUESTS_ALLOWED[mode] // 2,
-        start=values.pop("start_date") or 0,
+        start=max(0, values.pop("start_date") or 0),
         **values,
     )
 

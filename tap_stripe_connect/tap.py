@@ -27,7 +27,8 @@ from tap_stripe_connect.cli import TapFault, command_group
 from tap_stripe_connect.selection import CatalogError, normalised
 from tap_stripe_connect.streams import FULL_TABLE, StripeStream, schema_file
 from tap_stripe_connect.sync.bookmarks import Bookmarks, StateError
-from tap_stripe_connect.sync.engine import Engine, Job
+from tap_stripe_connect.sync.engine import Engine
+from tap_stripe_connect.sync.jobs import Job
 from tap_stripe_connect.sync.messages import MessageWriter
 from tap_stripe_connect.sync.records import Converter, Records
 from tap_stripe_connect.sync.run import Run
@@ -176,7 +177,9 @@ class TapStripeConnect(Tap):
         run = Run(
             settings, self.bookmarks, Records(converters), client.server_time or int(time.time())
         )
-        return run, Engine(client, run.jobs(found, selected), stopping)
+        engine = Engine(client, stopping)
+        engine.add(run.begin(found, selected))
+        return run, engine
 
     def _check_mode(self) -> None:
         """Refuse a state of live data with a test key and the other way round (E12)."""
@@ -196,11 +199,14 @@ class TapStripeConnect(Tap):
             if isinstance(arrived, Job):
                 if arrived.failure:
                     raise arrived.failure
-                run.finished(arrived)
-                continue
-            for _, record in run.records(arrived):
-                yield record
-            run.written(arrived)
+                pages, jobs = run.finished(arrived)
+                engine.add(jobs)
+            else:
+                pages = [arrived]
+            for page in pages:
+                for _, record in run.records(page):
+                    yield record
+                run.written(page)
 
     def sync_all(self) -> None:  # type: ignore[misc]
         """Read all selected streams side by side.

@@ -238,7 +238,8 @@ def test_a_server_that_never_answers(stripe: Simulator, monkeypatch: pytest.Monk
     assert output.exit_code == 1
     assert output.counts == {"coupons": 1}
     assert set(output.state["bookmarks"]) == {"coupons"}
-    assert stripe.journal.count(path="/v1/charges") == 2
+    sizes = [one.parameter("limit") for one in stripe.journal.requests if "charges" in one.path]
+    assert sizes == ["100", "100", "50", "50", "25", "25", "10", "10", "1", "1"]
 
 
 @pytest.mark.parametrize("fault", [{"empty_page": True}, {"repeat_page": True}])

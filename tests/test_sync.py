@@ -9,7 +9,8 @@ import pytest
 from tap_stripe_connect.catalog import LISTED, STREAMS
 from tap_stripe_connect.simulator import bulk, shapes
 from tap_stripe_connect.simulator.business import populate
-from tests.harness import DAY, NOW, Warehouse, config_for, expected, run, selecting
+from tap_stripe_connect.simulator.faults import Fault
+from tests.harness import DAY, NOW, Warehouse, cli, config_for, expected, run, selecting
 
 if TYPE_CHECKING:
     from tap_stripe_connect.simulator.server import Simulator
@@ -114,20 +115,24 @@ def test_an_invoice_of_thousands_of_lines_stays_small(stripe: Simulator) -> None
     assert len(str(output.records("invoices")[0])) < 65_536
 
 
-def test_embedded_children_cost_no_request(stripe: Simulator) -> None:
+@pytest.mark.parametrize(
+    ("selected", "counts"),
+    [
+        (["invoices", "invoice_line_items"], {"invoices": 300, "invoice_line_items": 2400}),
+        (["invoice_line_items"], {"invoice_line_items": 2400}),
+        (["invoices"], {"invoices": 300}),
+    ],
+)
+def test_embedded_children_cost_no_request(
+    stripe: Simulator, selected: list[str], counts: dict[str, int]
+) -> None:
     """Invoices of eight lines are read by their list pages alone, each once (F2, F9)."""
     bulk.load(stripe.world.platform, invoices=300, lines=8, start=NOW - YEAR, until=NOW)
-    both = run(config_for(stripe), catalog=selecting("invoices", "invoice_line_items"))
-    pages = lists_of(stripe, "/v1/invoices")
-    assert both.counts == {"invoices": 300, "invoice_line_items": 2400}
-    assert lists_of(stripe, "/v1/invoices/{id}/lines") == 0
-    stripe.journal.clear()
-    children = run(config_for(stripe), catalog=selecting("invoice_line_items"))
-    assert children.counts == {"invoice_line_items": 2400}
-    assert lists_of(stripe, "/v1/invoices") == pages
-    stripe.journal.clear()
-    parents = run(config_for(stripe), catalog=selecting("invoices"))
-    assert parents.counts == {"invoices": 300}
+    output = run(config_for(stripe), catalog=selecting(*selected))
+    assert output.counts == counts
+    assert {one.path for one in stripe.journal.requests} == {"/v1/account", "/v1/invoices"}
+    asked = [tuple(one.query) for one in stripe.journal.requests]
+    assert len(asked) == len(set(asked))
 
 
 def test_unselected_streams_cost_no_request(stripe: Simulator) -> None:
@@ -227,6 +232,48 @@ def test_a_key_that_may_not_ask_who_it_is_still_works(stripe: Simulator) -> None
     assert [row["account_id"] for row in output.records("coupons")] == ["acct_1Simulator"]
 
 
+def test_an_account_that_stripe_does_not_name_has_a_fixed_name(stripe: Simulator) -> None:
+    """Rows then say `acct_unknown`, the documented fallback (D1)."""
+    stripe.world.platform.create("coupon", {"id": "C"})
+    stripe.faults.add(Fault(match="/v1/account$", status=403, body={"error": {"message": "no"}}))
+    output = run(config_for(stripe), catalog=selecting("coupons"))
+    assert output.exit_code == 0
+    assert [row["account_id"] for row in output.records("coupons")] == ["acct_unknown"]
+
+
+@pytest.mark.parametrize("given", ['["acct_1One","acct_1Two"]', "acct_1One,acct_1Two"])
+def test_settings_come_from_the_environment(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """Lists as JSON or with commas, numbers and booleans as words (G4)."""
+    for name in ("acct_1One", "acct_1Two"):
+        stripe.world.add_account(name).create("coupon", {"id": "C"})
+    settings = {
+        "API_KEY": stripe.api_key,
+        "API_URL": stripe.url,
+        "ACCOUNT_IDS": given,
+        "MAX_REQUESTS_PER_SECOND": "500",
+        "INCLUDE_PLATFORM": "false",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"TAP_STRIPE_CONNECT_{name}", value)
+    result = cli("--config=ENV")
+    assert result.returncode == 0
+    assert result.stdout.count('"stream":"coupons","record"') == 2
+
+
+def test_a_wrong_number_in_the_environment_is_one_fault_among_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It does not hide the other faults (G5)."""
+    monkeypatch.setenv("TAP_STRIPE_CONNECT_LAG_SECONDS", "soon")
+    result = cli("--config=ENV")
+    assert result.returncode == 1
+    assert "lag_seconds: 'soon' is not a whole number" in result.stderr
+    assert "api_key is missing" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_an_empty_account_ends_with_all_bookmarks(stripe: Simulator) -> None:
     """The last message is a STATE that has a bookmark of every stream (E7)."""
     output = run(config_for(stripe))
@@ -254,14 +301,24 @@ def test_what_is_not_selected_keeps_its_bookmark(stripe: Simulator) -> None:
 def test_an_earlier_start_date_loads_the_missing_years_once(stripe: Simulator) -> None:
     """What lies between the new and the old start is read, nothing else (E9)."""
     for year in range(4):
-        stripe.world.platform.create("coupon", {"id": f"Y{year}"}, at=NOW - year * YEAR - DAY)
-    catalog = selecting("coupons")
+        stripe.world.platform.create("charge", {"id": f"ch_{year}"}, at=NOW - year * YEAR - DAY)
+    catalog = selecting("charges")
     first = run(config_for(stripe, start_date="2024-12-01"), catalog=catalog)
     second = run(config_for(stripe, start_date="2022-01-01"), state=first.state, catalog=catalog)
     third = run(config_for(stripe, start_date="2022-01-01"), state=second.state, catalog=catalog)
-    assert {row["id"] for row in first.records("coupons")} == {"Y0", "Y1"}
-    assert {row["id"] for row in second.records("coupons")} == {"Y2", "Y3"}
+    assert {row["id"] for row in first.records("charges")} == {"ch_0", "ch_1"}
+    assert {row["id"] for row in second.records("charges")} == {"ch_2", "ch_3"}
     assert third.counts == {}
+
+
+def test_what_others_refer_to_ignores_the_start_date(stripe: Simulator) -> None:
+    """An old customer of a new charge is loaded all the same (A23)."""
+    stripe.world.platform.create("customer", {"id": "cus_old"}, at=NOW - 5 * YEAR)
+    stripe.world.platform.create("charge", {"id": "ch_old"}, at=NOW - 5 * YEAR)
+    stripe.world.platform.create("charge", {"id": "ch_1", "customer": "cus_old"}, at=NOW - DAY)
+    output = run(config_for(stripe, start_date="2025-12-01"))
+    assert [row["id"] for row in output.records("customers")] == ["cus_old"]
+    assert [row["id"] for row in output.records("charges")] == ["ch_1"]
 
 
 def test_a_bookmark_in_the_future_is_put_right(stripe: Simulator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -94,7 +95,7 @@ def test_shared_out_reads_each_second_once(gaps: dict[str, list[Range]]) -> None
     for (start, end), streams in pieces:
         assert {lacking[second] for second in range(start, end)} == {streams}
     assert set(told) == {second for second, streams in lacking.items() if streams}
-    for (one, first), (other, second) in zip(pieces, pieces[1:], strict=False):
+    for (one, first), (other, second) in pairwise(pieces):
         assert one[1] < other[0] or first != second, "two pieces could be one"
 
 
@@ -104,7 +105,9 @@ class FakeList:
     def __init__(self, stamps: Iterable[int], page: int = PAGE) -> None:
         """Hold one row for each of `stamps`; those of one second are listed in a fixed order."""
         newest_first = enumerate(sorted(stamps, reverse=True))
-        self.rows = [{"id": f"ch_{place}", "created": stamp} for place, stamp in newest_first]
+        self.rows: list[dict[str, Any]] = [
+            {"id": f"ch_{place}", "created": stamp} for place, stamp in newest_first
+        ]
         self._keys = [-row["created"] for row in self.rows]
         self._page = page
         self._filters: dict[str, set[tuple[str | None, str | None]]] = {}

@@ -15,8 +15,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import requests
+from requests import codes
 
 from tap_stripe_connect.api.errors import StripeError, Verdict, redact, rule_for
+from tap_stripe_connect.api.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +49,22 @@ class Listing:
     size: int
 
 
+@dataclass(frozen=True)
+class Question:
+    """One thing to ask for, however many requests it takes."""
+
+    path: str
+    parameters: Mapping[str, str]
+    account: str | None
+    """The connected account to act on; None is the key's own."""
+    route: str
+    """The path without ids; what Stripe limits as one endpoint."""
+
+    def failure(self, message: str, verdict: Verdict, **told: Any) -> StripeError:  # noqa: ANN401
+        """Return the error that says what went wrong with this question."""
+        return StripeError(message, verdict=verdict, path=self.path, account=self.account, **told)
+
+
 class Interrupted(Exception):  # noqa: N818 - a request to stop, not an error
     """The run was asked to stop while a request waited for its turn."""
 
@@ -54,8 +72,10 @@ class Interrupted(Exception):  # noqa: N818 - a request to stop, not an error
 class Client:
     """Reads from Stripe, from any number of threads, within one request budget."""
 
-    attempts = 6
-    """How often a request is sent before its failure counts."""
+    attempts = 8
+    """How often a request is sent before its failure counts; about a minute of backoff."""
+    patience = 12
+    """How often Stripe may refuse a request for speed; some minutes, all in all."""
     timeout = (10.0, 80.0)
     """Seconds to wait for a connection and for each piece of an answer."""
     backoff = 0.5
@@ -77,91 +97,97 @@ class Client:
         self._threads = threading.local()
         self._api_key = api_key
         self._reached = False
+        self.tally = Tally()
         self._headers = {
             "Stripe-Version": api_version,
             "User-Agent": f"tap-stripe-connect/{version('tap-stripe-connect')}",
             "Accept": "application/json",
         }
-        self.requests_sent = 0
         self.server_time: int | None = None
         """Stripe's clock at its first answer, in unix seconds."""
 
     def get(
-        self, path: str, parameters: Mapping[str, str] | None = None, account: str | None = None
+        self,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        account: str | None = None,
+        route: str = "",
     ) -> Answer:
         """Return the document at `path`, or raise StripeError.
 
-        `account` is the connected account to act on; None is the key's own.
+        `account` is the connected account to act on; None is the key's own. `route` is the
+        path with `{id}` in it.
         """
-        return self._ask(path, parameters or {}, account, _check_object)
+        question = Question(path, parameters or {}, account, route or path)
+        return self._ask(question, _check_object, self.attempts)
 
     def page(
-        self, path: str, parameters: Mapping[str, str] | None = None, account: str | None = None
+        self,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        account: str | None = None,
+        tries: int | None = None,
     ) -> Listing:
-        """Return a page of the list at `path`, or raise StripeError."""
-        answer = self._ask(
-            path, {"limit": str(PAGE_SIZE), **(parameters or {})}, account, _check_list
-        )
+        """Return a page of the list at `path`, or raise StripeError after so many tries."""
+        route = re.sub(r"/[a-z]+_\w+/", "/{id}/", path)
+        question = Question(path, {"limit": str(PAGE_SIZE), **(parameters or {})}, account, route)
+        answer = self._ask(question, _check_list, tries or self.attempts)
         document = answer.document
         return Listing(document["data"], document["has_more"], answer.size)
 
-    def all_rows(self, url: str, account: str | None = None) -> list[dict[str, Any]]:
-        """Return all rows of the list that a nested list's `url` points at."""
+    def all_rows(self, url: str, account: str | None = None) -> tuple[list[dict[str, Any]], int]:
+        """Return all rows of the list that a nested list's `url` points at, and their bytes."""
         target = urlsplit(url)
         parameters = dict(parse_qsl(target.query))
         rows: list[dict[str, Any]] = []
+        size = 0
         while True:
             page = self.page(target.path, parameters, account)
             rows += page.rows
+            size += page.size
             if not page.has_more:
-                return rows
+                return rows, size
             check_progress(page, parameters.get("starting_after"), target.path, account)
             parameters["starting_after"] = page.rows[-1]["id"]
 
-    def _ask(
-        self,
-        path: str,
-        parameters: Mapping[str, str],
-        account: str | None,
-        check: Callable[[Any], None],
-    ) -> Answer:
-        """Send a request until its answer is whole, is final, or attempts are used up."""
-        endpoint = re.sub(r"/[a-z]+_\w+", "/{id}", path)
-        failure: StripeError | None = None
-        for attempt in range(self.attempts):
-            if failure:
-                self._pause(attempt, failure)
-            self._limiter.wait(endpoint, self._sleep)
-            if self._stopping.is_set():
-                raise Interrupted
-            try:
-                response = self._send(path, parameters, account)
-                if response.status_code == requests.codes.ok:
-                    return _read(response, check)
-                failure, retry = _refusal(response, path, account)
-            except (OSError, ValueError) as error:
-                failure, retry = self._lost(error, path, account), True
-                if not self._reached and attempt:
-                    break  # Nothing has ever answered there: the address is wrong.
-            if not retry:
-                break
-        assert failure  # noqa: S101 - every way out of the loop but an answer sets it
-        raise failure
+    def _ask(self, question: Question, check: Callable[[Any], None], tries: int) -> Answer:
+        """Send a request until its answer is whole, is final, or the tries are used up.
 
-    def _send(
-        self, path: str, parameters: Mapping[str, str], account: str | None
-    ) -> requests.Response:
+        Refusals for speed are not tries: Stripe answers again once we are slower.
+        """
+        failures = refusals = 0
+        while True:
+            self._limiter.wait(question.route, self._sleep)
+            try:
+                response = self._send(question)
+                if response.status_code == codes.ok:
+                    return _read(response, check)
+                failure, retry = _refusal(response, question)
+            except (OSError, ValueError) as error:
+                failure, retry = self._lost(error, question), True
+            if failure.status == codes.too_many_requests:
+                refusals += 1
+            else:
+                failures += 1
+            # Where nothing has ever answered the address is wrong; two tries tell.
+            enough = tries if self._reached else min(tries, 2)
+            if not retry or failures >= enough or refusals >= self.patience:
+                raise failure
+            self.tally.retried(question.account)
+            self._pause(failures + refusals, failure)
+
+    def _send(self, question: Question) -> requests.Response:
         session: requests.Session | None = getattr(self._threads, "session", None)
         if session is None:
             session = self._threads.session = requests.Session()
             session.headers.update(self._headers)
             # A callable, because requests lets ~/.netrc override a header.
             session.auth = self._authorize
-        self.requests_sent += 1
+        self.tally.sent(question.account)
         response = session.get(
-            self._url + path,
-            params=parameters,
-            headers={"Stripe-Account": account} if account else None,
+            self._url + question.path,
+            params=question.parameters,
+            headers={"Stripe-Account": question.account} if question.account else None,
             timeout=self.timeout,
             allow_redirects=False,
         )
@@ -177,25 +203,29 @@ class Client:
     def _pause(self, attempt: int, failure: StripeError) -> None:
         """Wait longer after each attempt; a refusal for speed makes all threads wait."""
         seconds = min(self.backoff * 2 ** (attempt - 1), 30) * random.uniform(0.5, 1)  # noqa: S311
-        if failure.status == requests.codes.too_many_requests:
-            self._limiter.hold(seconds)
-        else:
-            self._sleep(seconds)
+        if failure.status == codes.too_many_requests and failure.code != "lock_timeout":
+            self._limiter.hold(max(seconds, failure.retry_after))
+        self.tally.waited(failure.account, seconds)
+        self._sleep(seconds)
 
     def _sleep(self, seconds: float) -> None:
         if self._stopping.wait(seconds):
             raise Interrupted
 
-    def _lost(self, error: Exception, path: str, account: str | None) -> StripeError:
+    def _lost(self, error: Exception, question: Question) -> StripeError:
         damaged = not isinstance(error, OSError)
         reason = "the answer is damaged" if damaged else _plain(error)
         if self._reached:
-            message, advice = f"Stripe's answer was lost: {reason}", "run again; nothing is lost"
-        else:
-            message = f"Stripe cannot be reached at {self._url}: {reason}"
-            advice = "check api_url and the network"
-        verdict = Verdict.RETRY if self._reached else Verdict.STOP
-        return StripeError(message, verdict=verdict, path=path, account=account, advice=advice)
+            return question.failure(
+                f"Stripe's answer was lost: {reason}",
+                Verdict.RETRY,
+                advice="run again; nothing is lost",
+            )
+        return question.failure(
+            f"Stripe cannot be reached at {self._url}: {reason}",
+            Verdict.STOP,
+            advice="check api_url and the network",
+        )
 
 
 def check_progress(page: Listing, cursor: str | None, path: str, account: str | None) -> None:
@@ -243,9 +273,7 @@ def _check_list(document: object) -> None:
         raise ValueError("not a list")
 
 
-def _refusal(
-    response: requests.Response, path: str, account: str | None
-) -> tuple[StripeError, bool]:
+def _refusal(response: requests.Response, question: Question) -> tuple[StripeError, bool]:
     """Read an error answer, and whether it is worth another attempt."""
     try:
         error = json.loads(response.content)["error"]
@@ -253,18 +281,23 @@ def _refusal(
     except (ValueError, KeyError, TypeError, AttributeError):
         message, code = "", ""
     rule = rule_for(response.status_code, code, message)
-    failure = StripeError(
+    reason = response.headers.get("Stripe-Rate-Limited-Reason", "")
+    failure = question.failure(
         message or f"Stripe answered with HTTP status {response.status_code}",
-        verdict=rule.verdict,
-        path=path,
-        account=account,
+        rule.verdict,
         status=response.status_code,
-        code=code,
+        code=code or reason,
         request_id=response.headers.get("Request-Id", ""),
         advice=rule.advice,
+        retry_after=_seconds(response.headers.get("Retry-After")),
     )
     wish = response.headers.get("Stripe-Should-Retry", "")
     return failure, {"true": True, "false": False}.get(wish, rule.verdict is Verdict.RETRY)
+
+
+def _seconds(header: str | None) -> float:
+    """Read a `Retry-After` in seconds; at most a minute, 0 where there is none."""
+    return min(float(header), 60.0) if header and header.isdigit() else 0.0
 
 
 def _plain(error: BaseException) -> str:
@@ -278,4 +311,4 @@ def _plain(error: BaseException) -> str:
             break
         reason = inner
     text = redact(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__)
-    return re.sub(r"^<.*?>:? ?", "", text)[:200]
+    return re.sub(r"^(<.*?>|\w+\(.*?\)):? ?", "", text)[:200]

@@ -136,10 +136,11 @@ class StripeError(Exception):
         code: str = "",
         request_id: str = "",
         advice: str = "",
+        retry_after: float = 0.0,
     ) -> None:
         """Keep what a user or Stripe's support will ask for."""
-        super().__init__(message)
         self.message = redact(message)
+        super().__init__(self.message)
         self.verdict = verdict
         self.path = path
         self.account = account
@@ -147,6 +148,8 @@ class StripeError(Exception):
         self.code = code
         self.request_id = request_id
         self.advice = advice
+        self.retry_after = retry_after
+        """Seconds that Stripe asked to wait; 0 where it did not say."""
 
     def __str__(self) -> str:
         """Tell in one line what happened, where, and what to do next."""
@@ -160,7 +163,7 @@ class StripeError(Exception):
             [f"GET {self.path}", *(f"{name} {value}" for name, value in told.items() if value)]
         )
         advice = f" - {self.advice}" if self.advice else ""
-        return f"{self.message} [{where}]{advice}"
+        return redact(f"{self.message} [{where}]{advice}")
 
 
 def redact(text: str) -> str:

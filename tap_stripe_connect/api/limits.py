@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,32 +17,11 @@ ENDPOINT_SHARE = 1 / 4
 """Part of the whole budget that an endpoint gets where Stripe has raised an account's limits."""
 
 
-class Pace:
-    """Hands out moments at even distances, so that no burst provokes a 429."""
-
-    def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
-        """Allow `per_second` moments a second, the first one at once."""
-        self._pause = 1 / per_second
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._free_from = 0.0
-
-    def reserve(self) -> float:
-        """Take the next free moment and return the seconds until then."""
-        with self._lock:
-            now = self._clock()
-            moment = max(now, self._free_from)
-            self._free_from = moment + self._pause
-            return moment - now
-
-    def hold(self, seconds: float) -> None:
-        """Hand out no moment earlier than `seconds` from now."""
-        with self._lock:
-            self._free_from = max(self._free_from, self._clock() + seconds)
-
-
 class Limiter:
-    """Keeps all threads together within the budget, in all and for each endpoint."""
+    """Keeps all threads together within the budget, in all and for each endpoint.
+
+    Requests go out at even distances, so that no burst provokes a 429.
+    """
 
     def __init__(
         self,
@@ -50,23 +30,32 @@ class Limiter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Allow `requests_per_second` in all, and each endpoint what Stripe gives it of that."""
-        self._per_endpoint = max(PER_ENDPOINT, requests_per_second * ENDPOINT_SHARE)
+        self._pause = 1 / requests_per_second
+        self._endpoint_pause = 1 / max(PER_ENDPOINT, requests_per_second * ENDPOINT_SHARE)
         self._clock = clock
         self._lock = threading.Lock()
-        self._all = Pace(requests_per_second, clock)
-        self._endpoints: dict[str, Pace] = {}
+        self._free_from = 0.0
+        self._endpoint_free_from: defaultdict[str, float] = defaultdict(float)
 
     def wait(self, endpoint: str, sleep: Callable[[float], None]) -> None:
         """Return when a request to `endpoint` (a route, ids left out) may go out."""
+        # A turn is taken when it has come, never ahead of time: whoever waits for an endpoint
+        # holds up nobody else, and those who wait notice a hold.
+        while delay := self._turn(endpoint):
+            sleep(delay)
+
+    def _turn(self, endpoint: str) -> float:
+        """Take a turn if there is one now and return 0; else the seconds until there may be."""
         with self._lock:
-            pace = self._endpoints.get(endpoint)
-            if pace is None:
-                pace = self._endpoints[endpoint] = Pace(self._per_endpoint, self._clock)
-        # The budget of all is taken last: whoever waits for an endpoint holds up nobody else.
-        for turn in (pace, self._all):
-            if delay := turn.reserve():
-                sleep(delay)
+            now = self._clock()
+            free_from = max(self._free_from, self._endpoint_free_from[endpoint])
+            if free_from > now:
+                return free_from - now
+            self._free_from = now + self._pause
+            self._endpoint_free_from[endpoint] = now + self._endpoint_pause
+            return 0.0
 
     def hold(self, seconds: float) -> None:
         """Let nobody send for `seconds`: what refused one of us would refuse all."""
-        self._all.hold(seconds)
+        with self._lock:
+            self._free_from = max(self._free_from, self._clock() + seconds)

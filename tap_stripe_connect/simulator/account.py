@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -133,13 +134,21 @@ class Account:
             data: dict[str, Any] = {"object": events.payload(payload)}
             if previous is not None:
                 data["previous_attributes"] = previous
-            id_ = self._new_id("event")
+            created = self._clock.now if at is None else at
+            # Not by order of arrival: a longer history has the same events under the same ids.
+            what = (type_, payload.get("id") or payload.get("customer") or "", created)
+            id_ = next(
+                found
+                for attempt in count()
+                if (found := identifier("event", self.id, *what, attempt))
+                not in self._collections["event"]
+            )
             event: dict[str, Any] = {
                 "id": id_,
                 "object": "event",
                 "api_version": older_version.API_VERSION,
                 "context": None,
-                "created": self._clock.now if at is None else at,
+                "created": created,
                 "data": data,
                 "livemode": self.livemode,
                 "pending_webhooks": 0,

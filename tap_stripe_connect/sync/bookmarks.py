@@ -2,6 +2,7 @@
 
 ```json
 {"bookmarks": {"charges": {"covered": [["1970-01-01T00:00:00+00:00", "2026-01-31T12:00:00+00:00"]],
+                           "events_until": "2026-01-31T12:00:00+00:00",
                            "level_accounts": 2,
                            "accounts": {"acct_2Example": {"covered": []}}}},
  "tap_stripe_connect": {"version": 1, "livemode": true,
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,12 @@ from typing import TYPE_CHECKING, Any
 from tap_stripe_connect.sync.windows import Range, clipped, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 VERSION = 1
 HEADER = "tap_stripe_connect"
-RECENT_KEPT = 100
-"""Digests kept for each stream and account, so that a bookmark stays under 2 KB (A6)."""
+RECENT_KEPT = 80
+"""Digests kept for each stream and account, so that a bookmark stays near 2 KB (A6)."""
 
 
 class StateError(Exception):
@@ -43,16 +44,22 @@ class Bookmark:
 
     covered: tuple[Range, ...] = ()
     """Creation times of which everything has been written."""
+    events_until: int = 0
+    """What the event feed told up to this moment has been written too; 0 before a first load."""
     recent: frozenset[str] = frozenset()
-    """Digests of objects written that are newer than what is covered."""
+    """Digests of objects written whose newest change is not claimed yet (A6)."""
 
-    def covering(self, span: Range) -> Bookmark:
+    def covering(self, start: int, end: int) -> Bookmark:
         """Return this bookmark with one more range written."""
-        return Bookmark(tuple(merged([*self.covered, span])), self.recent)
+        return replace(self, covered=tuple(merged([*self.covered, (start, end)])))
 
     def up_to(self, limit: int) -> Bookmark:
         """Return this bookmark without any claim beyond `limit`."""
-        return Bookmark(tuple(clipped(self.covered, limit)), self.recent)
+        return replace(
+            self,
+            covered=tuple(clipped(self.covered, limit)),
+            events_until=min(self.events_until, limit),
+        )
 
 
 EMPTY = Bookmark()
@@ -173,33 +180,40 @@ def _read_bookmark(entry: Mapping[str, Any], path: str) -> Bookmark:
     recent = entry.get("recent", [])
     if not isinstance(recent, list) or not all(isinstance(item, str) for item in recent):
         raise _fault(f"{path}.recent", recent, "a list of digests")
-    return Bookmark(tuple(merged(covered)), frozenset(recent))
+    position = entry.get("events_until")
+    return Bookmark(
+        tuple(merged(covered)),
+        _read_moment(position, f"{path}.events_until") if position is not None else 0,
+        frozenset(recent),
+    )
 
 
 def _read_range(span: object, path: str) -> Range:
-    if isinstance(span, list) and len(span) == 2:  # noqa: PLR2004 - from, to
-        with contextlib.suppress(TypeError, ValueError, OverflowError):
-            return _seconds(span[0]), _seconds(span[1])
-    raise _fault(path, span, "a pair of date-times")
+    if not isinstance(span, list) or len(span) != 2:  # noqa: PLR2004 - from, to
+        raise _fault(path, span, "a pair of date-times")
+    return _read_moment(span[0], path), _read_moment(span[1], path)
 
 
-def _seconds(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    # What UTC cannot express could not be written again.
-    return int(moment.astimezone(UTC).timestamp())
+def _read_moment(text: object, path: str) -> int:
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        # What UTC cannot express could not be written again.
+        return int(moment.astimezone(UTC).timestamp())
+    raise _fault(path, text, "a date-time")
 
 
 def _write_bookmark(bookmark: Bookmark) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "covered": [
-            [datetime.fromtimestamp(edge, UTC).isoformat() for edge in span]
-            for span in bookmark.covered
-        ]
-    }
+    entry: dict[str, Any] = {"covered": [[_iso(edge) for edge in one] for one in bookmark.covered]}
+    if bookmark.events_until:
+        entry["events_until"] = _iso(bookmark.events_until)
     if bookmark.recent:
         entry["recent"] = sorted(bookmark.recent)
     return entry
+
+
+def _iso(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
 def _account_list(value: object) -> list[str]:
@@ -229,6 +243,14 @@ def last_covered(bookmark: Bookmark) -> int:
     return max((end for _, end in bookmark.covered), default=0)
 
 
-def kept_recent(digests: Sequence[str]) -> frozenset[str]:
-    """Return the digests worth keeping: all, or none when there are too many for a small state."""
-    return frozenset(digests if len(digests) <= RECENT_KEPT else ())
+def kept_recent(digests: Mapping[str, str]) -> frozenset[str]:
+    """Return what is worth keeping of digests by object: all, or none of too many (A6)."""
+    if len(digests) > RECENT_KEPT:
+        return frozenset()
+    return frozenset(f"{name}:{digest}" for name, digest in digests.items())
+
+
+def recent_by_object(bookmark: Bookmark) -> dict[str, str]:
+    """Return the digests that `kept_recent` kept."""
+    pairs = (item.partition(":") for item in bookmark.recent)
+    return {name: digest for name, _, digest in pairs}

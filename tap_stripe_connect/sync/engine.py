@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from tap_stripe_connect.api.client import Interrupted, check_progress
+from requests import codes
+
+from tap_stripe_connect.api.client import PAGE_SIZE, Interrupted, check_progress
 from tap_stripe_connect.api.errors import StripeError, Verdict
 from tap_stripe_connect.catalog import nested_in
+from tap_stripe_connect.sync.jobs import Job, Page
+from tap_stripe_connect.sync.rereads import Single
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from tap_stripe_connect.api.client import Client, Listing
-    from tap_stripe_connect.catalog import Listed
-    from tap_stripe_connect.sync.windows import Plan, Range, Window
+    from tap_stripe_connect.sync.windows import Window
 
 READERS = 16
 """Threads; 50 requests a second at 0.3 s each keep 15 busy."""
@@ -24,48 +27,41 @@ READERS = 16
 BYTES_IN_FLIGHT = 12_000_000
 """Bytes of pages asked for or waiting to be written; decoded they take about five times that."""
 
-FIRST_PAGE_BYTES = 400_000
-"""What a page is taken to weigh before the first one of its list has come."""
 
+FIRST_TRIES = 2
+"""Requests for a page before a smaller one is asked for (C5)."""
 
-@dataclass(eq=False)
-class Job:
-    """One list of one account, to be read for the streams that need it."""
+SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
+"""The next smaller page that is asked for where one keeps failing."""
 
-    listed: Listed
-    account: str
-    """The account that rows belong to."""
-    header: str | None
-    """The connected account to act on; None for the key's own."""
-    plan: Plan
-    page_bytes: int = field(default=FIRST_PAGE_BYTES)
-    """Weight of the newest page, as a guess of the next one's."""
-    failure: StripeError | None = None
-
-
-@dataclass(frozen=True)
-class Page:
-    """Objects of one list that belong together: once written, `covered` may be claimed."""
-
-    job: Job
-    streams: frozenset[str]
-    objects: list[dict[str, Any]]
-    covered: Range
-    weight: int
+PAGES_BEFORE_GROWTH = 20
+"""Pages in a row that must come whole before larger ones are tried again."""
 
 
 class Engine:
-    """Works jobs off, several windows at a time, and hands out their pages as they come."""
+    """Works jobs off, several requests at a time, and hands out pages as they come."""
 
-    def __init__(self, client: Client, jobs: Sequence[Job], stopping: threading.Event) -> None:
+    def __init__(self, client: Client, stopping: threading.Event) -> None:
         """Prepare to read; nothing is asked for before `pages` is begun."""
         self._client = client
-        self._jobs = list(jobs)
         self._stopping = stopping
         self._changed = threading.Condition()
+        self._jobs: list[Job] = []
+        self._unfinished = 0
         self._weight = 0
         self._woken = False
         self._arrived: SimpleQueue[Page | Job | BaseException | None] = SimpleQueue()
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Take on more work; for the thread that iterates over `pages`."""
+        with self._changed:
+            for job in jobs:
+                self._unfinished += 1
+                if job.plan.done:
+                    self._arrived.put(job)
+                else:
+                    self._jobs.append(job)
+            self._changed.notify_all()
 
     def pages(self) -> Iterator[Page | Job]:
         """Yield pages, and each job when it is done or has failed.
@@ -73,8 +69,6 @@ class Engine:
         A page counts as written once the next one is asked for. Raises what stops the
         whole run; leaving the iterator early stops the readers.
         """
-        unfinished = {id(job): job for job in self._jobs if not job.plan.done}
-        yield from (job for job in self._jobs if job.plan.done)
         readers = [
             threading.Thread(target=self._read, name=f"reader-{number}", daemon=True)
             for number in range(READERS)
@@ -82,17 +76,17 @@ class Engine:
         for reader in readers:
             reader.start()
         try:
-            while unfinished:
+            while self._unfinished:
                 arrived = self._arrived.get()
                 if self._woken or arrived is None:
                     return
                 if isinstance(arrived, BaseException):
                     raise arrived
-                if isinstance(arrived, Job):
-                    del unfinished[id(arrived)]
                 yield arrived
                 if isinstance(arrived, Page):
                     self._release(arrived.weight)
+                else:
+                    self._unfinished -= 1
         finally:
             self.stop()
             for reader in readers:
@@ -111,12 +105,12 @@ class Engine:
             self._changed.notify_all()
 
     def _read(self) -> None:
-        """Fetch pages until no work is left; the body of a reader thread."""
+        """Fetch pages until the engine stops; the body of a reader thread."""
         try:
-            while found := self._next_window():
-                job, window, weight = found
+            while found := self._next_unit():
+                job, unit, weight = found
                 try:
-                    self._deliver(job, window, weight)
+                    self._fetch(job, unit, weight)
                 except StripeError as error:
                     if error.verdict is Verdict.STOP:
                         raise
@@ -126,12 +120,10 @@ class Engine:
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self._arrived.put(error)
 
-    def _next_window(self) -> tuple[Job, Window, int] | None:
-        """Wait for a window worth reading and room for its page; None when all is read."""
+    def _next_unit(self) -> tuple[Job, Window | Single, int] | None:
+        """Wait for something to read and room for its page; None when the engine stops."""
         with self._changed:
             while not self._stopping.is_set():
-                if all(job.plan.done for job in self._jobs):
-                    return None
                 job = self._hungriest()
                 if job and (not self._weight or self._weight + job.page_bytes <= BYTES_IN_FLIGHT):
                     self._weight += job.page_bytes
@@ -147,49 +139,102 @@ class Engine:
             default=None,
         )
 
-    def _deliver(self, job: Job, window: Window, weight: int) -> None:
-        """Fetch the next page of a window, complete it and hand it over."""
-        parameters = {**job.listed.parameters, **window.parameters()}
-        listing = self._client.page(job.listed.path, parameters, job.header)
-        if listing.has_more:
-            check_progress(listing, window.cursor, job.listed.path, job.header)
-        size = listing.size + self._complete(job, window.streams, listing)
-        with self._changed:
-            if job.failure:
-                self._weight -= weight
-                return
-            objects, covered = window.take(listing.rows, has_more=listing.has_more)
-            job.page_bytes = size
-            self._weight += size - weight
-            self._arrived.put(Page(job, window.streams, objects, covered, size))
-            job.plan.give_back(window)
-            if job.plan.done:
-                self._arrived.put(job)
-            self._changed.notify_all()
+    def _fetch(self, job: Job, unit: Window | Single, weight: int) -> None:
+        """Make one request and hand over what it gave."""
+        if isinstance(unit, Single):
+            self._retrieve(job, unit, weight)
+        elif (listing := self._list(job, unit, weight)) is not None:
+            size = listing.size + self._complete(job, unit.streams, listing.rows)
+            with self._changed:
+                kept, covered = unit.take(listing.rows, has_more=listing.has_more)
+                claim = covered if unit.wanted is None else None
+                self._hand_over(
+                    job, unit, Page(job, unit.streams, kept, claim, weight=size), weight
+                )
 
-    def _complete(self, job: Job, streams: frozenset[str], listing: Listing) -> int:
+    def _list(self, job: Job, window: Window, weight: int) -> Listing | None:
+        """Ask for the next page; None if the window has to be asked in another form."""
+        size = job.page_size
+        parameters = {**job.listed.parameters, **window.parameters(), "limit": str(size)}
+        tries = FIRST_TRIES if size > 1 else None
+        try:
+            listing = self._client.page(job.listed.path, parameters, job.header, tries=tries)
+            if listing.has_more:
+                check_progress(listing, window.cursor, job.listed.path, job.header)
+        except StripeError as error:
+            if window.cursor and error.code == "resource_missing":
+                window.restart()
+            elif error.verdict is Verdict.RETRY and size > 1:
+                job.page_size = min(job.page_size, SMALLER[size])
+                job.whole_pages = 0
+            else:
+                raise
+            with self._changed:
+                self._weight -= weight
+                if not job.failure:
+                    job.plan.retry(window)
+                self._changed.notify_all()
+            return None
+        job.whole_pages += 1
+        if job.page_size < PAGE_SIZE and job.whole_pages >= PAGES_BEFORE_GROWTH:
+            larger = {small: large for large, small in SMALLER.items()}
+            job.page_size, job.whole_pages = larger[job.page_size], 0
+        return listing
+
+    def _retrieve(self, job: Job, single: Single, weight: int) -> None:
+        """Read one object; one that does not exist any more is handed over as absent."""
+        found: list[dict[str, Any]] = []
+        size = 0
+        route = f"{job.listed.path}/{{id}}"
+        try:
+            answer = self._client.get(
+                f"{job.listed.path}/{quote(single.id, safe='')}", account=job.header, route=route
+            )
+            if answer.document.get("deleted") is not True:
+                found = [answer.document]
+                size = answer.size + self._complete(job, single.streams, found)
+        except StripeError as error:
+            if error.status != codes.not_found:
+                raise
+        absent = () if found else (single.id,)
+        with self._changed:
+            page = Page(job, single.streams, found, absent=absent, weight=size)
+            self._hand_over(job, single, page, weight)
+
+    def _hand_over(self, job: Job, unit: Window | Single, page: Page, weight: int) -> None:
+        """Pass a page on to the main thread; called under the lock."""
+        self._weight -= weight
+        if not job.failure:
+            job.page_bytes = page.weight
+            self._weight += page.weight
+            self._arrived.put(page)
+            job.plan.give_back(unit)
+            if job.plan.done:
+                self._jobs.remove(job)
+                self._arrived.put(job)
+        self._changed.notify_all()
+
+    def _complete(self, job: Job, streams: frozenset[str], rows: list[dict[str, Any]]) -> int:
         """Read the rest of nested lists that Stripe cut short (B1); return the bytes added."""
         added = 0
-        wanted = {
-            nested.list_field for nested in nested_in(job.listed.name) if nested.name in streams
-        }
-        unwanted = {nested.list_field for nested in nested_in(job.listed.name)} - wanted
-        for row in listing.rows:
+        nested = {one.list_field: one.name in streams for one in nested_in(job.listed.name)}
+        for row in rows:
             for name, value in row.items():
-                if type(value) is dict and value.get("has_more") is True and name not in unwanted:
-                    value["data"] = self._client.all_rows(value["url"], job.header)
+                if type(value) is dict and value.get("has_more") is True and nested.get(name, True):
+                    value["data"], size = self._client.all_rows(value["url"], job.header)
                     value["has_more"] = False
-                    added += listing.size // max(1, len(listing.rows))
+                    added += size
         return added
 
     def _fail(self, job: Job, error: StripeError, weight: int) -> None:
         """Give a job up, or all of its account; the others go on."""
         with self._changed:
             self._weight -= weight
-            for lost in self._jobs if error.verdict is Verdict.SKIP_ACCOUNT else [job]:
-                if lost.account == job.account and not lost.failure and not lost.plan.done:
+            for lost in list(self._jobs) if error.verdict is Verdict.SKIP_ACCOUNT else [job]:
+                if lost.account == job.account and not lost.failure and lost in self._jobs:
                     lost.failure = error
                     lost.plan.abandon()
+                    self._jobs.remove(lost)
                     self._arrived.put(lost)
             self._changed.notify_all()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +86,21 @@ def apply(plan: Sequence[Step], value: Json) -> None:
             value[name] = convert(given)
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a record says beside what Stripe's object says."""
+
+    account: str
+    livemode: bool
+    """For objects that do not say it themselves."""
+    updated: int | None
+    """The newest change known, in unix seconds."""
+    changed: bool = False
+    """Whether an event told of that change; else it is the creation."""
+    deleted_at: int | None = None
+    """When the object was deleted, in unix seconds."""
+
+
 class Converter:
     """Makes the records of one stream."""
 
@@ -101,13 +116,8 @@ class Converter:
         self._left_out = frozenset(nested.list_field for nested in nested_in(stream.name))
         self._stripe_key = [name for name in stream.key if name != "account_id"]
 
-    def record(
-        self, value: Json, *, account: str, livemode: bool, updated: int | None
-    ) -> Json | None:
-        """Turn one object into a record, in place; None if it cannot be one of this stream.
-
-        `updated` is the newest change known, in unix seconds.
-        """
+    def record(self, value: Json, facts: Facts) -> Json | None:
+        """Turn one object into a record, in place; None if it cannot be one of this stream."""
         if value.get("object") != self.stream.object or not all(
             value.get(name) for name in self._stripe_key
         ):
@@ -120,20 +130,13 @@ class Converter:
                 additional[name] = field
                 self.unknown.add(name)
         apply(self._steps, value)
-        value["account_id"] = account
-        value.setdefault("livemode", livemode)
-        value["updated_at"] = date_time(updated)
-        value["_sdc_deleted_at"] = None
+        value["account_id"] = facts.account
+        if value.get("livemode") is None:
+            value["livemode"] = facts.livemode
+        value["updated_at"] = date_time(facts.updated)
+        value["_sdc_deleted_at"] = date_time(facts.deleted_at)
         value["additional_fields"] = additional or None
         return value
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where objects come from."""
-
-    account: str
-    livemode: bool
 
 
 class Records:
@@ -144,28 +147,42 @@ class Records:
         self.converters = converters
 
     def of(
-        self, listed: Listed, streams: frozenset[str], value: Json, origin: Origin
+        self, listed: Listed, streams: frozenset[str], value: Json, facts: Facts
     ) -> Iterator[tuple[str, Json]]:
-        """Yield the records that one listed object gives, each with its stream's name."""
-        created = value.get("created")
-        livemode = value.get("livemode", origin.livemode)
+        """Yield the records that one listed object gives, each with its stream's name.
+
+        `facts` tell of the object; its newest change counts for what is nested in it, too.
+        """
+        livemode = value.get("livemode")
+        if livemode is not None:
+            facts = replace(facts, livemode=livemode)
         for nested in nested_in(listed.name):
-            children = (value.get(nested.list_field) or {}).get("data", ())
             if nested.name not in streams:
                 continue
-            for child in children:
-                child[nested.parent_field] = child.get(nested.parent_field) or value.get("id")
-                record = self.converters[nested.name].record(
-                    child,
-                    account=origin.account,
-                    livemode=livemode,
-                    updated=child.get("created", created),
+            for child in nested_objects(value, nested):
+                created = child.get("created")
+                created = created if type(created) is int else 0
+                newest = max(created, facts.updated or 0) if facts.changed else created
+                record = self.nested_record(
+                    nested, child, value, replace(facts, updated=newest or facts.updated)
                 )
                 if record:
                     yield nested.name, record
         if listed.name in streams:
-            record = self.converters[listed.name].record(
-                value, account=origin.account, livemode=livemode, updated=created
-            )
+            record = self.converters[listed.name].record(value, facts)
             if record:
                 yield listed.name, record
+
+    def nested_record(
+        self, nested: Nested, child: Json, parent: Mapping[str, Any], facts: Facts
+    ) -> Json | None:
+        """Return the record of an object that was found in its parent."""
+        child[nested.parent_field] = child.get(nested.parent_field) or parent.get("id")
+        return self.converters[nested.name].record(child, facts)
+
+
+def nested_objects(value: Mapping[str, Any], nested: Nested) -> list[Json]:
+    """Return the objects in a nested list; none where Stripe sent something else (B6)."""
+    found = value.get(nested.list_field)
+    held = found.get("data") if isinstance(found, dict) else None
+    return [child for child in held if isinstance(child, dict)] if isinstance(held, list) else []

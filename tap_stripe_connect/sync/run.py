@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from hashlib import blake2b
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tap_stripe_connect.catalog import LISTED, nested_in
-from tap_stripe_connect.sync.bookmarks import Bookmark, kept_recent, last_covered
-from tap_stripe_connect.sync.engine import Job
-from tap_stripe_connect.sync.records import Origin
+from tap_stripe_connect.sync.bookmarks import EMPTY, kept_recent, last_covered
+from tap_stripe_connect.sync.changes import Changes
+from tap_stripe_connect.sync.jobs import Job, Page, Purpose
+from tap_stripe_connect.sync.rereads import Rereads
+from tap_stripe_connect.sync.rows import Rows
 from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window, missing, shared_out
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from tap_stripe_connect.accounts import Account
+    from tap_stripe_connect.catalog import Listed
     from tap_stripe_connect.settings import Settings
-    from tap_stripe_connect.sync.bookmarks import Bookmarks
-    from tap_stripe_connect.sync.engine import Page
+    from tap_stripe_connect.sync.bookmarks import Bookmark, Bookmarks
+    from tap_stripe_connect.sync.changes import Change
     from tap_stripe_connect.sync.records import Json, Records
+    from tap_stripe_connect.sync.windows import Range
 
 logger = logging.getLogger(__name__)
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
+FEED = "the event feed"
+"""Stands among the streams that a window of `/v1/events` is read for."""
+
+FEED_REACH = 28 * 86_400
+"""Seconds back to which the feed is trusted; Stripe keeps events for 30 days (A4)."""
 
 
 class Run:
     """Turns bookmarks into jobs, pages into records, and written pages into bookmarks."""
 
     def __init__(
-        self, settings: Settings, bookmarks: Bookmarks, records: Records, server_time: int
+        self,
+        settings: Settings,
+        bookmarks: Bookmarks,
+        records: Records,
+        server_time: int,
     ) -> None:
         """Begin a run at `server_time`, Stripe's clock in unix seconds."""
         self._settings = settings
@@ -41,89 +50,210 @@ class Run:
         self._records = records
         self._now = server_time
         self.horizon = server_time - settings.lag_seconds
-        """No bookmark claims anything created later: it may not be visible yet (A5)."""
-        self._before: dict[tuple[str, str], Bookmark] = {}
-        self._fresh: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        """No bookmark claims anything newer: it may not be visible yet (A5)."""
+        self.rows = Rows(records, livemode=settings.livemode, horizon=self.horizon)
+        self._follows: dict[tuple[str, str], Follow] = {}
+        self._changes: dict[str, Changes] = {}
 
-    def jobs(self, accounts: Collection[Account], selected: Collection[str]) -> list[Job]:
-        """Return what has to be read for the selected streams; unselected ones cost nothing."""
-        found = []
+    # Planning
+
+    def begin(self, accounts: Collection[Account], selected: Collection[str]) -> list[Job]:
+        """Return what can be read at once; `finished` returns the rest when its time comes."""
+        jobs: list[Job] = []
         for account in accounts:
-            for listed in LISTED.values():
-                names = [listed.name, *(nested.name for nested in nested_in(listed.name))]
-                wanted = [name for name in names if name in selected]
-                if wanted:
-                    plan = self._plan(account.id, wanted)
-                    found.append(Job(listed, account.id, account.header, plan))
-        return found
+            follows = [
+                Follow(listed, account, streams)
+                for listed in LISTED.values()
+                if (streams := _streams_of(listed, selected))
+            ]
+            for follow in follows:
+                self._prepare(follow)
+                self._follows[follow.listed.name, account.id] = follow
+            jobs += self._first_jobs(account, follows)
+        return jobs
 
-    def _plan(self, account: str, streams: list[str]) -> Plan:
-        gaps = {}
-        for stream in streams:
-            bookmark = self._bookmarks.get(stream, account)
-            if last_covered(bookmark) > self._now:
-                logger.warning(
-                    "%s of %s: the bookmark lies in the future; reading again from %s seconds "
-                    "before Stripe's clock",
-                    stream,
-                    account,
-                    self._settings.lag_seconds,
-                )
-                bookmark = bookmark.up_to(self.horizon)
-                self._bookmarks.set(stream, account, bookmark)
-            self._before[stream, account] = bookmark
-            gaps[stream] = missing(bookmark.covered, (self._settings.start, END_OF_TIME))
-        return Plan(Window(*span, lacking) for span, lacking in shared_out(gaps))
+    def _prepare(self, follow: Follow) -> None:
+        """Read the bookmarks of one list, and put right what can no longer be followed."""
+        account = follow.account.id
+        for stream in follow.streams:
+            bookmark = self._usable(stream, account, self._bookmarks.get(stream, account))
+            if follow.listed.changes == "unseen" and _complete(bookmark):
+                bookmark = EMPTY
+            if follow.listed.changes == "feed":
+                if bookmark.events_until:
+                    follow.since[stream] = bookmark.events_until
+                else:
+                    # Stamped before the first list call, and kept however often it is resumed (A8).
+                    bookmark = replace(bookmark, events_until=self.horizon)
+            follow.bookmarks[stream] = bookmark
+            self.rows.begin(stream, account, bookmark)
+
+    def _usable(self, stream: str, account: str, bookmark: Bookmark) -> Bookmark:
+        if max(last_covered(bookmark), bookmark.events_until) > self._now:
+            logger.warning(
+                "%s of %s: the bookmark lies in the future; put back to %s seconds before "
+                "Stripe's clock",
+                stream,
+                account,
+                self._settings.lag_seconds,
+            )
+            return bookmark.up_to(self.horizon)
+        age = self._now - bookmark.events_until
+        if bookmark.events_until and age > FEED_REACH:
+            logger.warning(
+                "%s of %s: the last run was %s days ago and Stripe keeps events for 30; "
+                "everything is read again, deletions of that time cannot be seen",
+                stream,
+                account,
+                age // 86_400,
+            )
+            return EMPTY
+        return bookmark
+
+    def _first_jobs(self, account: Account, follows: list[Follow]) -> list[Job]:
+        since = [moment for follow in follows for moment in follow.since.values()]
+        jobs = []
+        for follow in follows:
+            if follow.listed.name == "events":
+                continue
+            if not follow.since:
+                jobs.append(self._load(follow))
+        events = self._follows.get(("events", account.id))
+        gaps = self._gaps(events) if events else {}
+        if since:
+            self._changes[account.id] = Changes()
+            gaps[FEED] = [(min(since), END_OF_TIME)]
+        if gaps:
+            jobs.append(
+                Job(LISTED["events"], account.id, account.header, _windows(gaps), Purpose.FEED)
+            )
+        return jobs
+
+    def _load(self, follow: Follow) -> Job:
+        account = follow.account
+        return Job(follow.listed, account.id, account.header, _windows(self._gaps(follow)))
+
+    def _gaps(self, follow: Follow) -> dict[str, list[Range]]:
+        """Return what each stream has never listed; what the feed follows ends where it begins."""
+        return {
+            stream: missing(
+                bookmark.covered,
+                (self._start(follow.listed), follow.since.get(stream, END_OF_TIME)),
+            )
+            for stream, bookmark in follow.bookmarks.items()
+        }
+
+    def _start(self, listed: Listed) -> int:
+        return 0 if listed.reference else self._settings.start
+
+    # Pages
 
     def records(self, page: Page) -> Iterator[tuple[str, Json]]:
         """Yield a page's records with the names of their streams, less what was written before."""
-        job = page.job
-        origin = Origin(job.account, self._settings.livemode)
-        for value in page.objects:
-            streams = self._unwritten(page, value)
-            if streams:
-                yield from self._records.of(job.listed, streams, value, origin)
+        if page.job.purpose is Purpose.FEED:
+            if FEED in page.streams:
+                changes = self._changes[page.job.account]
+                for event in page.objects:
+                    changes.note(event)
+            page = replace(page, streams=page.streams - {FEED})
+            if not page.streams:
+                return
+        yield from self.rows.of(page, self._changes_for(page.job))
 
-    def _unwritten(self, page: Page, value: Json) -> frozenset[str]:
-        """Return the streams for which this object, in this state, was not written before (A6)."""
-        created = value.get("created") or 0
-        account = page.job.account
-        before = {name: self._before[name, account] for name in page.streams}
-        ahead = created >= self.horizon
-        if not ahead and not any(bookmark.recent for bookmark in before.values()):
-            return page.streams
-        digest = blake2b(_encode(value), digest_size=8).hexdigest()
-        if ahead:
-            for name in page.streams:
-                self._fresh[name, account].append(digest)
-        return frozenset(name for name in page.streams if digest not in before[name].recent)
+    def _changes_for(self, job: Job) -> dict[str, Change]:
+        """Return what is known of the objects that a job reads again."""
+        if job.purpose is not Purpose.REREAD:
+            return {}
+        return self._follows[job.listed.name, job.account].pending
 
     def written(self, page: Page) -> None:
         """Claim what a page completes; all its records must have been written."""
-        start, end = page.covered
-        for stream in page.streams:
-            account = page.job.account
-            recent = [*self._before[stream, account].recent, *self._fresh[stream, account]]
-            bookmark = self._bookmarks.get(stream, account).covering(
-                (start, min(end, self.horizon))
-            )
-            self._bookmarks.set(stream, account, Bookmark(bookmark.covered, kept_recent(recent)))
-
-    def finished(self, job: Job) -> None:
-        """Forget what needs no remembering once all of a job has been written."""
-        if job.failure:
+        if page.covered is None:
             return
-        for stream in self._streams_of(job):
-            covered = self._bookmarks.get(stream, job.account).covered
-            fresh = kept_recent(self._fresh[stream, job.account])
-            self._bookmarks.set(stream, job.account, Bookmark(covered, fresh))
+        start, end = page.covered
+        for stream in page.streams - {FEED}:
+            follow = self._follows[page.job.listed.name, page.job.account]
+            limit = follow.bookmarks[stream].events_until or self.horizon
+            self._claim(follow, stream, (start, min(end, limit)))
 
-    def _streams_of(self, job: Job) -> list[str]:
-        return [
-            name
-            for name in (job.listed.name, *(nested.name for nested in nested_in(job.listed.name)))
-            if (name, job.account) in self._before
-        ]
+    def _claim(self, follow: Follow, stream: str, span: Range, *, finished: bool = False) -> None:
+        bookmark = follow.bookmarks[stream].covering(*span)
+        recent = self.rows.recent(stream, follow.account.id, finished=finished)
+        bookmark = replace(bookmark, recent=kept_recent(recent))
+        follow.bookmarks[stream] = bookmark
+        self._bookmarks.set(stream, follow.account.id, bookmark)
+
+    # What follows on what
+
+    def finished(self, job: Job) -> tuple[list[Page], list[Job]]:
+        """Return what a finished job makes possible: pages to write now, and jobs to read."""
+        if job.failure:
+            return [], []
+        if job.purpose is Purpose.FEED:
+            return self._feed_read(job)
+        follow = self._follows[job.listed.name, job.account]
+        if job.purpose is Purpose.REREAD:
+            return [], self._followed(follow)
+        self._settle(follow)
+        return [], []
+
+    def _feed_read(self, job: Job) -> tuple[list[Page], list[Job]]:
+        """Plan to read again what the feed told of; only then are missing windows listed (A7)."""
+        pages: list[Page] = []
+        jobs: list[Job] = []
+        if events := self._follows.get(("events", job.account)):
+            self._settle(events)
+        for (_, account), follow in self._follows.items():
+            if account != job.account or not follow.since:
+                continue
+            follow.pending = self._concerned(follow, self._changes[account].of(follow.listed.name))
+            streams = frozenset(follow.since)
+            reread = Job(
+                follow.listed,
+                account,
+                follow.account.header,
+                Rereads(
+                    {name: one for name, one in follow.pending.items() if not one.gone}, streams
+                ),
+                Purpose.REREAD,
+            )
+            gone = tuple(name for name, one in follow.pending.items() if one.gone)
+            if gone:
+                pages.append(Page(reread, streams, [], absent=gone))
+            jobs.append(reread)
+        self._changes.pop(job.account, None)
+        return pages, jobs
+
+    def _concerned(self, follow: Follow, changes: dict[str, Change]) -> dict[str, Change]:
+        """Return the changes of objects that the settings want and a stream has to show."""
+        start = self._start(follow.listed)
+        covered = [span for stream in follow.since for span in follow.bookmarks[stream].covered]
+        oldest = min(follow.since.values())
+        return {
+            name: change
+            for name, change in changes.items()
+            if change.last >= oldest
+            and (
+                change.created is None
+                or change.created >= start
+                or any(first <= change.created < last for first, last in covered)
+            )
+        }
+
+    def _followed(self, follow: Follow) -> list[Job]:
+        """Claim the feed up to the horizon, and list what was never listed."""
+        for stream, since in follow.since.items():
+            bookmark = follow.bookmarks[stream]
+            reached = max(bookmark.events_until, self.horizon)
+            follow.bookmarks[stream] = replace(bookmark, events_until=reached)
+            self._claim(follow, stream, (since, reached))
+        follow.pending = {}
+        return [self._load(follow)]
+
+    def _settle(self, follow: Follow) -> None:
+        """Forget what needs no remembering once all of a list has been written."""
+        for stream in follow.bookmarks:
+            self._claim(follow, stream, (0, 0), finished=True)
 
     def notes(self) -> list[str]:
         """Return a line for each stream that Stripe sent something unexpected for (B9)."""
@@ -134,4 +264,38 @@ class Run:
                 lines.append(f"{name}: new fields of Stripe's are in additional_fields: {fields}")
             if converter.unusable:
                 lines.append(f"{name}: left out {converter.unusable} objects without a usable key")
+        for name, count in self.rows.unexplained.items():
+            lines.append(
+                f"{name}: {count} changed objects no longer exist; the next run marks them "
+                "when Stripe tells of their deletion"
+            )
         return lines
+
+
+class Follow:
+    """What is known of one list of one account during a run."""
+
+    def __init__(self, listed: Listed, account: Account, streams: list[str]) -> None:
+        """Begin without having looked at the bookmarks."""
+        self.listed = listed
+        self.account = account
+        self.streams = streams
+        self.bookmarks: dict[str, Bookmark] = {}
+        self.since: dict[str, int] = {}
+        """From when on the feed tells a stream's changes; missing for streams that load."""
+        self.pending: dict[str, Change] = {}
+        """Changed objects that are being read again, by id."""
+
+
+def _streams_of(listed: Listed, selected: Collection[str]) -> list[str]:
+    names = [listed.name, *(nested.name for nested in nested_in(listed.name))]
+    return [name for name in names if name in selected]
+
+
+def _windows(gaps: dict[str, list[Range]]) -> Plan:
+    return Plan(Window(*span, lacking) for span, lacking in shared_out(gaps))
+
+
+def _complete(bookmark: Bookmark) -> bool:
+    """Tell whether the last run listed everything there was."""
+    return len(bookmark.covered) == 1

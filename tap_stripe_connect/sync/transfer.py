@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from singer_sdk.singerlib import StateMessage
 
 from tap_stripe_connect.api.errors import Verdict
-from tap_stripe_connect.sync.engine import Job
+from tap_stripe_connect.sync.jobs import Job, Purpose
 from tap_stripe_connect.sync.messages import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from tap_stripe_connect.api.errors import StripeError
     from tap_stripe_connect.sync.bookmarks import Bookmarks
-    from tap_stripe_connect.sync.engine import Engine, Page
+    from tap_stripe_connect.sync.engine import Engine
+    from tap_stripe_connect.sync.jobs import Page
     from tap_stripe_connect.sync.messages import EmittingStream, MessageWriter
     from tap_stripe_connect.sync.run import Run
 
@@ -81,25 +83,33 @@ class Transfer:
                 self._writer.write_message(message)
         for arrived in engine.pages():
             if isinstance(arrived, Job):
-                run.finished(arrived)
-                if arrived.failure:
-                    self.failed.append(arrived)
-                continue
-            if not self._write_page(run, arrived):
+                if not self._finish(run, engine, arrived):
+                    return
+            elif not self._write_page(run, arrived):
                 return
-            run.written(arrived)
             if time.monotonic() >= self._state_due:
                 self._write_state()
         self._writer.flush()
 
+    def _finish(self, run: Run, engine: Engine, job: Job) -> bool:
+        """Go on from a finished job; False if a signal came meanwhile."""
+        if job.failure:
+            self.failed.append(job)
+        pages, jobs = run.finished(job)
+        if not all(self._write_page(run, page) for page in pages):
+            return False
+        engine.add(jobs)
+        return True
+
     def _write_page(self, run: Run, page: Page) -> bool:
-        """Write a page's records; False if a signal came before the last one of them."""
+        """Write a page's records and claim them; False if a signal came before the last one."""
         moment = now()
         for name, record in run.records(page):
             if self.interrupted_by:
                 return False
             self._writer.write_records(self._streams[name], record, moment)
             self.records[name] += 1
+        run.written(page)
         return True
 
     def _write_state(self) -> None:
@@ -117,9 +127,12 @@ def _abandon_stdout() -> None:
 def failure_lines(failed: Iterable[Job]) -> list[str]:
     """Return one line for each thing that could not be read, naming account and stream."""
     lost = {job.failure: job for job in failed if job.failure}
-    return [
-        f"{job.account} could not be read: {error}"
-        if error.verdict is Verdict.SKIP_ACCOUNT
-        else f"{job.listed.name} of {job.account} could not be read: {error}"
-        for error, job in lost.items()
-    ]
+    return [f"{_lost(job, error)}: {error}" for error, job in lost.items()]
+
+
+def _lost(job: Job, error: StripeError) -> str:
+    if error.verdict is Verdict.SKIP_ACCOUNT:
+        return f"{job.account} could not be read"
+    if job.purpose is Purpose.FEED:
+        return f"changes in {job.account} could not be followed, its bookmarks stay where they are"
+    return f"{job.listed.name} of {job.account} could not be read"

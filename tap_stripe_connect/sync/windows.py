@@ -86,11 +86,19 @@ class Window:
     """Lowered as pages arrive: what lies at or above it has been read."""
     streams: frozenset[str]
     """Streams that lack these seconds."""
+    wanted: set[str] | None = None
+    """Ids still looked for; None where every row is wanted."""
     filter: Range = field(init=False)
     """The exact range that the cursor belongs to; a cursor is never used with another (A27)."""
     cursor: str | None = None
+    boundary: set[str] = field(default_factory=set)
+    """Ids read of the second that the last page ended in."""
+    repeated: set[str] = field(default_factory=set)
+    """Ids that come a second time after a restart."""
     density: float = 0.0
     """Rows per second of creation time in the last page; 0 before the first."""
+    kept: int = 0
+    """Rows of the last page that were of use."""
 
     def __post_init__(self) -> None:
         """Ask for what the window spans when it begins."""
@@ -108,6 +116,12 @@ class Window:
             query["starting_after"] = self.cursor
         return query
 
+    def restart(self) -> None:
+        """Go on without the cursor, whose object Stripe no longer knows (C10)."""
+        self.filter = (self.start, self.end)
+        self.cursor = None
+        self.repeated = set(self.boundary)
+
     def take(
         self, rows: list[dict[str, Any]], *, has_more: bool
     ) -> tuple[list[dict[str, Any]], Range]:
@@ -119,15 +133,30 @@ class Window:
         else:
             self.cursor = rows[-1]["id"]
             if stamps:
-                # The second that the page ends in may go on behind it.
-                self.end = stamps[-1] + 1
-                self.density = len(rows) / max(1, stamps[0] - stamps[-1])
-        kept = [row for row in rows if self._holds(row.get("created"))]
+                self._continue_from(rows, stamps)
+        kept = [row for row in rows if self._keeps(row)]
+        self.kept = len(kept)
+        if self.wanted is not None:
+            self.wanted -= {row["id"] for row in kept}
         return kept, (min(self.end, upper), upper)
 
-    def _holds(self, created: int | None) -> bool:
+    def _continue_from(self, rows: list[dict[str, Any]], stamps: list[int]) -> None:
+        newest, oldest = stamps[0], stamps[-1]
+        if self.end != oldest + 1:
+            self.boundary = set()
+        # The second that the page ends in may go on behind it.
+        self.end = oldest + 1
+        self.boundary |= {row["id"] for row in rows if row.get("created") == oldest}
+        self.density = len(rows) / max(1, newest - oldest)
+
+    def _keeps(self, row: dict[str, Any]) -> bool:
         """Tell whether a row is this window's; one without a time always is (A24)."""
-        return created is None or created >= self.start
+        created = row.get("created")
+        return (
+            (created is None or created >= self.start)
+            and (self.wanted is None or row.get("id") in self.wanted)
+            and row.get("id") not in self.repeated
+        )
 
     @property
     def finished(self) -> bool:
@@ -195,6 +224,11 @@ class Plan:
         self._walking.remove(window)
         if not window.finished:
             self._waiting.appendleft(window)
+
+    def retry(self, window: Window) -> None:
+        """Take a window back whose page has to be asked for in another form."""
+        self._walking.remove(window)
+        self._waiting.appendleft(window)
 
     def abandon(self) -> None:
         """Read nothing more."""

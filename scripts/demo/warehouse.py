@@ -1,0 +1,85 @@
+"""What is in DuckDB after a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from tap_stripe_connect.catalog import STREAMS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tap_stripe_connect.catalog import Listed, Nested
+
+RETENTION = "30 days"
+"""How long Stripe keeps events."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A stream's table."""
+
+    rows: int
+    repeated: int = 0
+    """Rows beyond the first of each key."""
+    dropped: int = 0
+    """Rows that Stripe itself does not keep any more."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month of a currency, `start` as 2025-12, `net` in the currency's smallest unit."""
+
+    start: str
+    currency: str
+    net: int
+
+
+NET_REVENUE = """
+select strftime(created, '%Y-%m') as month, currency,
+    sum(amount - amount_refunded)::bigint as net
+from charges
+where status = 'succeeded'
+group by all
+order by all
+"""
+
+
+def tables(file: Path, *, now: int) -> dict[str, Table]:
+    """Return what is in the database of each stream; nothing of those that are not there yet.
+
+    `now` is Stripe's time in unix seconds.
+    """
+    if not file.exists():
+        return {}
+    with duckdb.connect(str(file), read_only=True) as database:
+        there = {
+            name
+            for (name,) in database.execute("select table_name from duckdb_tables()").fetchall()
+        }
+        return {
+            stream.name: _table(database, stream, now) for stream in STREAMS if stream.name in there
+        }
+
+
+def _table(database: duckdb.DuckDBPyConnection, stream: Listed | Nested, now: int) -> Table:
+    keys = ", ".join(stream.key)
+    kept = "true"
+    if stream.name == "events":
+        kept = f"created >= to_timestamp({now}) at time zone 'UTC' - interval '{RETENTION}'"
+    # Names of the streams table, no input.
+    query = f"""
+        select count(*), count(*) - count(distinct ({keys})), count(*) filter (not ({kept}))
+        from "{stream.name}"
+    """  # noqa: S608
+    counted = database.execute(query).fetchone()
+    return Table(*counted) if counted else Table(0)
+
+
+def net_revenue(file: Path) -> list[Month]:
+    """Return what succeeded charges brought less refunds, by month and currency."""
+    with duckdb.connect(str(file), read_only=True) as database:
+        return [Month(*row) for row in database.execute(NET_REVENUE).fetchall()]

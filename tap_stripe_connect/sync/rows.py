@@ -1,0 +1,132 @@
+"""Pages into records: what was written before is left out, what is gone is marked."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tap_stripe_connect.catalog import NESTED, nested_in
+from tap_stripe_connect.sync.bookmarks import recent_by_object
+from tap_stripe_connect.sync.records import Facts, nested_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tap_stripe_connect.sync.bookmarks import Bookmark
+    from tap_stripe_connect.sync.changes import Change
+    from tap_stripe_connect.sync.jobs import Page
+    from tap_stripe_connect.sync.records import Json, Records
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.decode
+
+Written = tuple[str, str]
+"""A stream and an account."""
+
+
+def _digest(content: bytes, size: int) -> str:
+    return blake2b(content, digest_size=size).hexdigest()
+
+
+class Rows:
+    """Makes the records of pages, and remembers the newest of them for the next run."""
+
+    def __init__(self, records: Records, *, livemode: bool, horizon: int) -> None:
+        """Remember what changed at or after `horizon`, in unix seconds: it will be read again."""
+        self._records = records
+        self._livemode = livemode
+        self._horizon = horizon
+        self._before: dict[Written, dict[str, str]] = {}
+        self._fresh: defaultdict[Written, dict[str, str]] = defaultdict(dict)
+        self._passing: defaultdict[Written, dict[str, str]] = defaultdict(dict)
+        self.unexplained: Counter[str] = Counter()
+        """Objects of each stream that an event named and that no longer exist, though no event
+        has told of their end yet."""
+
+    def begin(self, stream: str, account: str, bookmark: Bookmark) -> None:
+        """Take note of what the last run wrote."""
+        self._before[stream, account] = recent_by_object(bookmark)
+
+    def recent(self, stream: str, account: str, *, finished: bool) -> dict[str, str]:
+        """Return the digests to keep; until all is read again those of the last run count too."""
+        key = stream, account
+        if finished:
+            return self._fresh[key]
+        return {**self._before[key], **self._passing[key], **self._fresh[key]}
+
+    def of(self, page: Page, changes: Mapping[str, Change]) -> Iterator[tuple[str, Json]]:
+        """Yield the records of a page, each with its stream's name."""
+        for value in page.objects:
+            yield from self._of_object(page, value, changes.get(str(value.get("id"))))
+        for name in page.absent:
+            change = changes[name]
+            if change.deleted_at:
+                yield from self._of_deleted(page, name, change)
+            else:
+                self.unexplained[page.job.listed.name] += 1
+
+    def _of_object(
+        self, page: Page, value: Json, change: Change | None
+    ) -> Iterator[tuple[str, Json]]:
+        name = value.get("id")
+        newest = max(value.get("created") or 0, change.last if change else 0)
+        streams = self._unwritten(page, str(name), newest, value)
+        if not streams:
+            return
+        there = {
+            (nested.name, child.get("id"))
+            for nested in nested_in(page.job.listed.name)
+            for child in nested_objects(value, nested)
+        }
+        facts = Facts(page.job.account, self._livemode, newest or None, changed=bool(change))
+        yield from self._records.of(page.job.listed, streams, value, facts)
+        if change:
+            gone = {key: last for key, last in change.former.items() if key not in there}
+            yield from self._of_former(page, streams, gone, str(name), change.last)
+
+    def _of_deleted(self, page: Page, name: str, change: Change) -> Iterator[tuple[str, Json]]:
+        value = _decode(change.last_words)
+        streams = self._unwritten(page, name, change.last, {"gone": change.deleted_at})
+        yield from self._of_former(page, streams, change.former, name, change.deleted_at)
+        if page.job.listed.name in streams:
+            moment = change.deleted_at
+            facts = Facts(page.job.account, self._livemode, moment, deleted_at=moment)
+            record = self._records.converters[page.job.listed.name].record(value, facts)
+            if record:
+                yield page.job.listed.name, record
+
+    def _of_former(
+        self,
+        page: Page,
+        streams: frozenset[str],
+        former: Mapping[tuple[str, str], bytes],
+        parent: str,
+        moment: int,
+    ) -> Iterator[tuple[str, Json]]:
+        """Yield tombstones of nested objects that are no longer in their parent (B4, B5)."""
+        facts = Facts(page.job.account, self._livemode, moment, deleted_at=moment)
+        for (stream, _), last in former.items():
+            if stream in streams:
+                nested = NESTED[stream]
+                child = _decode(last)
+                record = self._records.nested_record(nested, child, {"id": parent}, facts)
+                if record:
+                    yield stream, record
+
+    def _unwritten(self, page: Page, name: str, newest: int, content: Json) -> frozenset[str]:
+        """Return the streams for which an object has not been written in this state (A6)."""
+        account = page.job.account
+        ahead = newest >= self._horizon
+        if not ahead and not any(self._before[stream, account] for stream in page.streams):
+            return page.streams
+        short, digest = _digest(name.encode(), 4), _digest(_encode(content), 8)
+        unwritten = set()
+        for stream in page.streams:
+            key = stream, account
+            if self._before[key].get(short) != digest:
+                unwritten.add(stream)
+            (self._fresh if ahead else self._passing)[key][short] = digest
+        return frozenset(unwritten)

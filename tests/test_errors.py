@@ -1,0 +1,214 @@
+"""What Stripe's errors mean: a verdict for every answer, and one line without secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_stripe_connect.api.errors import (
+    RULES,
+    StripeError,
+    Verdict,
+    account_in,
+    missing_permission,
+    redact,
+    rule_for,
+)
+
+stable = settings(deadline=None, derandomize=True, max_examples=300)
+
+EVERY_STATUS = range(300, 600)
+KEYS = [
+    f"{kind}_{mode}_51PlantedSecret{tail}"
+    for kind in ("sk", "rk", "pk")
+    for mode in ("live", "test")
+    for tail in ("", "********abcd", "_more")
+]
+SECRETS = [*KEYS, "sk_org_live_PlantedSecret", "whsec_PlantedSecret", "ac_PlantedSecret"]
+
+PERMISSION = (
+    "The provided key 'rk_test_*****mple' does not have the required permissions for this "
+    "endpoint on account 'acct_1Example'. Having the 'rak_charge_read' permission would allow "
+    "this request to continue."
+)
+REVOKED = (
+    "The provided key 'sk_test_*****mple' does not have access to account 'acct_2Example' (or "
+    "that account does not exist). Application access may have been revoked."
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "wanted"),
+    [
+        (400, "parameter_unknown", "Received unknown parameter: creatd", Verdict.FAIL_STREAM),
+        (400, "parameter_invalid_integer", "Invalid integer: NaN", Verdict.FAIL_STREAM),
+        (400, "resource_missing", "No such charge: 'ch_1'", Verdict.FAIL_STREAM),
+        (400, "rate_limit", "Request rate limit exceeded", Verdict.RETRY),
+        (400, "", "Only Stripe Connect platforms can work with other accounts.", Verdict.STOP),
+        (401, "", "Invalid API Key provided: sk_test_****mple", Verdict.STOP),
+        (401, "api_key_expired", "Expired API Key provided: sk_test_****mple", Verdict.STOP),
+        (401, "platform_api_key_expired", "The platform's API key has expired.", Verdict.STOP),
+        (401, "", "You did not provide an API key.", Verdict.STOP),
+        (401, "secret_key_required", "This call needs a secret key.", Verdict.STOP),
+        (401, "", PERMISSION, Verdict.SKIP_STREAM),
+        (402, "card_declined", "Your card was declined.", Verdict.FAIL_STREAM),
+        (403, "", PERMISSION, Verdict.SKIP_STREAM),
+        (403, "more_permissions_required_for_application", "More needed", Verdict.SKIP_STREAM),
+        (403, "oauth_not_supported", "Not for applications", Verdict.SKIP_STREAM),
+        (403, "secret_key_required", "This call needs a secret key.", Verdict.STOP),
+        (403, "account_invalid", REVOKED, Verdict.SKIP_ACCOUNT),
+        (403, "", REVOKED, Verdict.SKIP_ACCOUNT),
+        (403, "", "This key does not allow requests from your IP address.", Verdict.STOP),
+        (403, "", "Only Stripe Connect platforms can work with other accounts.", Verdict.STOP),
+        (404, "account_invalid", "No such account", Verdict.SKIP_ACCOUNT),
+        (404, "resource_missing", "No such price: 'price_1'", Verdict.FAIL_STREAM),
+        (409, "idempotency_key_in_use", "Another request is being made", Verdict.RETRY),
+        (424, "", "A dependency failed", Verdict.FAIL_STREAM),
+        (429, "rate_limit", "Request rate limit exceeded", Verdict.RETRY),
+        (429, "lock_timeout", "This object cannot be accessed right now", Verdict.RETRY),
+        (500, "", "An unknown error occurred", Verdict.RETRY),
+        (503, "", "", Verdict.RETRY),
+        (302, "", "", Verdict.STOP),
+    ],
+)
+def test_stripes_answers_mean(status: int, code: str, message: str, wanted: Verdict) -> None:
+    """Each of the answers that Stripe gives to reads has the verdict that fits it (C6, C7, D6)."""
+    assert rule_for(status, code, message).verdict is wanted
+
+
+@pytest.mark.parametrize("status", EVERY_STATUS)
+def test_every_status_has_a_verdict(status: int) -> None:
+    """No answer is without a verdict, whatever it says; all but retries come with advice."""
+    codes = ["", "unheard_of", *{rule.code for rule in RULES}]
+    texts = ["", "Something new", *{rule.text for rule in RULES}, PERMISSION, REVOKED]
+    for code in codes:
+        for text in texts:
+            rule = rule_for(status, code, text)
+            assert status in rule.status
+            assert rule.advice or rule.verdict is Verdict.RETRY
+
+
+@pytest.mark.parametrize("status", [200, 204, 299, 600])
+def test_other_answers_are_no_errors(status: int) -> None:
+    """Asking what a success means is a mistake that shows."""
+    with pytest.raises(ValueError, match=str(status)):
+        rule_for(status, "", "")
+
+
+@pytest.mark.parametrize("place", range(len(RULES)))
+def test_every_rule_can_decide(place: int) -> None:
+    """No row of the table is hidden behind the rows before it."""
+    rule = RULES[place]
+    decided = [rule_for(status, rule.code, rule.text) for status in rule.status]
+    assert any(one is rule for one in decided)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 429, 500])
+def test_only_credentials_and_addresses_stop_a_run(status: int) -> None:
+    """A text that nobody has seen before never stops the other streams (G7)."""
+    verdict = rule_for(status, "unheard_of", "Something new").verdict
+    assert verdict in {Verdict.RETRY, Verdict.SKIP_STREAM, Verdict.FAIL_STREAM}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    "form", ["{}", "Invalid API Key provided: {}.", "key='{}'", '"{}",', "Bearer {}\n", "x={}&y"]
+)
+def test_keys_are_hidden(secret: str, form: str) -> None:
+    """Keys, signing secrets and authorization codes are hidden, their kind is not (C6)."""
+    hidden = redact(form.format(secret))
+    assert "Planted" not in hidden
+    assert "abcd" not in hidden
+    assert hidden.startswith(form.partition("{")[0])
+    assert f"{secret.partition('_')[0]}_…" in hidden
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "account 'acct_1Example' has no rak_charge_read",
+        "use a restricted (rk_…) or secret (sk_…) key",
+        "GET /v1/charges, request id req_1Example",
+        "task_force of risk_level and whsec_ and pk",
+    ],
+)
+def test_what_is_no_secret_is_shown(text: str) -> None:
+    """Ids, permissions and plain words stay readable."""
+    assert redact(text) == text
+
+
+def error(message: str = "No such charge", **given: Any) -> StripeError:
+    """Return an error with everything that can be known of it."""
+    known = {
+        "verdict": Verdict.FAIL_STREAM,
+        "path": "/v1/charges",
+        "account": "acct_1Example",
+        "status": 404,
+        "code": "resource_missing",
+        "request_id": "req_1Example",
+        "advice": "report it with the request id",
+    }
+    return StripeError(message, **{**known, **given})
+
+
+def test_an_error_tells_what_support_asks_for() -> None:
+    """One line has message, method, path, status, code, account, request id and advice (G8)."""
+    assert str(error()) == (
+        "No such charge [GET /v1/charges, status 404, code resource_missing, "
+        "account acct_1Example, request id req_1Example] - report it with the request id"
+    )
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    """A line has no empty places."""
+    bare = StripeError("the connection was lost", verdict=Verdict.RETRY, path="/v1/account")
+    assert str(bare) == "the connection was lost [GET /v1/account]"
+
+
+FIELDS = ["message", "path", "account", "code", "request_id", "advice"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_no_part_of_an_error_tells_a_secret(field: str, secret: str) -> None:
+    """A key in any part of an answer is neither in the line nor in what debuggers show (G8)."""
+    fault = error(**{field: f"answered {secret} here"})
+    assert "Planted" not in str(fault)
+    assert "Planted" not in repr(fault)
+    assert "Planted" not in fault.message
+
+
+@stable
+@given(st.sampled_from(FIELDS), st.text())
+def test_an_error_is_always_one_line(field: str, text: str) -> None:
+    """Whatever Stripe or a proxy answers, an error takes one line of the log (G8)."""
+    assert len(str(error(**{field: f"before{text}after"})).splitlines()) == 1
+    assert len(redact(text).splitlines()) <= 1
+
+
+@stable
+@given(st.text())
+def test_hiding_twice_changes_nothing(text: str) -> None:
+    """A line that was redacted can be redacted again."""
+    once = redact(text)
+    assert redact(once) == once
+
+
+@pytest.mark.parametrize(
+    ("message", "permission", "account"),
+    [
+        (PERMISSION, "rak_charge_read", "acct_1Example"),
+        (REVOKED, "", "acct_2Example"),
+        ("No such charge", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_permissions_and_accounts_are_found_in_messages(
+    message: str, permission: str, account: str
+) -> None:
+    """What to grant, and for which account, is read out of Stripe's message (C7)."""
+    assert missing_permission(message) == permission
+    assert account_in(message) == account

@@ -1,0 +1,500 @@
+"""Runs after the first: what changed, what is gone, what the feed can no longer tell."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_stripe_connect.api.client import Client
+from tap_stripe_connect.simulator import bulk
+from tap_stripe_connect.simulator.business import populate
+from tap_stripe_connect.simulator.faults import Fault
+from tests.harness import DAY, NOW, Output, Warehouse, config_for, expected, run, selecting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_stripe_connect.simulator.account import Account
+    from tap_stripe_connect.simulator.server import Simulator
+    from tests.harness import Json
+
+YEAR = 365 * DAY
+
+
+def requests_of(stripe: Simulator) -> list[str]:
+    """Return the routes that were asked for, the key's own account aside."""
+    return [one.template for one in stripe.journal.requests if one.path != "/v1/account"]
+
+
+def later(
+    stripe: Simulator,
+    first: Output,
+    *names: str,
+    change: Callable[[Account], object] | None = None,
+    days: float = 1,
+    **settings: Any,
+) -> Output:
+    """Let time pass, change something, and run again, with a clean journal."""
+    stripe.world.clock.advance(days * DAY / 2)
+    if change:
+        change(stripe.world.platform)
+    stripe.world.clock.advance(days * DAY / 2)
+    stripe.journal.clear()
+    return run(config_for(stripe, **settings), state=first.state, catalog=selecting(*names))
+
+
+def test_a_changed_object_costs_a_feed_page_and_a_retrieve(stripe: Simulator) -> None:
+    """An update to a subscription of long ago arrives without listing subscriptions (A1)."""
+    stripe.world.platform.create(
+        "subscription", {"id": "sub_1", "status": "trialing"}, at=NOW - 400 * DAY
+    )
+    first = run(config_for(stripe), catalog=selecting("subscriptions"))
+    second = later(
+        stripe,
+        first,
+        "subscriptions",
+        change=lambda account: account.update("subscription", "sub_1", {"status": "active"}),
+    )
+    assert [row["status"] for row in second.records("subscriptions")] == ["active"]
+    assert requests_of(stripe) == ["/v1/events", "/v1/subscriptions/{id}"]
+
+
+def test_an_idle_run_takes_two_requests(stripe: Simulator) -> None:
+    """Nine streams, nothing new: the account and one page of the feed."""
+    populate(
+        stripe.world.platform, seed=1, customers=20, start=NOW - 3 * YEAR, until=NOW - 40 * DAY
+    )
+    first = run(config_for(stripe))
+    stripe.world.clock.advance(DAY)
+    stripe.journal.clear()
+    second = run(config_for(stripe), state=first.state)
+    assert second.counts == {}
+    assert len(stripe.journal.requests) == 2
+
+
+def test_rows_come_from_a_new_read_never_from_the_payload(stripe: Simulator) -> None:
+    """The event shows an older API version; the record is as in a first load (A2, A3)."""
+    account = stripe.world.platform
+    account.create("invoice", {"id": "in_1", "lines": [{"id": "il_1"}]}, at=NOW - DAY)
+    first = run(config_for(stripe))
+    second = later(
+        stripe,
+        first,
+        "invoices",
+        change=lambda account: account.update("invoice", "in_1", {"description": "x"}),
+    )
+    (row,) = second.records("invoices")
+    fresh = run(config_for(stripe), catalog=selecting("invoices")).records("invoices")[0]
+    assert {**row, "updated_at": None} == {**fresh, "updated_at": None}
+    assert row["description"] == "x"
+    assert "subscription" not in row
+    assert row["updated_at"] > fresh["updated_at"]
+
+
+def test_an_invented_event_type_triggers_a_new_read(stripe: Simulator) -> None:
+    """The feed is read unfiltered and routed by the payload's object (A9)."""
+    stripe.world.platform.create("invoice", {"id": "in_1"}, at=NOW - 2 * DAY)
+    first = run(config_for(stripe), catalog=selecting("invoices"))
+
+    def invent(account: Account) -> None:
+        account.update("invoice", "in_1", {"description": "silent"}, event=None)
+        account.add_event("invoice.some_new_thing", account.get("invoice", "in_1") or {})
+
+    second = later(stripe, first, "invoices", change=invent)
+    assert [row["description"] for row in second.records("invoices")] == ["silent"]
+
+
+def test_a_dispute_re_reads_its_charge(stripe: Simulator) -> None:
+    """Only `charge.dispute.created` tells of it (A22); refunds do the same (A13)."""
+    stripe.world.platform.create("charge", {"id": "ch_1"}, at=NOW - 2 * DAY)
+    first = run(config_for(stripe), catalog=selecting("charges"))
+
+    def dispute(account: Account) -> None:
+        account.update("charge", "ch_1", {"disputed": True}, event=None)
+        account.add_event(
+            "charge.dispute.created", {"object": "dispute", "id": "dp_1", "charge": "ch_1"}
+        )
+
+    second = later(stripe, first, "charges", change=dispute)
+    assert [row["disputed"] for row in second.records("charges")] == [True]
+    assert second.records("charges")[0]["object"] == "charge"
+
+
+def test_two_events_of_one_second_are_one_row(stripe: Simulator) -> None:
+    """In whatever order the feed lists them (A7)."""
+    stripe.world.platform.create("subscription", {"id": "sub_1"}, at=NOW - 2 * DAY)
+    first = run(config_for(stripe), catalog=selecting("subscriptions"))
+
+    def twice(account: Account) -> None:
+        account.update("subscription", "sub_1", {"status": "active"})
+        document = account.get("subscription", "sub_1") or {}
+        account.add_event(
+            "customer.subscription.trial_will_end", {**document, "status": "trialing"}
+        )
+
+    second = later(stripe, first, "subscriptions", change=twice)
+    assert [row["status"] for row in second.records("subscriptions")] == ["active"]
+
+
+def test_many_events_of_few_objects_are_one_read_each(stripe: Simulator) -> None:
+    """A thousand events on ten subscriptions: ten reads, for parent and child together (F3)."""
+    for place in range(10):
+        stripe.world.platform.create(
+            "subscription",
+            {"id": f"sub_{place}", "items": [{"id": f"si_{place}"}]},
+            at=NOW - (place + 2) * DAY,
+        )
+    first = run(config_for(stripe))
+
+    def busy(account: Account) -> None:
+        for turn in range(100):
+            for place in range(10):
+                account.update("subscription", f"sub_{place}", {"description": str(turn)})
+
+    second = later(stripe, first, "subscriptions", "subscription_items", change=busy)
+    assert second.counts == {"subscriptions": 10, "subscription_items": 10}
+    assert requests_of(stripe).count("/v1/subscriptions/{id}") == 10
+    assert "/v1/subscription_items" not in requests_of(stripe)
+
+
+def test_changes_close_together_come_in_one_list_call(stripe: Simulator) -> None:
+    """A hundred charges of one hour are re-read by one or two list calls (F4)."""
+    bulk.load(stripe.world.platform, charges=100, start=NOW - 10 * DAY, until=NOW - 10 * DAY + 3600)
+    first = run(config_for(stripe), catalog=selecting("charges"))
+
+    def refund_all(account: Account) -> None:
+        for charge in list(account.objects("charge")):
+            account.update("charge", charge["id"], {"refunded": True}, event="charge.refunded")
+
+    second = later(stripe, first, "charges", change=refund_all)
+    assert len(second.records("charges")) == 100
+    assert all(row["refunded"] for row in second.records("charges"))
+    assert requests_of(stripe).count("/v1/charges") <= 2
+    assert requests_of(stripe).count("/v1/charges/{id}") == 0
+
+
+def test_thirteen_new_invoices_bring_only_their_lines(stripe: Simulator) -> None:
+    """Lines of invoices that did not change are not read again (F2)."""
+    bulk.load(stripe.world.platform, invoices=500, lines=8, start=NOW - YEAR, until=NOW - DAY)
+    first = run(config_for(stripe))
+
+    def bill(account: Account) -> None:
+        for place in range(13):
+            lines = [{"id": f"il_{place}_{line}"} for line in range(3)]
+            account.create("invoice", {"id": f"in_new{place}", "lines": lines})
+
+    second = later(stripe, first, "invoices", "invoice_line_items", change=bill)
+    assert second.counts == {"invoices": 13, "invoice_line_items": 39}
+    asked = [route for route in requests_of(stripe) if route.startswith("/v1/invoices")]
+    assert len(asked) <= 13
+
+
+@pytest.mark.parametrize("object_", ["customer", "coupon", "plan", "invoice"])
+def test_a_deleted_object_is_marked_once(stripe: Simulator, object_: str) -> None:
+    """Key, last known columns and the time of the deletion; then nothing more (A14, A15)."""
+    stripe.world.platform.create(object_, {"id": "x_1", "metadata": {"a": "b"}}, at=NOW - 9 * DAY)
+    first = run(config_for(stripe))
+    stream = f"{object_}s"
+    second = later(stripe, first, stream, change=lambda account: account.delete(object_, "x_1"))
+    (row,) = second.records(stream)
+    assert row["id"] == "x_1"
+    assert row["metadata"] == {"a": "b"}
+    assert row["_sdc_deleted_at"] == row["updated_at"] == "2026-01-01T12:00:00+00:00"
+    assert later(stripe, second, stream).counts == {}
+
+
+def test_a_deletion_within_the_overlap_is_told_once(stripe: Simulator) -> None:
+    """The next run sees the event again and writes nothing (A6)."""
+    stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - 9 * DAY)
+    first = run(config_for(stripe), catalog=selecting("coupons"))
+    stripe.world.platform.delete("coupon", "C")
+    second = run(config_for(stripe), state=first.state, catalog=selecting("coupons"))
+    third = run(config_for(stripe), state=second.state, catalog=selecting("coupons"))
+    assert [bool(row["_sdc_deleted_at"]) for row in second.records("coupons")] == [True]
+    assert third.counts == {}
+
+
+def test_an_id_that_is_used_again_is_alive(stripe: Simulator) -> None:
+    """A coupon deleted and made anew between two runs is no deletion."""
+    stripe.world.platform.create("coupon", {"id": "C", "name": "old"}, at=NOW - 9 * DAY)
+    first = run(config_for(stripe), catalog=selecting("coupons"))
+
+    def anew(account: Account) -> None:
+        account.delete("coupon", "C")
+        account.create("coupon", {"id": "C", "name": "new"})
+
+    second = later(stripe, first, "coupons", change=anew)
+    (row,) = second.records("coupons")
+    assert (row["name"], row["_sdc_deleted_at"]) == ("new", None)
+
+
+def test_the_end_of_a_subscription_is_no_deletion(stripe: Simulator) -> None:
+    """`customer.subscription.deleted` gives a cancelled row without a mark (A16)."""
+    stripe.world.platform.create("subscription", {"id": "sub_1"}, at=NOW - 9 * DAY)
+    first = run(config_for(stripe), catalog=selecting("subscriptions"))
+    second = later(
+        stripe,
+        first,
+        "subscriptions",
+        change=lambda account: account.delete("subscription", "sub_1"),
+    )
+    (row,) = second.records("subscriptions")
+    assert row["status"] == "canceled"
+    assert row["ended_at"] is not None
+    assert row["_sdc_deleted_at"] is None
+
+
+def test_an_item_that_left_its_subscription_is_marked(stripe: Simulator) -> None:
+    """A plan change removes si_1 and adds si_2: one row and one mark (B4)."""
+    stripe.world.platform.create(
+        "subscription", {"id": "sub_1", "items": [{"id": "si_1", "quantity": 7}]}, at=NOW - 9 * DAY
+    )
+    first = run(config_for(stripe))
+    second = later(
+        stripe,
+        first,
+        "subscription_items",
+        change=lambda account: account.update("subscription", "sub_1", {"items": [{"id": "si_2"}]}),
+    )
+    rows = {row["id"]: row for row in second.records("subscription_items")}
+    assert rows["si_2"]["_sdc_deleted_at"] is None
+    assert rows["si_1"]["_sdc_deleted_at"] == "2026-01-01T12:00:00+00:00"
+    assert rows["si_1"]["quantity"] == 7
+    assert rows["si_1"]["subscription"] == "sub_1"
+    assert set(rows) == {"si_1", "si_2"}
+
+
+def test_a_drafts_temporary_lines_are_marked_when_it_is_finalized(stripe: Simulator) -> None:
+    """`il_tmp_1` becomes `il_9` (B5)."""
+    stripe.world.platform.create(
+        "invoice",
+        {"id": "in_1", "status": "draft", "lines": [{"id": "il_tmp_1"}]},
+        at=NOW - 9 * DAY,
+    )
+    first = run(config_for(stripe))
+    second = later(
+        stripe,
+        first,
+        "invoice_line_items",
+        change=lambda account: account.update(
+            "invoice", "in_1", {"status": "open", "lines": [{"id": "il_9"}]}
+        ),
+    )
+    rows = {row["id"]: bool(row["_sdc_deleted_at"]) for row in second.records("invoice_line_items")}
+    assert rows == {"il_9": False, "il_tmp_1": True}
+
+
+def test_lines_of_a_deleted_draft_are_marked_too(stripe: Simulator) -> None:
+    """What was nested in an object goes with it."""
+    stripe.world.platform.create(
+        "invoice", {"id": "in_1", "status": "draft", "lines": [{"id": "il_1"}]}, at=NOW - 9 * DAY
+    )
+    first = run(config_for(stripe))
+    second = later(
+        stripe,
+        first,
+        "invoices",
+        "invoice_line_items",
+        change=lambda account: account.delete("invoice", "in_1"),
+    )
+    assert all(row["_sdc_deleted_at"] for row in second.records("invoices"))
+    assert all(row["_sdc_deleted_at"] for row in second.records("invoice_line_items"))
+    assert second.counts == {"invoices": 1, "invoice_line_items": 1}
+
+
+def test_a_change_during_the_first_load_is_not_lost(stripe: Simulator) -> None:
+    """The feed's position is stamped before the first list call and kept by resumed runs (A8)."""
+    bulk.load(stripe.world.platform, customers=500, start=NOW - YEAR, until=NOW - DAY)
+    whole = run(config_for(stripe), catalog=selecting("customers"), every_state=True)
+    early = whole.states[0]
+    written = whole.messages[: whole.messages.index({"type": "STATE", "value": early}) + 1]
+    seen = [one["record"]["id"] for one in written if one["type"] == "RECORD"]
+    stripe.world.clock.advance(1200)
+    stripe.world.platform.update("customer", seen[0], {"name": "changed meanwhile"})
+    stripe.world.clock.advance(1200)
+    rest = run(config_for(stripe), state=early, catalog=selecting("customers"))
+    warehouse = Warehouse().load(written).load(rest.messages)
+    row = warehouse.tables["customers"]["acct_1Simulator", seen[0]]
+    assert row["name"] == "changed meanwhile"
+    assert len(warehouse.tables["customers"]) == 500
+
+
+def test_a_gap_longer_than_events_are_kept_is_read_anew(
+    stripe: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning with stream, account and gap, exit code 0, and the truth in the same run (A4)."""
+    stripe.world.platform.create("customer", {"id": "cus_9"}, at=NOW - 400 * DAY)
+    first = run(config_for(stripe), catalog=selecting("customers"))
+    stripe.world.clock.advance(5 * DAY)
+    stripe.world.platform.update("customer", "cus_9", {"name": "changed in the gap"})
+    stripe.world.clock.advance(40 * DAY)
+    second = run(config_for(stripe), state=first.state, catalog=selecting("customers"))
+    assert second.exit_code == 0
+    assert [row["name"] for row in second.records("customers")] == ["changed in the gap"]
+    (warning,) = [one for one in caplog.messages if "days ago" in one]
+    assert "customers of acct_1Simulator" in warning
+    assert "45 days" in warning
+    bookmark = second.state["bookmarks"]["customers"]
+    assert bookmark["events_until"] == "2026-02-14T23:55:00+00:00"
+
+
+def test_a_stream_selected_later_gets_its_history(stripe: Simulator) -> None:
+    """The others go on from the feed; their lists are not read again (E10)."""
+    populate(stripe.world.platform, seed=1, customers=20, start=NOW - 3 * YEAR, until=NOW - DAY)
+    first = run(config_for(stripe), catalog=selecting("customers", "invoices"))
+    second = later(stripe, first, "customers", "invoices", "invoice_line_items", "charges")
+    wanted = expected(stripe.world.platform)
+    assert len(second.records("charges")) == len(wanted["charges"])
+    assert len(second.records("invoice_line_items")) == len(wanted["invoice_line_items"])
+    assert second.records("invoices") == second.records("customers") == []
+    assert "/v1/customers" not in requests_of(stripe)
+
+
+def test_a_late_event_is_not_lost(stripe: Simulator) -> None:
+    """An event that becomes visible after the run that should have seen it (A5)."""
+    stripe.world.platform.create("customer", {"id": "cus_1"}, at=NOW - 9 * DAY)
+    first = run(config_for(stripe), catalog=selecting("customers"))
+    stripe.world.platform.update("customer", "cus_1", {"name": "x"}, event=None)
+    stripe.world.platform.add_event(
+        "customer.updated",
+        stripe.world.platform.get("customer", "cus_1") or {},
+        at=NOW - 3,
+        visible_at=NOW + 20,
+    )
+    second = run(config_for(stripe), state=first.state, catalog=selecting("customers"))
+    stripe.world.clock.advance(60)
+    third = run(config_for(stripe), state=second.state, catalog=selecting("customers"))
+    assert second.counts == {}
+    assert [row["name"] for row in third.records("customers")] == ["x"]
+
+
+def test_a_read_that_keeps_failing_leaves_the_bookmark(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No record from the payload, this stream failed, the others are not concerned (A20)."""
+    monkeypatch.setattr(Client, "attempts", 2)
+    monkeypatch.setattr(Client, "backoff", 0.01)
+    for object_ in ("charge", "coupon"):
+        stripe.world.platform.create(object_, {"id": "x_1"}, at=NOW - 9 * DAY)
+    first = run(config_for(stripe), catalog=selecting("charges", "coupons"))
+    stripe.faults.add(Fault(match="/v1/charges/x_1", status=500))
+
+    def change(account: Account) -> None:
+        account.update("charge", "x_1", {"description": "new"})
+        account.update("coupon", "x_1", {"name": "new"})
+
+    second = later(stripe, first, "charges", "coupons", change=change)
+    assert second.exit_code == 1
+    assert second.counts == {"coupons": 1}
+    assert second.state["bookmarks"]["charges"] == first.state["bookmarks"]["charges"]
+    stripe.faults.clear()
+    third = later(stripe, second, "charges", "coupons")
+    assert third.counts == {"charges": 1}
+
+
+def test_a_key_without_events_says_so(stripe: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Changes cannot be followed then; the bookmarks stay and the permission is named."""
+    permissions = {"rak_coupon_read"}
+    stripe.world.add_key("rk_test_few", permissions=permissions)
+    first = run(config_for(stripe, api_key="rk_test_few"), catalog=selecting("coupons"))
+    second = later(stripe, first, "coupons", api_key="rk_test_few")
+    assert second.exit_code == 1
+    assert second.state["bookmarks"] == first.state["bookmarks"]
+    assert any(
+        "rak_event_read" in one and "could not be followed" in one for one in caplog.messages
+    )
+
+
+def test_a_cursor_that_died_restarts_its_window(stripe: Simulator) -> None:
+    """The object that a page ended with is gone: no gap, no duplicate (C10)."""
+    bulk.load(stripe.world.platform, customers=450, start=NOW - DAY, until=NOW - DAY + 100)
+    dead: Json = {
+        "error": {
+            "type": "invalid_request_error",
+            "code": "resource_missing",
+            "param": "starting_after",
+            "message": "No such customer",
+        }
+    }
+    stripe.faults.add(Fault(match="starting_after", status=400, body=dead, times=3, skip=1))
+    output = run(config_for(stripe), catalog=selecting("customers"))
+    assert output.exit_code == 0
+    assert len(output.records("customers")) == 450
+    assert len({row["id"] for row in output.records("customers")}) == 450
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"truncate": 0.5}, {"reset": True}, {"not_a_list": True}, {"status": 500}, {"status": 409}],
+)
+def test_passing_faults_cost_no_row(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, fault: Json
+) -> None:
+    """Damaged answers are asked for again with the same cursor (C3, C4)."""
+    monkeypatch.setattr(Client, "backoff", 0.01)
+    bulk.load(stripe.world.platform, customers=1500, start=NOW - YEAR, until=NOW - DAY)
+    for skip in (2, 5, 9):
+        stripe.faults.add(Fault(match="/v1/customers", skip=skip, times=1, **fault))
+    output = run(config_for(stripe), catalog=selecting("customers"))
+    assert output.exit_code == 0
+    assert len(output.records("customers")) == 1500
+    assert len({row["id"] for row in output.records("customers")}) == 1500
+
+
+def test_pages_that_are_too_large_are_asked_for_in_smaller_ones(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list that fails above 30 rows is read in pages of 25 (C5)."""
+    monkeypatch.setattr(Client, "backoff", 0.01)
+    bulk.load(stripe.world.platform, invoices=300, lines=2, start=NOW - YEAR, until=NOW - DAY)
+    stripe.faults.add(Fault(match="/v1/invoices", page_limit=30))
+    output = run(config_for(stripe), catalog=selecting("invoices"))
+    assert output.exit_code == 0
+    assert len({row["id"] for row in output.records("invoices")}) == 300
+
+
+def test_a_second_account_does_not_wait_for_the_first(stripe: Simulator) -> None:
+    """Each account follows its own feed (D2, D5)."""
+    for name in ("acct_1One", "acct_1Two"):
+        account = stripe.world.add_account(name)
+        account.create("coupon", {"id": "C"}, at=NOW - 9 * DAY)
+    config = {"account_ids": ["acct_1One", "acct_1Two"]}
+    first = run(config_for(stripe, **config), catalog=selecting("coupons"))
+    stripe.world.accounts["acct_1Two"].update("coupon", "C", {"name": "two"})
+    stripe.world.clock.advance(DAY)
+    stripe.journal.clear()
+    second = run(config_for(stripe, **config), state=first.state, catalog=selecting("coupons"))
+    assert [row["account_id"] for row in second.records("coupons")] == ["acct_1Two"]
+    assert requests_of(stripe).count("/v1/events") == 2
+
+
+def test_a_busy_week_ends_in_what_stripe_says(stripe: Simulator) -> None:
+    """Random changes over some runs, then one quiet run: the warehouse equals Stripe."""
+    chance = random.Random(5)  # noqa: S311 - not for secrets
+    account = stripe.world.platform
+    warehouse = Warehouse()
+    state: Json | None = None
+    for _ in range(6):
+        for place in range(30):
+            name = f"cus_{chance.randrange(40)}"
+            if account.get("customer", name) is None:
+                account.create("customer", {"id": name})
+            elif chance.random() < 0.2:
+                account.delete("customer", name)
+            else:
+                account.update("customer", name, {"name": str(place)})
+            stripe.world.clock.advance(chance.choice([0, 1, 100]))
+        output = run(config_for(stripe), state=state, catalog=selecting("customers"))
+        warehouse.load(output.messages)
+        state = output.state
+    stripe.world.clock.advance(3600)
+    warehouse.load(run(config_for(stripe), state=state, catalog=selecting("customers")).messages)
+    alive = {
+        key: {**row, "updated_at": None}
+        for key, row in warehouse.tables["customers"].items()
+        if not row["_sdc_deleted_at"]
+    }
+    wanted = expected(account)["customers"]
+    assert alive == {key: {**row, "updated_at": None} for key, row in wanted.items()}
