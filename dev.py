@@ -112,6 +112,8 @@ def main(arguments: Sequence[str]) -> int:
         print(wrong_python(task))
         return 1
     os.chdir(ROOT)
+    # The machine's certificates, as pip uses them: a company's proxy is trusted then.
+    os.environ.setdefault("UV_SYSTEM_CERTS", "true")
     try:
         for environment in task.environments:
             prepare(environment)
