@@ -218,8 +218,12 @@ class TapStripeConnect(Tap):
         for name, stream in selected.items():
             if stream.replication_method == FULL_TABLE:
                 self.bookmarks.forget(name)
-            if name in self.bookmarks.foreign:
-                logger.warning("%s: the bookmark is not this tap's; everything is read", name)
+            if name in self.bookmarks.doubtful:
+                logger.warning(
+                    "%s: the bookmark is not this tap's or not whole; what it does not tell "
+                    "for certain is read again",
+                    name,
+                )
         self._transfer = transfer = Transfer(
             self._writer, self.bookmarks, selected, self.state_interval
         )

@@ -153,7 +153,7 @@ def test_what_is_not_ours_passes_through() -> None:
     }
     state["of somebody else"] = {"deep": [1, {"deeper": None}]}
     saved = Bookmarks(deepcopy(state))
-    assert saved.foreign == ["coupons"]
+    assert saved.doubtful == ["coupons"]
     assert saved.state() == state
     saved.set("charges", "acct_3Example", DONE)
     changed = saved.state()
@@ -292,7 +292,7 @@ def test_what_fits_nowhere_is_never_taken(path: Path, junk: Any) -> None:
         ((HEADER,), 0, f"{HEADER} is 0, not an object"),
         ((HEADER, "livemode"), "yes", f"{HEADER}.livemode is 'yes', not true or false"),
         ((HEADER, "accounts", 0), 7, f"{HEADER}.accounts is [7, 'acct_2Example'], not a list of"),
-        (("bookmarks", "charges", "level_accounts"), 3, "bookmarks.charges.level_accounts is 3"),
+        (("bookmarks", "charges", "level_accounts"), -1, "bookmarks.charges.level_accounts is -1"),
         (("bookmarks", "charges", "level_accounts"), True, "bookmarks.charges.level_accounts is T"),
         (
             ("bookmarks", "charges", "covered", 1, 0),
@@ -336,6 +336,20 @@ def test_random_junk_gives_a_state_error_or_a_usable_state(junk: Any) -> None:
     for path in paths(VALID):
         if path[:1] != ("currently_syncing",):
             check_damage(replaced(VALID, path, junk), path)
+
+
+def test_a_header_older_than_a_bookmark_only_makes_accounts_load_again() -> None:
+    """A target may pair them; accounts that the header does not name are not taken as written."""
+    saved = Bookmarks()
+    for account in ACCOUNTS[:3]:
+        saved.set("charges", account, DONE)
+    state = saved.state()
+    state[HEADER]["accounts"] = ACCOUNTS[:1]
+    read = Bookmarks(state)
+    assert read.doubtful == ["charges"]
+    assert read.get("charges", ACCOUNTS[0]) == DONE
+    assert read.get("charges", ACCOUNTS[1]) == EMPTY
+    assert read.state()["bookmarks"]["charges"]["level_accounts"] == 1
 
 
 def test_a_platform_of_level_accounts_has_a_small_state() -> None:

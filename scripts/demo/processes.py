@@ -42,8 +42,6 @@ class Stripe:
     api_key: str
     items: Mapping[str, int]
     """How many objects of each nested stream there are."""
-    new_items: Mapping[str, int]
-    """How many of them have parents created since the run before."""
 
     def held(self) -> dict[str, int]:
         """Return how many objects of each stream there are."""
@@ -61,9 +59,9 @@ class Stripe:
 
 
 @contextmanager
-def stripe(*, customers: int, until: int, since: int) -> Iterator[Stripe]:
-    """Serve a business as it is at `until`; `since` is the time of the run before, or 0."""
-    options = {"customers": customers, "until": until, "since": since}
+def stripe(*, customers: int, until: int) -> Iterator[Stripe]:
+    """Serve a business as it is at `until`, in unix seconds."""
+    options = {"customers": customers, "until": until}
     arguments = [f"--{name}={value}" for name, value in options.items()]
     with subprocess.Popen(  # noqa: S603 - our own
         [sys.executable, "-m", "scripts.demo.world", *arguments],

@@ -26,7 +26,9 @@ class Table:
     repeated: int = 0
     """Rows beyond the first of each key."""
     dropped: int = 0
-    """Rows that Stripe itself does not keep any more."""
+    """Rows that Stripe itself does not have any more: marked as deleted, or events too old."""
+    updated: int = 0
+    """Rows that were there before and that the run brought up to date."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,10 @@ order by all
 """
 
 
-def tables(file: Path, *, now: int) -> dict[str, Table]:
+def tables(file: Path, *, now: int, since: int) -> dict[str, Table]:
     """Return what is in the database of each stream; nothing of those that are not there yet.
 
-    `now` is Stripe's time in unix seconds.
+    `now` is Stripe's time, `since` that of the run before, in unix seconds.
     """
     if not file.exists():
         return {}
@@ -61,22 +63,34 @@ def tables(file: Path, *, now: int) -> dict[str, Table]:
             for (name,) in database.execute("select table_name from duckdb_tables()").fetchall()
         }
         return {
-            stream.name: _table(database, stream, now) for stream in STREAMS if stream.name in there
+            stream.name: _table(database, stream, now, since)
+            for stream in STREAMS
+            if stream.name in there
         }
 
 
-def _table(database: duckdb.DuckDBPyConnection, stream: Listed | Nested, now: int) -> Table:
+def _table(
+    database: duckdb.DuckDBPyConnection, stream: Listed | Nested, now: int, since: int
+) -> Table:
     keys = ", ".join(stream.key)
-    kept = "true"
+    kept = "_sdc_deleted_at is null"
+    updated = "false"
     if stream.name == "events":
-        kept = f"created >= to_timestamp({now}) at time zone 'UTC' - interval '{RETENTION}'"
+        kept = f"created >= {_moment(now)} - interval '{RETENTION}'"
+    elif stream.name != "invoice_line_items":  # which have no time of their own
+        updated = f"created < {_moment(since)} and updated_at >= {_moment(since)}"
     # Names of the streams table, no input.
     query = f"""
-        select count(*), count(*) - count(distinct ({keys})), count(*) filter (not ({kept}))
+        select count(*), count(*) - count(distinct ({keys})), count(*) filter (not ({kept})),
+            count(*) filter ({updated})
         from "{stream.name}"
     """  # noqa: S608
     counted = database.execute(query).fetchone()
     return Table(*counted) if counted else Table(0)
+
+
+def _moment(seconds: int) -> str:
+    return f"to_timestamp({seconds}) at time zone 'UTC'"
 
 
 def net_revenue(file: Path) -> list[Month]:

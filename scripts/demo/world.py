@@ -25,7 +25,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--customers", type=int, required=True)
     parser.add_argument("--until", type=int, required=True, help="the present, in unix seconds")
-    parser.add_argument("--since", type=int, required=True, help="the present of the run before")
     given = parser.parse_args()
     world = World(now=given.until, opened=OPENED)
     business.populate(
@@ -35,20 +34,18 @@ def main() -> None:
         ready = {
             "url": simulator.url,
             "api_key": simulator.api_key,
-            "items": items(world, 0),
-            "new_items": items(world, given.since),
+            "items": items(world),
         }
         print(json.dumps(ready), flush=True)
         sys.stdin.read()
 
 
-def items(world: World, since: int) -> dict[str, int]:
-    """Count the objects of nested streams whose parents were created at `since` or later."""
+def items(world: World) -> dict[str, int]:
+    """Count the objects of nested streams."""
     return {
         nested.name: sum(
             len(parent[nested.list_field]["data"])
             for parent in world.platform.objects(LISTED[nested.parent].object)
-            if parent["created"] >= since
         )
         for nested in NESTED.values()
     }

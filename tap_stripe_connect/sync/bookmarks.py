@@ -82,17 +82,18 @@ class Bookmarks:
         self._written: dict[str, Any] = dict(streams)
         self._bookmarks: dict[str, dict[str, Bookmark]] = {}
         self._changed: set[str] = set()
-        self.foreign: list[str] = []
-        """Streams whose bookmark another program wrote; nothing can be concluded from it."""
+        self.doubtful: list[str] = []
+        """Streams whose bookmark is another program's, or does not fit the list of accounts."""
         for name, value in streams.items():
             entry = _mapping(value, f"bookmarks.{name}")
             if "covered" in entry:
                 self._bookmarks[name] = self._read_stream(name, entry)
             elif entry:
-                self.foreign.append(name)
+                self.doubtful.append(name)
         # Only listed accounts are written, so those that a repaired state merely names are listed.
         named = set(chain.from_iterable(self._bookmarks.values()))
         self.accounts += sorted(named.difference(self.accounts))
+        self._listed = set(self.accounts)
 
     def _version_check(self, header: Mapping[str, Any]) -> None:
         version = header.get("version", VERSION)
@@ -105,8 +106,13 @@ class Bookmarks:
     def _read_stream(self, name: str, entry: Mapping[str, Any]) -> dict[str, Bookmark]:
         path = f"bookmarks.{name}"
         level = entry.get("level_accounts", 0)
-        if type(level) is not int or not 0 <= level <= len(self.accounts):
+        if type(level) is not int or level < 0:
             raise _fault(f"{path}.level_accounts", level, "a number of listed accounts")
+        if level > len(self.accounts):
+            # Targets that keep bookmarks stream by stream can pair them with an older header.
+            # The list only grows, so what it names is right; the other accounts are read again.
+            self.doubtful.append(name)
+            self._changed.add(name)
         result = dict.fromkeys(self.accounts[:level], _read_bookmark(entry, path))
         accounts = _mapping(entry.get("accounts", {}), f"{path}.accounts")
         for account, value in accounts.items():
@@ -120,7 +126,8 @@ class Bookmarks:
 
     def set(self, stream: str, account: str, bookmark: Bookmark) -> None:
         """Replace the bookmark of a stream and account."""
-        if account not in self.accounts:
+        if account not in self._listed:
+            self._listed.add(account)
             self.accounts.append(account)
         self._bookmarks.setdefault(stream, {})[account] = bookmark
         self._changed.add(stream)

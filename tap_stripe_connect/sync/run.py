@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from tap_stripe_connect.sync.rows import Rows
 from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window, missing, shared_out
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from tap_stripe_connect.accounts import Account
     from tap_stripe_connect.catalog import Listed
@@ -168,13 +169,24 @@ class Run:
 
     def written(self, page: Page) -> None:
         """Claim what a page completes; all its records must have been written."""
-        if page.covered is None:
-            return
-        start, end = page.covered
-        for stream in page.streams - {FEED}:
+        if page.job.purpose is Purpose.REREAD:
             follow = self._follows[page.job.listed.name, page.job.account]
-            limit = follow.bookmarks[stream].events_until or self.horizon
-            self._claim(follow, stream, (start, min(end, limit)))
+            follow.reread({*page.absent, *(value["id"] for value in page.objects)})
+            self._claim_feed(follow, follow.reached(self.horizon))
+        elif page.covered is not None:
+            start, end = page.covered
+            for stream in page.streams - {FEED}:
+                follow = self._follows[page.job.listed.name, page.job.account]
+                limit = follow.bookmarks[stream].events_until or self.horizon
+                self._claim(follow, stream, (start, min(end, limit)))
+
+    def _claim_feed(self, follow: Follow, reached: int) -> None:
+        """Claim what the feed told until `reached`; what was created since then came with it."""
+        for stream, since in follow.since.items():
+            bookmark = follow.bookmarks[stream]
+            if reached > bookmark.events_until:
+                follow.bookmarks[stream] = replace(bookmark, events_until=reached)
+                self._claim(follow, stream, (since, reached))
 
     def _claim(self, follow: Follow, stream: str, span: Range, *, finished: bool = False) -> None:
         bookmark = follow.bookmarks[stream].covering(*span)
@@ -206,7 +218,7 @@ class Run:
         for (_, account), follow in self._follows.items():
             if account != job.account or not follow.since:
                 continue
-            follow.pending = self._concerned(follow, self._changes[account].of(follow.listed.name))
+            follow.expect(self._concerned(follow, self._changes[account].of(follow.listed.name)))
             streams = frozenset(follow.since)
             reread = Job(
                 follow.listed,
@@ -242,12 +254,7 @@ class Run:
 
     def _followed(self, follow: Follow) -> list[Job]:
         """Claim the feed up to the horizon, and list what was never listed."""
-        for stream, since in follow.since.items():
-            bookmark = follow.bookmarks[stream]
-            reached = max(bookmark.events_until, self.horizon)
-            follow.bookmarks[stream] = replace(bookmark, events_until=reached)
-            self._claim(follow, stream, (since, reached))
-        follow.pending = {}
+        self._claim_feed(follow, self.horizon)
         return [self._load(follow)]
 
     def _settle(self, follow: Follow) -> None:
@@ -285,6 +292,23 @@ class Follow:
         """From when on the feed tells a stream's changes; missing for streams that load."""
         self.pending: dict[str, Change] = {}
         """Changed objects that are being read again, by id."""
+        self._firsts: deque[tuple[int, str]] = deque()
+
+    def expect(self, changes: dict[str, Change]) -> None:
+        """Take note of what is going to be read again."""
+        self.pending = changes
+        self._firsts = deque(sorted((change.first, name) for name, change in changes.items()))
+
+    def reread(self, names: Iterable[str]) -> None:
+        """Take note of objects whose present state has been written."""
+        for name in names:
+            self.pending.pop(name, None)
+
+    def reached(self, horizon: int) -> int:
+        """Return the moment up to which everything that the feed told has been written (A26)."""
+        while self._firsts and self._firsts[0][1] not in self.pending:
+            self._firsts.popleft()
+        return min(self._firsts[0][0], horizon) if self._firsts else horizon
 
 
 def _streams_of(listed: Listed, selected: Collection[str]) -> list[str]:
