@@ -393,3 +393,19 @@ def test_claims_grow_by_what_was_written_and_end_at_the_limit(
     assert (last_covered(cut) <= limit, cut.events_until <= limit) == (True, True)
     assert cut.events_until in {limit, bookmark.events_until}
     assert cut.recent == bookmark.recent
+
+
+def test_neighbours_that_share_a_value_are_written_as_a_run() -> None:
+    """Halfway through thousands of accounts a state stays small, and means the same (D7)."""
+    accounts = [f"acct_1N{place:04}" for place in range(2000)]
+    saved = Bookmarks()
+    for place, account in enumerate(accounts):
+        saved.set("charges", account, DONE if place < 1200 else Bookmark(((0, 9),), 9))
+    saved.set("charges", accounts[7], Bookmark(((0, 5),)))
+    written = saved.state()
+    names = set(written["bookmarks"]["charges"]["accounts"])
+    assert names == {"acct_1N0007", "acct_1N1200:acct_1N1999"}
+    read = Bookmarks(json.loads(json.dumps(written)))
+    assert all(read.get("charges", one) == saved.get("charges", one) for one in accounts)
+    written[HEADER]["accounts"] = accounts[:1500]
+    assert Bookmarks(written).get("charges", accounts[1300]) == EMPTY

@@ -173,8 +173,7 @@ class Client:
             enough = tries if self._reached else min(tries, 2)
             if not retry or failures >= enough or refusals >= self.patience:
                 raise failure
-            self.tally.retried(question.account)
-            self._pause(failures + refusals, failure)
+            self._pause(question, failures + refusals, failure)
 
     def _send(self, question: Question) -> requests.Response:
         session: requests.Session | None = getattr(self._threads, "session", None)
@@ -183,7 +182,7 @@ class Client:
             session.headers.update(self._headers)
             # A callable, because requests lets ~/.netrc override a header.
             session.auth = self._authorize
-        self.tally.sent(question.account)
+        self.tally.sent(question.account, question.route)
         response = session.get(
             self._url + question.path,
             params=question.parameters,
@@ -200,12 +199,13 @@ class Client:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
-    def _pause(self, attempt: int, failure: StripeError) -> None:
+    def _pause(self, question: Question, attempt: int, failure: StripeError) -> None:
         """Wait longer after each attempt; a refusal for speed makes all threads wait."""
         seconds = min(self.backoff * 2 ** (attempt - 1), 30) * random.uniform(0.5, 1)  # noqa: S311
         if failure.status == codes.too_many_requests and failure.code != "lock_timeout":
-            self._limiter.hold(max(seconds, failure.retry_after))
-        self.tally.waited(failure.account, seconds)
+            seconds = max(seconds, failure.retry_after)
+            self._limiter.hold(seconds)
+        self.tally.retried(question.account, question.route, seconds)
         self._sleep(seconds)
 
     def _sleep(self, seconds: float) -> None:
@@ -280,7 +280,7 @@ def _refusal(response: requests.Response, question: Question) -> tuple[StripeErr
         message, code = str(error.get("message") or ""), str(error.get("code") or "")
     except (ValueError, KeyError, TypeError, AttributeError):
         message, code = "", ""
-    rule = rule_for(response.status_code, code, message)
+    rule = rule_for(response.status_code, code, message, question.path)
     reason = response.headers.get("Stripe-Rate-Limited-Reason", "")
     failure = question.failure(
         message or f"Stripe answered with HTTP status {response.status_code}",

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from requests import codes
+
 
 class Verdict(Enum):
     """What to do after an answer that is not the one hoped for."""
@@ -13,6 +15,8 @@ class Verdict(Enum):
     RETRY = "retry"
     SKIP_STREAM = "skip stream"
     """The key may not read this; all else goes on."""
+    NOT_ENABLED = "not enabled"
+    """The account does not use this product of Stripe's, so it has no rows; all else goes on."""
     SKIP_ACCOUNT = "skip account"
     """Nothing of this account can be read; other accounts go on."""
     FAIL_STREAM = "fail stream"
@@ -30,6 +34,8 @@ class Rule:
     code: str = ""
     text: str = ""
     """A piece of Stripe's message."""
+    path: str = ""
+    """Where the path begins that the row is for."""
     advice: str = ""
     """What users can do about it."""
 
@@ -38,7 +44,27 @@ def _status(status: int) -> range:
     return range(status, status + 1)
 
 
+# Stripe has no code for these: its text counts, and only where the product lives (C8).
+_NOT_ENABLED = tuple(
+    Rule(
+        status=_status(400),
+        text=text,
+        path=path,
+        verdict=Verdict.NOT_ENABLED,
+        advice="the account does not use this product; deselect the stream to be told no more",
+    )
+    for text, path in (
+        ("not set up to use Issuing", "/v1/issuing/"),
+        ("not set up to use Identity", "/v1/identity/"),
+        ("Have you onboarded to Treasury", "/v1/treasury/"),
+        ("only available in testmode", "/v1/test_helpers/"),
+        ("Accounts v2 is not enabled", "/v2/core/accounts"),
+        ("API surface is not enabled", "/v2/"),
+    )
+)
+
 RULES = (
+    *_NOT_ENABLED,
     Rule(
         status=_status(401),
         text="Invalid API Key",
@@ -114,10 +140,15 @@ RULES = (
 )
 
 
-def rule_for(status: int, code: str, message: str) -> Rule:
+def rule_for(status: int, code: str, message: str, path: str = "") -> Rule:
     """Return the row that fits an answer."""
     for rule in RULES:
-        if status in rule.status and rule.code in {"", code} and rule.text in message:
+        if (
+            status in rule.status
+            and rule.code in {"", code}
+            and rule.text in message
+            and path.startswith(rule.path)
+        ):
             return rule
     raise ValueError(f"no rule for HTTP status {status}")
 
@@ -170,6 +201,14 @@ def redact(text: str) -> str:
     """Return `text` on one line and without keys, tokens and codes."""
     hidden = re.sub(r"\b((?:sk|rk|pk|ac|rt|whsec)_)[\w*]{4,}", r"\1…", text)
     return " ".join(hidden.split())
+
+
+def says_missing(error: StripeError, name: str) -> bool:
+    """Tell whether Stripe says that the object `name` does not exist, and not another one (C9)."""
+    if error.code != "resource_missing":
+        return False
+    in_path = error.status == codes.not_found and name in error.path.split("/")
+    return in_path or bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", error.message))
 
 
 def missing_permission(message: str) -> str:

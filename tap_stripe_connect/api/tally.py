@@ -1,33 +1,57 @@
-"""What the requests of a run have cost, by account."""
+"""What the requests of a run have cost, by account and route."""
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+Asked = tuple[str | None, str]
+"""The connected account that was acted on, None for the key's own; and the path without ids."""
+
+
+@dataclass
+class Cost:
+    """What some requests have cost."""
+
+    requests: int = 0
+    retries: int = 0
+    waited: float = 0.0
+    """Seconds that threads waited before a retry, added up."""
+
+    def add(self, other: Cost) -> None:
+        """Add what others have cost."""
+        self.requests += other.requests
+        self.retries += other.retries
+        self.waited += other.waited
 
 
 class Tally:
     """Counts requests, retries and waits; safe to use from any thread."""
 
     def __init__(self) -> None:
-        """Begin at nothing; the key's own account is counted as None."""
+        """Begin at nothing."""
         self._lock = threading.Lock()
-        self.requests: Counter[str | None] = Counter()
-        self.retries: Counter[str | None] = Counter()
-        self.seconds_waited: dict[str | None, float] = {}
-        """Seconds that threads waited before a retry, added up."""
+        self._costs: defaultdict[Asked, Cost] = defaultdict(Cost)
 
-    def sent(self, account: str | None) -> None:
+    def sent(self, account: str | None, route: str) -> None:
         """Count a request."""
         with self._lock:
-            self.requests[account] += 1
+            self._costs[account, route].requests += 1
 
-    def retried(self, account: str | None) -> None:
-        """Count a request that has to be sent again."""
+    def retried(self, account: str | None, route: str, seconds: float) -> None:
+        """Count a request that has to be sent again after so many seconds."""
         with self._lock:
-            self.retries[account] += 1
+            self._costs[account, route].add(Cost(retries=1, waited=seconds))
 
-    def waited(self, account: str | None, seconds: float) -> None:
-        """Add up a wait."""
+    def costs(self) -> dict[Asked, Cost]:
+        """Return what has been counted so far, as a copy."""
         with self._lock:
-            self.seconds_waited[account] = self.seconds_waited.get(account, 0.0) + seconds
+            return {asked: replace(cost) for asked, cost in self._costs.items()}
+
+    def total(self) -> Cost:
+        """Return the sum of it all."""
+        total = Cost()
+        for cost in self.costs().values():
+            total.add(cost)
+        return total

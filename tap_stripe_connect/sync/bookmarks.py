@@ -10,8 +10,9 @@
 ```
 
 What most accounts share is written once: it holds for the first `level_accounts` of the listed
-accounts, except for those named in the stream's `accounts`. The list of accounts only grows, so
-a stream that is not selected keeps its meaning while new accounts are connected.
+accounts, except for those named in the stream's `accounts`, where `first:last` names a run of
+them in the order of the list. That list only grows, so a stream that is not selected keeps its
+meaning while new accounts are connected.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import contextlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 from tap_stripe_connect.sync.windows import Range, clipped, merged
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 HEADER = "tap_stripe_connect"
+SHORTEST_RUN = 3
+"""Neighbouring accounts that share a value before they are written as a run."""
 RECENT_KEPT = 80
 """Digests kept for each stream and account, so that a bookmark stays near 2 KB (A6)."""
 
@@ -115,10 +118,22 @@ class Bookmarks:
             self._changed.add(name)
         result = dict.fromkeys(self.accounts[:level], _read_bookmark(entry, path))
         accounts = _mapping(entry.get("accounts", {}), f"{path}.accounts")
-        for account, value in accounts.items():
-            where = f"{path}.accounts.{account}"
-            result[account] = _read_bookmark(_mapping(value, where), where)
+        for names, value in accounts.items():
+            where = f"{path}.accounts.{names}"
+            bookmark = _read_bookmark(_mapping(value, where), where)
+            result |= dict.fromkeys(self._named(names, name), bookmark)
         return result
+
+    def _named(self, names: str, stream: str) -> list[str]:
+        """Return the accounts that a key of a stream's `accounts` stands for."""
+        first, separator, last = names.partition(":")
+        if not separator:
+            return [names]
+        if first in self.accounts and last in self.accounts:
+            return self.accounts[self.accounts.index(first) : self.accounts.index(last) + 1]
+        self.doubtful.append(stream)
+        self._changed.add(stream)
+        return []
 
     def get(self, stream: str, account: str) -> Bookmark:
         """Return the bookmark of a stream and account; an empty one where there is none."""
@@ -151,32 +166,25 @@ class Bookmarks:
 
     def _write_stream(self, bookmarks: Mapping[str, Bookmark]) -> dict[str, Any]:
         shared = Counter(bookmarks.values()).most_common(1)[0][0] if bookmarks else EMPTY
-        level = self._level(bookmarks, shared)
-        exceptions = {
-            account: _write_bookmark(bookmarks.get(account, EMPTY))
-            for account in self.accounts[:level]
-            if bookmarks.get(account, EMPTY) != shared
-        }
-        beyond = {
-            account: _write_bookmark(bookmarks[account])
-            for account in self.accounts[level:]
-            if bookmarks.get(account, EMPTY) != EMPTY
-        }
+        values = [bookmarks.get(account, EMPTY) for account in self.accounts]
+        level = max((place for place, value in enumerate(values, 1) if value == shared), default=0)
         entry = {**_write_bookmark(shared), "level_accounts": level}
-        if exceptions or beyond:
-            entry["accounts"] = exceptions | beyond
+        exceptions: dict[str, Any] = {}
+        place = 0
+        for value, run in groupby(values):
+            first, last = place, place + len(list(run)) - 1
+            place = last + 1
+            if value != (shared if first < level else EMPTY):
+                exceptions |= dict.fromkeys(self._names(first, last), _write_bookmark(value))
+        if exceptions:
+            entry["accounts"] = exceptions
         return entry
 
-    def _level(self, bookmarks: Mapping[str, Bookmark], shared: Bookmark) -> int:
-        """Return how many listed accounts reach as far as the last one that has `shared`."""
-        return max(
-            (
-                place
-                for place, account in enumerate(self.accounts, start=1)
-                if bookmarks.get(account) == shared
-            ),
-            default=0,
-        )
+    def _names(self, first: int, last: int) -> list[str]:
+        """Return the keys that stand for a run of listed accounts."""
+        if last - first < SHORTEST_RUN:
+            return self.accounts[first : last + 1]
+        return [f"{self.accounts[first]}:{self.accounts[last]}"]
 
 
 def _read_bookmark(entry: Mapping[str, Any], path: str) -> Bookmark:

@@ -10,7 +10,7 @@ import msgspec
 from tap_stripe_connect.catalog import LISTED, nested_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tap_stripe_connect.sync.windows import Range
 
@@ -18,6 +18,10 @@ Json = dict[str, Any]
 
 NEAR = 3600
 """Seconds of creation time within which two changed objects are looked for in one list call."""
+
+TOGETHER = 1000
+"""Objects that are looked for in one window at most: windows are read side by side, and each
+one that is done moves the feed's position on (A26)."""
 
 _encode = msgspec.json.encode
 
@@ -146,7 +150,7 @@ def rereading(changes: Mapping[str, Change]) -> Rereading:
     lone = {name for name, change in changes.items() if not change.created}
     group: list[tuple[int, str]] = []
     for created, name in [*dated, (None, "")]:
-        if group and (created is None or created - group[-1][0] > NEAR):
+        if group and (created is None or _parted(created, group)):
             if len(group) == 1:
                 lone.add(group[0][1])
             else:
@@ -156,3 +160,9 @@ def rereading(changes: Mapping[str, Change]) -> Rereading:
         if created is not None:
             group.append((created, name))
     return Rereading(windows, sorted(lone, key=lambda name: (changes[name].first, name)))
+
+
+def _parted(created: int, group: Sequence[tuple[int, str]]) -> bool:
+    """Tell whether an object is looked for apart from those created before it."""
+    last = group[-1][0]
+    return created - last > NEAR or (created > last and len(group) >= TOGETHER)

@@ -7,11 +7,10 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from requests import codes
-
 from tap_stripe_connect.api.client import PAGE_SIZE, Interrupted, check_progress
-from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing
 from tap_stripe_connect.catalog import nested_in
+from tap_stripe_connect.sync.board import Board
 from tap_stripe_connect.sync.jobs import Job, Page
 from tap_stripe_connect.sync.rereads import Single
 
@@ -46,7 +45,7 @@ class Engine:
         self._client = client
         self._stopping = stopping
         self._changed = threading.Condition()
-        self._jobs: list[Job] = []
+        self._board = Board()
         self._unfinished = 0
         self._weight = 0
         self._woken = False
@@ -60,7 +59,7 @@ class Engine:
                 if job.plan.done:
                     self._arrived.put(job)
                 else:
-                    self._jobs.append(job)
+                    self._board.add(job)
             self._changed.notify_all()
 
     def pages(self) -> Iterator[Page | Job]:
@@ -124,33 +123,29 @@ class Engine:
         """Wait for something to read and room for its page; None when the engine stops."""
         with self._changed:
             while not self._stopping.is_set():
-                job = self._hungriest()
+                job = self._board.next()
                 if job and (not self._weight or self._weight + job.page_bytes <= BYTES_IN_FLIGHT):
                     self._weight += job.page_bytes
-                    return job, job.plan.next(), job.page_bytes
+                    return job, self._board.hand_out(job), job.page_bytes
                 self._changed.wait()
             return None
-
-    def _hungriest(self) -> Job | None:
-        """Return the job with the fewest readers that could use one more."""
-        return min(
-            (job for job in self._jobs if job.plan.has_work),
-            key=lambda job: (job.plan.readers, not job.plan.has_waiting),
-            default=None,
-        )
 
     def _fetch(self, job: Job, unit: Window | Single, weight: int) -> None:
         """Make one request and hand over what it gave."""
         if isinstance(unit, Single):
             self._retrieve(job, unit, weight)
         elif (listing := self._list(job, unit, weight)) is not None:
-            size = listing.size + self._complete(job, unit.streams, listing.rows)
+            added, lost = self._complete(job, unit.streams, listing.rows)
+            size = listing.size + added
             with self._changed:
                 kept, covered = unit.take(listing.rows, has_more=listing.has_more)
-                claim = covered if unit.wanted is None else None
-                self._hand_over(
-                    job, unit, Page(job, unit.streams, kept, claim, weight=size), weight
-                )
+                gone = tuple(row["id"] for row in kept if row.get("id") in lost)
+                kept = [row for row in kept if row.get("id") not in lost] if gone else kept
+                if unit.wanted is None:
+                    page = Page(job, unit.streams, kept, covered, vanished=len(gone), weight=size)
+                else:
+                    page = Page(job, unit.streams, kept, absent=gone, weight=size)
+                self._hand_over(job, unit, page, weight)
 
     def _list(self, job: Job, window: Window, weight: int) -> Listing | None:
         """Ask for the next page; None if the window has to be asked in another form."""
@@ -162,17 +157,19 @@ class Engine:
             if listing.has_more:
                 check_progress(listing, window.cursor, job.listed.path, job.header)
         except StripeError as error:
-            if window.cursor and error.code == "resource_missing":
-                window.restart()
-            elif error.verdict is Verdict.RETRY and size > 1:
-                job.page_size = min(job.page_size, SMALLER[size])
-                job.whole_pages = 0
-            else:
+            dead_cursor = window.cursor is not None and error.code == "resource_missing"
+            if not dead_cursor and (error.verdict is not Verdict.RETRY or size == 1):
                 raise
             with self._changed:
+                if dead_cursor:
+                    window.restart()
+                else:
+                    job.page_size = min(job.page_size, SMALLER[size])
+                    job.whole_pages = 0
                 self._weight -= weight
                 if not job.failure:
                     job.plan.retry(window)
+                    self._board.returned(job)
                 self._changed.notify_all()
             return None
         job.whole_pages += 1
@@ -192,9 +189,11 @@ class Engine:
             )
             if answer.document.get("deleted") is not True:
                 found = [answer.document]
-                size = answer.size + self._complete(job, single.streams, found)
+                added, lost = self._complete(job, single.streams, found)
+                size = answer.size + added
+                found = [] if lost else found
         except StripeError as error:
-            if error.status != codes.not_found:
+            if not says_missing(error, single.id):
                 raise
         absent = () if found else (single.id,)
         with self._changed:
@@ -209,33 +208,48 @@ class Engine:
             self._weight += page.weight
             self._arrived.put(page)
             job.plan.give_back(unit)
+            self._board.returned(job)
             if job.plan.done:
-                self._jobs.remove(job)
                 self._arrived.put(job)
         self._changed.notify_all()
 
-    def _complete(self, job: Job, streams: frozenset[str], rows: list[dict[str, Any]]) -> int:
-        """Read the rest of nested lists that Stripe cut short (B1); return the bytes added."""
+    def _complete(
+        self, job: Job, streams: frozenset[str], rows: list[dict[str, Any]]
+    ) -> tuple[int, set[str]]:
+        """Read the rest of nested lists that Stripe cut short (B1).
+
+        Returns the bytes added, and the ids of rows that have vanished meanwhile (C9).
+        """
         added = 0
+        lost: set[str] = set()
         nested = {one.list_field: one.name in streams for one in nested_in(job.listed.name)}
         for row in rows:
             for name, value in row.items():
                 if type(value) is dict and value.get("has_more") is True and nested.get(name, True):
-                    value["data"], size = self._client.all_rows(value["url"], job.header)
+                    try:
+                        value["data"], size = self._client.all_rows(value["url"], job.header)
+                    except StripeError as error:
+                        if not says_missing(error, row["id"]):
+                            raise
+                        lost.add(row["id"])
+                        break
                     value["has_more"] = False
                     added += size
-        return added
+        return added, lost
 
     def _fail(self, job: Job, error: StripeError, weight: int) -> None:
         """Give a job up, or all of its account; the others go on."""
         with self._changed:
             self._weight -= weight
-            for lost in list(self._jobs) if error.verdict is Verdict.SKIP_ACCOUNT else [job]:
-                if lost.account == job.account and not lost.failure and lost in self._jobs:
-                    lost.failure = error
-                    lost.plan.abandon()
-                    self._jobs.remove(lost)
-                    self._arrived.put(lost)
+            if not job.failure:
+                if error.verdict is Verdict.SKIP_ACCOUNT:
+                    lost = self._board.strike(job.account)
+                else:
+                    self._board.drop(job)
+                    lost = [job]
+                for one in lost:
+                    one.failure = error
+                    self._arrived.put(one)
             self._changed.notify_all()
 
     def _release(self, weight: int) -> None:

@@ -49,6 +49,9 @@ class Work(Protocol):
     def abandon(self) -> None:
         """Read nothing more."""
 
+    def extent(self, until: int) -> int:
+        """Return how much there was to read at first, in objects or in seconds before `until`."""
+
 
 class Purpose(Enum):
     """What a job is for."""
@@ -89,4 +92,6 @@ class Page:
     """Creation times that are complete with this page; None where it was not for them."""
     absent: tuple[str, ...] = ()
     """Ids that were looked for and do not exist."""
+    vanished: int = 0
+    """Objects left out because they were deleted while they were read (C9)."""
     weight: int = 0

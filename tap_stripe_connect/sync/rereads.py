@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from tap_stripe_connect.sync.changes import rereading
@@ -30,10 +31,14 @@ class Rereads:
         """Plan to read the objects of `changes` for the streams that follow them."""
         plan = rereading(changes)
         self._streams = streams
-        self._waiting: deque[Window | Single] = deque(
-            Window(*span, streams, wanted=set(names)) for span, names in plan.windows
-        )
-        self._retrieve(plan.single)
+        self._objects = len(changes)
+        units: list[tuple[int, Window | Single]] = [
+            (min(changes[name].first for name in names), Window(*span, streams, wanted=set(names)))
+            for span, names in plan.windows
+        ]
+        units += [(changes[name].first, Single(name, streams)) for name in plan.single]
+        # Oldest events first, so that the feed's position can follow what has been written (A26).
+        self._waiting = deque(unit for _, unit in sorted(units, key=itemgetter(0)))
         self._reading: list[Window | Single] = []
 
     @property
@@ -85,6 +90,11 @@ class Rereads:
         """Read nothing more."""
         self._waiting.clear()
         self._reading.clear()
+
+    def extent(self, until: int) -> int:
+        """Return the number of objects that were to be read."""
+        del until
+        return self._objects
 
     def _retrieve(self, names: Iterable[str]) -> None:
         self._waiting.extend(Single(name, self._streams) for name in names)

@@ -53,7 +53,8 @@ class Run:
         self.horizon = server_time - settings.lag_seconds
         """No bookmark claims anything newer: it may not be visible yet (A5)."""
         self.rows = Rows(records, livemode=settings.livemode, horizon=self.horizon)
-        self._follows: dict[tuple[str, str], Follow] = {}
+        self._follows: dict[str, dict[str, Follow]] = {}
+        """By account, and then by the stream that lists."""
         self._changes: dict[str, Changes] = {}
 
     # Planning
@@ -69,7 +70,7 @@ class Run:
             ]
             for follow in follows:
                 self._prepare(follow)
-                self._follows[follow.listed.name, account.id] = follow
+            self._follows[account.id] = {follow.listed.name: follow for follow in follows}
             jobs += self._first_jobs(account, follows)
         return jobs
 
@@ -119,7 +120,7 @@ class Run:
                 continue
             if not follow.since:
                 jobs.append(self._load(follow))
-        events = self._follows.get(("events", account.id))
+        events = self._follows[account.id].get("events")
         gaps = self._gaps(events) if events else {}
         if since:
             self._changes[account.id] = Changes()
@@ -165,18 +166,18 @@ class Run:
         """Return what is known of the objects that a job reads again."""
         if job.purpose is not Purpose.REREAD:
             return {}
-        return self._follows[job.listed.name, job.account].pending
+        return self._follows[job.account][job.listed.name].pending
 
     def written(self, page: Page) -> None:
         """Claim what a page completes; all its records must have been written."""
         if page.job.purpose is Purpose.REREAD:
-            follow = self._follows[page.job.listed.name, page.job.account]
+            follow = self._follows[page.job.account][page.job.listed.name]
             follow.reread({*page.absent, *(value["id"] for value in page.objects)})
             self._claim_feed(follow, follow.reached(self.horizon))
         elif page.covered is not None:
             start, end = page.covered
             for stream in page.streams - {FEED}:
-                follow = self._follows[page.job.listed.name, page.job.account]
+                follow = self._follows[page.job.account][page.job.listed.name]
                 limit = follow.bookmarks[stream].events_until or self.horizon
                 self._claim(follow, stream, (start, min(end, limit)))
 
@@ -203,7 +204,7 @@ class Run:
             return [], []
         if job.purpose is Purpose.FEED:
             return self._feed_read(job)
-        follow = self._follows[job.listed.name, job.account]
+        follow = self._follows[job.account][job.listed.name]
         if job.purpose is Purpose.REREAD:
             return [], self._followed(follow)
         self._settle(follow)
@@ -213,16 +214,17 @@ class Run:
         """Plan to read again what the feed told of; only then are missing windows listed (A7)."""
         pages: list[Page] = []
         jobs: list[Job] = []
-        if events := self._follows.get(("events", job.account)):
-            self._settle(events)
-        for (_, account), follow in self._follows.items():
-            if account != job.account or not follow.since:
+        for follow in self._follows[job.account].values():
+            if follow.listed.name == "events":
+                self._settle(follow)
+            if not follow.since:
                 continue
-            follow.expect(self._concerned(follow, self._changes[account].of(follow.listed.name)))
+            changes = self._changes[job.account].of(follow.listed.name)
+            follow.expect(self._concerned(follow, changes))
             streams = frozenset(follow.since)
             reread = Job(
                 follow.listed,
-                account,
+                job.account,
                 follow.account.header,
                 Rereads(
                     {name: one for name, one in follow.pending.items() if not one.gone}, streams

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+STATE_SHARE = 20
+"""A STATE is written at most so many times its own cost after the last one."""
+
 
 class TargetGone(Exception):  # noqa: N818 - named for what happened
     """Whoever read our output has closed the pipe."""
@@ -113,8 +116,11 @@ class Transfer:
         return True
 
     def _write_state(self) -> None:
+        start = time.monotonic()
         self._writer.write_message(StateMessage(value=self._bookmarks.state()))
-        self._state_due = time.monotonic() + self._state_interval
+        done = time.monotonic()
+        # With thousands of accounts a STATE costs something; it must not be what a run does.
+        self._state_due = done + max(self._state_interval, STATE_SHARE * (done - start))
 
 
 def _abandon_stdout() -> None:

@@ -16,6 +16,9 @@ Range = tuple[int, int]
 END_OF_TIME = 253_402_300_800
 """The year 10000: an end that no object's creation reaches."""
 
+BEGINNING = 1_293_840_000
+"""2011-01-01: Stripe has nothing older."""
+
 ROWS_WORTH_SPLITTING = 300
 """Estimated rows left in a window below which a second reader saves no time."""
 
@@ -70,6 +73,11 @@ def shared_out(gaps: Mapping[str, Sequence[Range]]) -> list[tuple[Range, frozens
         else:
             pieces.append(((start, end), lacking))
     return pieces
+
+
+def seconds(span: Range, until: int) -> int:
+    """Return how many seconds of a range can hold objects that exist at `until`."""
+    return max(0, min(span[1], until) - max(span[0], BEGINNING))
 
 
 @dataclass(eq=False)
@@ -187,6 +195,7 @@ class Plan:
     def __init__(self, windows: Iterable[Window]) -> None:
         """Start with all windows waiting, newest first."""
         self._waiting = deque(sorted(windows, key=lambda window: -window.end))
+        self._wanted = [window.filter for window in self._waiting]
         self._walking: list[Window] = []
 
     @property
@@ -234,3 +243,7 @@ class Plan:
         """Read nothing more."""
         self._waiting.clear()
         self._walking.clear()
+
+    def extent(self, until: int) -> int:
+        """Return the seconds of creation time that were wanted at first."""
+        return sum(seconds(span, until) for span in self._wanted)

@@ -1,0 +1,302 @@
+"""The closing summary of a run: a table for people and one line of JSON for programs (G7)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from tap_stripe_connect.catalog import LISTED, NESTED
+from tap_stripe_connect.sync.bookmarks import last_covered
+from tap_stripe_connect.sync.progress import duration
+from tap_stripe_connect.sync.troubles import troubles
+from tap_stripe_connect.sync.windows import missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from tap_stripe_connect.accounts import Account
+    from tap_stripe_connect.api.tally import Asked, Cost
+    from tap_stripe_connect.sync.bookmarks import Bookmark
+    from tap_stripe_connect.sync.jobs import Job
+    from tap_stripe_connect.sync.troubles import Trouble
+
+Place = tuple[str, str]
+"""A stream and an account; either is empty where it does not apply."""
+
+ACCOUNTS_SHOWN = 20
+"""Accounts in the table at most, those with trouble first."""
+
+ACCOUNTS_IN_JSON = 200
+"""Accounts in the JSON line at most, those with trouble first."""
+
+FEED = "(event feed)"
+LOOKUPS = "(account lookup)"
+"""Names of what costs requests and is no selected stream."""
+
+
+@dataclass
+class Figures:
+    """What was done for a stream, an account or both."""
+
+    rows: int = 0
+    deleted: int = 0
+    """Rows among them that say that something is gone."""
+    requests: int = 0
+    retries: int = 0
+    seconds_waited: float = 0.0
+    vanished: int = 0
+    """Objects left out because they were deleted while they were read."""
+
+    def add(self, other: Figures) -> None:
+        """Add the figures of something else."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+
+@dataclass
+class Ledger:
+    """What a run has written and what it could not read; kept by the thread that writes."""
+
+    rows: Counter[Place] = field(default_factory=Counter)
+    deleted: Counter[Place] = field(default_factory=Counter)
+    vanished: Counter[Place] = field(default_factory=Counter)
+    failed: list[Job] = field(default_factory=list)
+
+
+def figures(
+    ledger: Ledger, costs: Mapping[Asked, Cost], accounts: Iterable[Account]
+) -> dict[Place, Figures]:
+    """Bring together what is known of each stream and account, less those that did nothing."""
+    ids = {account.header: account.id for account in accounts}
+    found: defaultdict[Place, Figures] = defaultdict(Figures)
+    for place, rows in ledger.rows.items():
+        found[place].rows += rows
+    for place, rows in ledger.deleted.items():
+        found[place].deleted += rows
+    for place, objects in ledger.vanished.items():
+        found[place].vanished += objects
+    for (header, route), cost in costs.items():
+        place = stream_of(route), ids.get(header, header or "")
+        found[place].add(Figures(0, 0, cost.requests, cost.retries, cost.waited))
+    return dict(found)
+
+
+def stream_of(route: str) -> str:
+    """Return the stream that a route is read for."""
+    for nested in NESTED.values():
+        parent = LISTED[nested.parent].path
+        if route in {f"/v1/{nested.name}", f"{parent}/{{id}}/{nested.list_field}"}:
+            return nested.name
+    for listed in LISTED.values():
+        if route == listed.path or route.startswith(f"{listed.path}/"):
+            return listed.name
+    return LOOKUPS
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the bookmarks of a stream stand, over all accounts of the run."""
+
+    until: int
+    """Unix seconds up to which the account that is farthest behind is known; 0 for none."""
+    unfinished: int
+    """Accounts of which something is still missing before that."""
+
+
+def standing(bookmarks: Iterable[Bookmark], start: int) -> Standing:
+    """Return how far bookmarks stand that should reach back to `start`."""
+    reached = []
+    unfinished = 0
+    for bookmark in bookmarks:
+        until = last_covered(bookmark)
+        if bookmark.events_until:
+            until = min(until, bookmark.events_until)
+        if until:
+            reached.append(until)
+        unfinished += not until or bool(missing(bookmark.covered, (start, until)))
+    return Standing(min(reached, default=0), unfinished)
+
+
+class Summary:
+    """Everything that the table and the JSON line tell."""
+
+    def __init__(  # noqa: PLR0913 - each is counted by somebody else
+        self,
+        outcome: str,
+        seconds: float,
+        found: Mapping[Place, Figures],
+        failed: Iterable[Job],
+        standings: Mapping[str, Standing],
+        notes: Mapping[str, Mapping[str, int]],
+    ) -> None:
+        """Sum up; `notes` has further counts by stream, such as objects without a key."""
+        self._outcome = outcome
+        self._seconds = seconds
+        self._troubles = troubles(failed)
+        self._standings = standings
+        self._notes = notes
+        self._found = {
+            (FEED if stream == "events" and stream not in standings else stream, account): one
+            for (stream, account), one in found.items()
+        }
+        self._total = _sum(self._found, lambda _place: "").get("", Figures())
+        self._streams = _sum(self._found, lambda place: place[0])
+        self._accounts = _sum(self._found, lambda place: place[1])
+        for trouble in self._troubles:
+            for account in trouble.accounts:
+                self._accounts.setdefault(account, Figures())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary for programs; as long for thousands of accounts as for hundreds."""
+        shown = self._foremost()[:ACCOUNTS_IN_JSON]
+        accounts: dict[str, dict[str, Any]] = {account: {} for account in shown}
+        for (stream, account), one in sorted(self._found.items()):
+            if account in accounts:
+                accounts[account][stream] = _brief(one)
+        return {
+            "outcome": self._outcome,
+            "seconds": round(self._seconds, 1),
+            **_whole(self._total),
+            "streams": {name: self._stream_json(name) for name in self._names()},
+            "skipped": [trouble.as_json() for trouble in self._troubles],
+            "accounts": accounts,
+            "accounts_not_shown": len(self._accounts) - len(shown),
+        }
+
+    def _stream_json(self, name: str) -> dict[str, Any]:
+        told = {**_brief(self._streams.get(name, Figures())), **self._notes.get(name, {})}
+        if stand := self._standings.get(name):
+            told["until"] = _moment(stand.until).isoformat() if stand.until else None
+            told["accounts_unfinished"] = stand.unfinished
+        return told
+
+    def _names(self) -> list[str]:
+        """Return the streams that did something, failed or have a note, in order."""
+        failed = {trouble.stream for trouble in self._troubles if trouble.stream}
+        failed = {
+            FEED if name == "events" and name not in self._standings else name for name in failed
+        }
+        return sorted({*self._streams, *failed, *self._notes} - {""})
+
+    def _foremost(self) -> list[str]:
+        """Return the accounts: those with trouble first, then those with most rows."""
+        troubled = {account for one in self._troubles for account in one.accounts}
+        return sorted(
+            (account for account in self._accounts if account),
+            key=lambda name: (name not in troubled, -self._accounts[name].rows, name),
+        )
+
+    def table(self) -> str:
+        """Return the summary as aligned lines of text."""
+        total = self._total
+        lines = [
+            f"Summary: {self._outcome}, {total.rows:,} rows in {duration(self._seconds)}, "
+            f"{total.requests:,} requests, {total.retries:,} retries, "
+            f"{duration(total.seconds_waited)} waited"
+        ]
+        streams = [
+            [name, *_cells(self._streams.get(name, Figures())), self._until(name), *self._of(name)]
+            for name in self._names()
+        ]
+        head = ["rows", "deleted", "requests", "retries", "waited"]
+        if streams:
+            lines += _aligned([["stream", *head, "read until", ""], *streams])
+        accounts, hidden = self._accounts_shown()
+        if accounts:
+            rows = [
+                [name, *_cells(self._accounts[name]), self._of_account(name)] for name in accounts
+            ]
+            lines += _aligned([["account", *head, ""], *rows])
+        if hidden:
+            lines.append(f"and {hidden:,} other accounts")
+        return "\n".join(lines)
+
+    def _accounts_shown(self) -> tuple[list[str], int]:
+        """Return the accounts in the table, and how many are not: one alone needs no line."""
+        foremost = self._foremost()
+        troubled = {account for one in self._troubles if not one.stream for account in one.accounts}
+        if len(foremost) == 1 and not troubled:
+            return [], 0
+        if len(foremost) > ACCOUNTS_SHOWN:
+            of_note = {account for one in self._troubles for account in one.accounts}
+            shown = [name for name in foremost if name in of_note][:ACCOUNTS_SHOWN]
+            return shown, len(foremost) - len(shown)
+        return foremost, 0
+
+    def _until(self, stream: str) -> str:
+        stand = self._standings.get(stream)
+        return f"{_moment(stand.until):%Y-%m-%d %H:%M:%S}" if stand and stand.until else ""
+
+    def _of(self, stream: str) -> list[str]:
+        """Return the remarks on a stream, as the last cell of its line."""
+        remarks = [
+            f"{trouble.remark}{self._many(trouble)}"
+            for trouble in self._troubles
+            if stream in {trouble.stream, FEED if trouble.feed else trouble.stream}
+        ]
+        if vanished := self._streams.get(stream, Figures()).vanished:
+            remarks.append(f"{vanished:,} vanished while being read")
+        counts = self._notes.get(stream, {}).items()
+        remarks += [f"{count:,} {name.replace('_', ' ')}" for name, count in counts]
+        if (stand := self._standings.get(stream)) and stand.unfinished:
+            remarks.append(f"unfinished for {stand.unfinished:,} accounts")
+        return ["; ".join(remarks).replace("for 1 accounts", "for 1 account")]
+
+    def _many(self, trouble: Trouble) -> str:
+        several = len(self._accounts) > 1
+        return f" for {len(trouble.accounts):,} accounts" if several else ""
+
+    def _of_account(self, account: str) -> str:
+        remarks = [
+            f"{one.stream} {one.remark}".lstrip()
+            for one in self._troubles
+            if account in one.accounts
+        ]
+        return "; ".join(remarks)
+
+
+def _sum(found: Mapping[Place, Figures], key: Callable[[Place], str]) -> dict[str, Figures]:
+    sums: defaultdict[str, Figures] = defaultdict(Figures)
+    for place, one in found.items():
+        sums[key(place)].add(one)
+    return dict(sums)
+
+
+def _whole(one: Figures) -> dict[str, Any]:
+    return {**asdict(one), "seconds_waited": round(one.seconds_waited, 1)}
+
+
+def _brief(one: Figures) -> dict[str, Any]:
+    """Return figures without those that are nothing, the rows aside."""
+    return {name: value for name, value in _whole(one).items() if value or name == "rows"}
+
+
+def _cells(one: Figures) -> list[str]:
+    counts = (one.rows, one.deleted, one.requests, one.retries)
+    return [*(f"{count:,}" for count in counts), duration(one.seconds_waited)]
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines whose columns stand below each other: figures to the right, words to the left.
+
+    The first column and those from the seventh on are words.
+    """
+    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
+    return [
+        "  ".join(
+            cell.rjust(width) if 0 < place <= FIGURES else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+FIGURES = 5
+"""Columns of figures in the table, after the first one."""
