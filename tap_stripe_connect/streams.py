@@ -13,13 +13,15 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
     from singer_sdk.singerlib import Catalog, RecordMessage, SchemaMessage
 
     from tap_stripe_connect.catalog import Listed, Nested
-    from tap_stripe_connect.tap import TapStripeConnect
+
+    Read = Callable[[str], Iterator[dict[str, Any]]]
 
 FULL_TABLE = "FULL_TABLE"
 LOG_BASED = "LOG_BASED"
@@ -40,12 +42,12 @@ class StripeStream(Stream):
     # fields that the schema does not know.
     TYPE_CONFORMANCE_LEVEL: ClassVar[TypeConformanceLevel] = TypeConformanceLevel.NONE  # type: ignore[misc]
 
-    def __init__(self, tap: TapStripeConnect, spec: Listed | Nested) -> None:
-        """Show the stream that `spec` describes."""
+    def __init__(self, tap: Tap, spec: Listed | Nested, read: Read) -> None:
+        """Show the stream that `spec` describes; `read` yields the records of a stream."""
         schema = deepcopy(schema_file(spec.name))
         schema.pop("x-expandable", None)
         self.spec = spec
-        self._stripe_tap = tap
+        self._read = read
         super().__init__(tap, schema=schema, name=spec.name)
         self._keep_promises()
 
@@ -64,7 +66,7 @@ class StripeStream(Stream):
     def get_records(self, context: Context | None) -> Iterator[dict[str, Any]]:
         """Read this stream alone, by the engine that reads all of them in a sync."""
         del context
-        yield from self._stripe_tap.records_of(self.name)
+        yield from self._read(self.name)
 
     @cached_property
     def emits_as_is(self) -> bool:

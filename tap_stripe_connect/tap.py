@@ -136,7 +136,7 @@ class TapStripeConnect(Tap):
 
     def discover_streams(self) -> Sequence[StripeStream]:
         """Return every stream of the table."""
-        return [StripeStream(self, spec) for spec in STREAMS]
+        return [StripeStream(self, spec, self.records_of) for spec in STREAMS]
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Read the state; the SDK keeps nothing of it, so nothing of it is lost (E8)."""

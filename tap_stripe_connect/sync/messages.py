@@ -54,18 +54,23 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
         if message.type != "RECORD":
             self.flush()
 
-    def write_records(self, stream: EmittingStream, record: dict[str, Any], moment: str) -> None:
-        """Write what a record becomes; `moment` is the ISO time at which it was read."""
+    def write_records(self, stream: EmittingStream, record: dict[str, Any], moment: str) -> int:
+        """Write what a record becomes, and return how many messages; `moment` is when it was read.
+
+        Stream maps can make none or several of one.
+        """
         if not stream.emits_as_is:
-            for message in stream.record_messages(record):
+            messages = list(stream.record_messages(record))
+            for message in messages:
                 self.write_message(message)
-            return
+            return len(messages)
         gathered = self._gathered
         gathered += b'{"type":"RECORD","stream":"%b","record":' % stream.name.encode()
         _encoder.encode_into(record, gathered, -1)
         gathered += b',"time_extracted":"%b"}\n' % moment.encode()
         if len(gathered) >= BLOCK:
             self.flush()
+        return 1
 
     def flush(self) -> None:
         """Hand what was gathered to stdout; waits for as long as the reader takes."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk import metrics
+
 from tap_stripe_connect.catalog import LISTED, NESTED
 from tap_stripe_connect.sync.bookmarks import last_covered
 from tap_stripe_connect.sync.progress import duration
-from tap_stripe_connect.sync.troubles import troubles
 from tap_stripe_connect.sync.windows import missing
 
 if TYPE_CHECKING:
@@ -20,8 +23,10 @@ if TYPE_CHECKING:
     from tap_stripe_connect.accounts import Account
     from tap_stripe_connect.api.tally import Asked, Cost
     from tap_stripe_connect.sync.bookmarks import Bookmark
-    from tap_stripe_connect.sync.jobs import Job
+    from tap_stripe_connect.sync.jobs import Job, Page
     from tap_stripe_connect.sync.troubles import Trouble
+
+logger = logging.getLogger(__name__)
 
 Place = tuple[str, str]
 """A stream and an account; either is empty where it does not apply."""
@@ -31,6 +36,9 @@ ACCOUNTS_SHOWN = 20
 
 ACCOUNTS_IN_JSON = 200
 """Accounts in the JSON line at most, those with trouble first."""
+
+FIGURES = 5
+"""Columns of figures in the table, after the first one."""
 
 FEED = "(event feed)"
 LOOKUPS = "(account lookup)"
@@ -64,6 +72,16 @@ class Ledger:
     deleted: Counter[Place] = field(default_factory=Counter)
     vanished: Counter[Place] = field(default_factory=Counter)
     failed: list[Job] = field(default_factory=list)
+
+    def add(self, page: Page, rows: Mapping[str, int], deleted: Mapping[str, int]) -> None:
+        """Add what was written of a page, by stream."""
+        account = page.job.account
+        for name, count in rows.items():
+            self.rows[name, account] += count
+        for name, count in deleted.items():
+            self.deleted[name, account] += count
+        if page.vanished:
+            self.vanished[page.job.listed.name, account] += page.vanished
 
 
 def figures(
@@ -120,27 +138,37 @@ def standing(bookmarks: Iterable[Bookmark], start: int) -> Standing:
     return Standing(min(reached, default=0), unfinished)
 
 
+def announce(summary: Summary, streams: Iterable[str]) -> None:
+    """Log the table, the JSON line, and the SDK's metric of each stream."""
+    told = summary.as_json()
+    for name in streams:
+        with metrics.record_counter(name) as counter:
+            counter.increment(told["streams"].get(name, {}).get("rows", 0))
+    logger.info(summary.table())
+    logger.info("summary %s", json.dumps(told))
+
+
 class Summary:
     """Everything that the table and the JSON line tell."""
 
     def __init__(  # noqa: PLR0913 - each is counted by somebody else
         self,
+        *,
         outcome: str,
         seconds: float,
         found: Mapping[Place, Figures],
-        failed: Iterable[Job],
+        troubles: Sequence[Trouble],
         standings: Mapping[str, Standing],
         notes: Mapping[str, Mapping[str, int]],
     ) -> None:
         """Sum up; `notes` has further counts by stream, such as objects without a key."""
         self._outcome = outcome
         self._seconds = seconds
-        self._troubles = troubles(failed)
+        self._troubles = troubles
         self._standings = standings
         self._notes = notes
         self._found = {
-            (FEED if stream == "events" and stream not in standings else stream, account): one
-            for (stream, account), one in found.items()
+            (self._label(stream), account): one for (stream, account), one in found.items()
         }
         self._total = _sum(self._found, lambda _place: "").get("", Figures())
         self._streams = _sum(self._found, lambda place: place[0])
@@ -148,6 +176,10 @@ class Summary:
         for trouble in self._troubles:
             for account in trouble.accounts:
                 self._accounts.setdefault(account, Figures())
+
+    def _label(self, stream: str) -> str:
+        """Return the name to show; the feed is read whether its stream is selected or not."""
+        return FEED if stream == "events" and stream not in self._standings else stream
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary for programs; as long for thousands of accounts as for hundreds."""
@@ -175,10 +207,7 @@ class Summary:
 
     def _names(self) -> list[str]:
         """Return the streams that did something, failed or have a note, in order."""
-        failed = {trouble.stream for trouble in self._troubles if trouble.stream}
-        failed = {
-            FEED if name == "events" and name not in self._standings else name for name in failed
-        }
+        failed = {self._label(trouble.stream) for trouble in self._troubles if trouble.stream}
         return sorted({*self._streams, *failed, *self._notes} - {""})
 
     def _foremost(self) -> list[str]:
@@ -192,13 +221,14 @@ class Summary:
     def table(self) -> str:
         """Return the summary as aligned lines of text."""
         total = self._total
-        lines = [
+        first = (
             f"Summary: {self._outcome}, {total.rows:,} rows in {duration(self._seconds)}, "
             f"{total.requests:,} requests, {total.retries:,} retries, "
             f"{duration(total.seconds_waited)} waited"
-        ]
+        )
+        lines = [first]
         streams = [
-            [name, *_cells(self._streams.get(name, Figures())), self._until(name), *self._of(name)]
+            [name, *_cells(self._streams.get(name, Figures())), self._until(name), self._of(name)]
             for name in self._names()
         ]
         head = ["rows", "deleted", "requests", "retries", "waited"]
@@ -230,24 +260,22 @@ class Summary:
         stand = self._standings.get(stream)
         return f"{_moment(stand.until):%Y-%m-%d %H:%M:%S}" if stand and stand.until else ""
 
-    def _of(self, stream: str) -> list[str]:
-        """Return the remarks on a stream, as the last cell of its line."""
+    def _of(self, stream: str) -> str:
+        """Return the remarks on a stream."""
+        several = len(self._accounts.keys() - {""}) > 1
         remarks = [
-            f"{trouble.remark}{self._many(trouble)}"
+            trouble.remark + (f" for {_accounts(len(trouble.accounts))}" if several else "")
             for trouble in self._troubles
-            if stream in {trouble.stream, FEED if trouble.feed else trouble.stream}
+            if self._label(trouble.stream) == stream
         ]
+        stand = self._standings.get(stream)
+        if stand and stand.unfinished and not remarks:
+            remarks.append(f"unfinished for {_accounts(stand.unfinished)}")
         if vanished := self._streams.get(stream, Figures()).vanished:
             remarks.append(f"{vanished:,} vanished while being read")
         counts = self._notes.get(stream, {}).items()
         remarks += [f"{count:,} {name.replace('_', ' ')}" for name, count in counts]
-        if (stand := self._standings.get(stream)) and stand.unfinished:
-            remarks.append(f"unfinished for {stand.unfinished:,} accounts")
-        return ["; ".join(remarks).replace("for 1 accounts", "for 1 account")]
-
-    def _many(self, trouble: Trouble) -> str:
-        several = len(self._accounts) > 1
-        return f" for {len(trouble.accounts):,} accounts" if several else ""
+        return "; ".join(remarks)
 
     def _of_account(self, account: str) -> str:
         remarks = [
@@ -279,15 +307,16 @@ def _cells(one: Figures) -> list[str]:
     return [*(f"{count:,}" for count in counts), duration(one.seconds_waited)]
 
 
+def _accounts(number: int) -> str:
+    return f"{number:,} account{'s' if number > 1 else ''}"
+
+
 def _moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines whose columns stand below each other: figures to the right, words to the left.
-
-    The first column and those from the seventh on are words.
-    """
+    """Return lines whose columns stand below each other, figures to the right."""
     widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
     return [
         "  ".join(
@@ -296,7 +325,3 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-FIGURES = 5
-"""Columns of figures in the table, after the first one."""

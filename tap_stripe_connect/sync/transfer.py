@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.singerlib import StateMessage
 
-from tap_stripe_connect.api.errors import Verdict
-from tap_stripe_connect.sync.jobs import Job, Purpose
+from tap_stripe_connect.sync.jobs import Job
 from tap_stripe_connect.sync.messages import now
+from tap_stripe_connect.sync.summary import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from tap_stripe_connect.api.errors import StripeError
     from tap_stripe_connect.sync.bookmarks import Bookmarks
     from tap_stripe_connect.sync.engine import Engine
     from tap_stripe_connect.sync.jobs import Page
     from tap_stripe_connect.sync.messages import EmittingStream, MessageWriter
+    from tap_stripe_connect.sync.progress import Progress
     from tap_stripe_connect.sync.run import Run
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Transfer:
         bookmarks: Bookmarks,
         streams: Mapping[str, EmittingStream],
         state_interval: float,
+        progress: Progress,
     ) -> None:
         """Write the records of `streams`, and a STATE at most every `state_interval` seconds."""
         self._writer = writer
@@ -51,13 +52,13 @@ class Transfer:
         self._streams = streams
         self._state_interval = state_interval
         self._state_due = 0.0
+        self._progress = progress
         self._engine: Engine | None = None
         self.running = False
         """Whether messages are being written, so that a signal has to wait for a whole line."""
         self.interrupted_by: int | None = None
         """The signal that asked to stop."""
-        self.records: Counter[str] = Counter()
-        self.failed: list[Job] = []
+        self.ledger = Ledger()
 
     def interrupt(self, signum: int) -> None:
         """Ask to stop soon; does nothing that is unsafe inside a signal handler."""
@@ -97,8 +98,10 @@ class Transfer:
     def _finish(self, run: Run, engine: Engine, job: Job) -> bool:
         """Go on from a finished job; False if a signal came meanwhile."""
         if job.failure:
-            self.failed.append(job)
+            self.ledger.failed.append(job)
+        self._progress.finished(job)
         pages, jobs = run.finished(job)
+        self._progress.expect(jobs, run.now)
         if not all(self._write_page(run, page) for page in pages):
             return False
         engine.add(jobs)
@@ -107,12 +110,21 @@ class Transfer:
     def _write_page(self, run: Run, page: Page) -> bool:
         """Write a page's records and claim them; False if a signal came before the last one."""
         moment = now()
-        for name, record in run.records(page):
-            if self.interrupted_by:
-                return False
-            self._writer.write_records(self._streams[name], record, moment)
-            self.records[name] += 1
+        rows: Counter[str] = Counter()
+        deleted: Counter[str] = Counter()
+        try:
+            for name, record in run.records(page):
+                if self.interrupted_by:
+                    return False
+                gone = record["_sdc_deleted_at"] is not None
+                written = self._writer.write_records(self._streams[name], record, moment)
+                rows[name] += written
+                if gone:
+                    deleted[name] += written
+        finally:
+            self.ledger.add(page, rows, deleted)
         run.written(page)
+        self._progress.wrote(page, rows.total())
         return True
 
     def _write_state(self) -> None:
@@ -128,17 +140,3 @@ def _abandon_stdout() -> None:
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
     os.close(devnull)
-
-
-def failure_lines(failed: Iterable[Job]) -> list[str]:
-    """Return one line for each thing that could not be read, naming account and stream."""
-    lost = {job.failure: job for job in failed if job.failure}
-    return [f"{_lost(job, error)}: {error}" for error, job in lost.items()]
-
-
-def _lost(job: Job, error: StripeError) -> str:
-    if error.verdict is Verdict.SKIP_ACCOUNT:
-        return f"{job.account} could not be read"
-    if job.purpose is Purpose.FEED:
-        return f"changes in {job.account} could not be followed, its bookmarks stay where they are"
-    return f"{job.listed.name} of {job.account} could not be read"
