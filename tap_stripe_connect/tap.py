@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
@@ -28,17 +29,23 @@ from tap_stripe_connect.selection import CatalogError, normalised
 from tap_stripe_connect.streams import FULL_TABLE, StripeStream, schema_file
 from tap_stripe_connect.sync.bookmarks import Bookmarks, StateError
 from tap_stripe_connect.sync.engine import Engine
+from tap_stripe_connect.sync.figures import figures, left_out, standings
 from tap_stripe_connect.sync.jobs import Job
 from tap_stripe_connect.sync.messages import MessageWriter
+from tap_stripe_connect.sync.progress import Progress
 from tap_stripe_connect.sync.records import Converter, Records
 from tap_stripe_connect.sync.run import Run
-from tap_stripe_connect.sync.transfer import Transfer, failure_lines
+from tap_stripe_connect.sync.summary import Summary, announce
+from tap_stripe_connect.sync.transfer import Transfer
+from tap_stripe_connect.sync.troubles import troubles
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from types import FrameType
 
     import click
+
+    from tap_stripe_connect.accounts import Account
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +79,9 @@ class TapStripeConnect(Tap):
         """Prepare to read; raises ConfigValidationError or TapFault, and sends no request."""
         self.bookmarks = Bookmarks()
         self._transfer: Transfer | None = None
+        self._accounts: list[Account] = []
+        self._converters: dict[str, Converter] = {}
+        self._unexplained: Counter[str] = Counter()
         self._writer = MessageWriter()
         try:
             if isinstance(catalog, dict):
@@ -152,24 +162,26 @@ class TapStripeConnect(Tap):
 
     # Reading
 
-    def _begin(self, selected: Collection[str]) -> tuple[Run, Engine]:
-        """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
+    def _client(self, stopping: threading.Event) -> Client:
         settings = self.settings
-        stopping = threading.Event()
-        client = Client(
+        return Client(
             url=settings.api_url,
             api_key=settings.api_key,
             api_version=settings.api_version,
             limiter=Limiter(settings.max_requests_per_second),
             stopping=stopping,
         )
-        found = accounts(client, settings)
+
+    def _begin(self, client: Client, selected: Collection[str]) -> tuple[Run, list[Job]]:
+        """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
+        settings = self.settings
+        self._accounts = found = accounts(client, settings)
         if not found:
             raise TapFault(
                 "no account is left to read: set account_ids or include_platform, "
                 "or exclude fewer accounts"
             )
-        converters = {
+        self._converters = converters = {
             name: Converter(stream.spec, schema_file(name))
             for name, stream in self._selected().items()
         }
@@ -177,9 +189,8 @@ class TapStripeConnect(Tap):
         run = Run(
             settings, self.bookmarks, Records(converters), client.server_time or int(time.time())
         )
-        engine = Engine(client, stopping)
-        engine.add(run.begin(found, selected))
-        return run, engine
+        self._unexplained = run.rows.unexplained
+        return run, run.begin(found, selected)
 
     def _check_mode(self) -> None:
         """Refuse a state of live data with a test key and the other way round (E12)."""
@@ -194,7 +205,11 @@ class TapStripeConnect(Tap):
 
     def records_of(self, name: str) -> Iterator[dict[str, Any]]:
         """Yield the records of one stream; raises StripeError if it cannot be read."""
-        run, engine = self._begin([name])
+        stopping = threading.Event()
+        client = self._client(stopping)
+        run, planned = self._begin(client, [name])
+        engine = Engine(client, stopping)
+        engine.add(planned)
         for arrived in engine.pages():
             if isinstance(arrived, Job):
                 if arrived.failure:
@@ -224,29 +239,57 @@ class TapStripeConnect(Tap):
                     "for certain is read again",
                     name,
                 )
+        stopping = threading.Event()
+        client = self._client(stopping)
+        progress = Progress(client.tally)
         self._transfer = transfer = Transfer(
-            self._writer, self.bookmarks, selected, self.state_interval
+            self._writer, self.bookmarks, selected, self.state_interval, progress
         )
-        run, engine = self._begin(selected)
-        transfer.carry(run, engine)
-        self._tell(transfer, run)
-
-    def _tell(self, transfer: Transfer, run: Run) -> None:
-        """Say how it went and exit by it."""
-        for line in [*run.notes(), *failure_lines(transfer.failed)]:
+        try:
+            with progress.telling():
+                run, planned = self._begin(client, selected)
+                engine = Engine(client, stopping)
+                engine.add(planned)
+                progress.expect(planned, run.horizon)
+                transfer.carry(run, engine)
+        except BaseException:
+            self._sum_up("ended early", transfer, client, progress)
+            raise
+        for line in run.notes():
             logger.warning(line)
+        self._sum_up("complete", transfer, client, progress)
         if transfer.interrupted_by:
             logger.warning("Stopped by a signal; the next run goes on from here")
             sys.exit(128 + transfer.interrupted_by)
-        logger.info(
-            "Wrote %s records of %s streams", transfer.records.total(), len(transfer.records)
-        )
-        if any(self._counts(job) for job in transfer.failed):
+        if any(self._counts(job) for job in transfer.ledger.failed):
             sys.exit(1)
+
+    def _sum_up(self, outcome: str, transfer: Transfer, client: Client, progress: Progress) -> None:
+        """Tell what failed, and what the run did; on every way out (G7)."""
+        selected = self._selected()
+        found = troubles(transfer.ledger.failed)
+        for trouble in found:
+            level = logging.INFO if trouble.expected else logging.WARNING
+            logger.log(level, trouble.line)
+        if transfer.interrupted_by:
+            outcome = "interrupted"
+        elif outcome == "complete" and not all(trouble.expected for trouble in found):
+            outcome = "incomplete"
+        summary = Summary(
+            outcome=outcome,
+            seconds=progress.elapsed,
+            found=figures(transfer.ledger, client.tally.costs(), self._accounts),
+            troubles=found,
+            standings=standings(self.bookmarks, self._accounts, selected, self.settings.start),
+            notes=left_out(self._converters, self._unexplained),
+        )
+        announce(summary, selected)
 
     def _counts(self, job: Job) -> bool:
         """Tell whether a failure makes the run fail."""
         verdict = job.failure.verdict if job.failure else None
+        if verdict is Verdict.NOT_ENABLED:
+            return False
         if verdict is Verdict.SKIP_STREAM:
             return self.settings.on_permission_error == "fail"
         if verdict is Verdict.SKIP_ACCOUNT:

@@ -102,7 +102,7 @@ def test_other_answers_are_no_errors(status: int) -> None:
 def test_every_rule_can_decide(place: int) -> None:
     """No row of the table is hidden behind the rows before it."""
     rule = RULES[place]
-    decided = [rule_for(status, rule.code, rule.text) for status in rule.status]
+    decided = [rule_for(status, rule.code, rule.text, rule.path) for status in rule.status]
     assert any(one is rule for one in decided)
 
 

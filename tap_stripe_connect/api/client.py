@@ -281,18 +281,21 @@ def _refusal(response: requests.Response, question: Question) -> tuple[StripeErr
     except (ValueError, KeyError, TypeError, AttributeError):
         message, code = "", ""
     rule = rule_for(response.status_code, code, message, question.path)
+    wish = response.headers.get("Stripe-Should-Retry", "")
+    retry = {"true": True, "false": False}.get(wish, rule.verdict is Verdict.RETRY)
+    # What Stripe says not to retry is not asked for in smaller pages either (C3).
+    final = rule.verdict is Verdict.RETRY and not retry
     reason = response.headers.get("Stripe-Rate-Limited-Reason", "")
     failure = question.failure(
         message or f"Stripe answered with HTTP status {response.status_code}",
-        rule.verdict,
+        Verdict.FAIL_STREAM if final else rule.verdict,
         status=response.status_code,
         code=code or reason,
         request_id=response.headers.get("Request-Id", ""),
         advice=rule.advice,
         retry_after=_seconds(response.headers.get("Retry-After")),
     )
-    wish = response.headers.get("Stripe-Should-Retry", "")
-    return failure, {"true": True, "false": False}.get(wish, rule.verdict is Verdict.RETRY)
+    return failure, retry
 
 
 def _seconds(header: str | None) -> float:

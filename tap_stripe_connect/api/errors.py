@@ -211,6 +211,11 @@ def says_missing(error: StripeError, name: str) -> bool:
     return in_path or bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", error.message))
 
 
+def says_no_cursor(error: StripeError) -> bool:
+    """Tell whether Stripe no longer has the object that a page ended with (C10)."""
+    return error.code == "resource_missing" or "aged out of our retention" in error.message
+
+
 def missing_permission(message: str) -> str:
     """Return the name of the permission that Stripe's message asks for, or nothing."""
     found = re.search(r"rak_\w+", message)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tap_stripe_connect.api.client import PAGE_SIZE, Interrupted, check_progress
-from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing
+from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing, says_no_cursor
 from tap_stripe_connect.catalog import nested_in
 from tap_stripe_connect.sync.board import Board
 from tap_stripe_connect.sync.jobs import Job, Page
@@ -157,7 +157,7 @@ class Engine:
             if listing.has_more:
                 check_progress(listing, window.cursor, job.listed.path, job.header)
         except StripeError as error:
-            dead_cursor = window.cursor is not None and error.code == "resource_missing"
+            dead_cursor = window.cursor is not None and says_no_cursor(error)
             if not dead_cursor and (error.verdict is not Verdict.RETRY or size == 1):
                 raise
             with self._changed:

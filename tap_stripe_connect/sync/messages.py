@@ -65,8 +65,13 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
                 self.write_message(message)
             return len(messages)
         gathered = self._gathered
+        whole = len(gathered)
         gathered += b'{"type":"RECORD","stream":"%b","record":' % stream.name.encode()
-        _encoder.encode_into(record, gathered, -1)
+        try:
+            _encoder.encode_into(record, gathered, -1)
+        except BaseException:
+            del gathered[whole:]
+            raise
         gathered += b',"time_extracted":"%b"}\n' % moment.encode()
         if len(gathered) >= BLOCK:
             self.flush()

@@ -146,7 +146,7 @@ class Progress:
             if self._latest:
                 parts.append(_place(self._latest))
             if now - self._moved >= INTERVAL:
-                parts.append(f"no answer to write for {duration(now - self._moved)}")
+                parts.append(f"nothing new for {duration(now - self._moved)}")
             self._told, self._rows_told, self._cost_told = now, self._rows, cost
             return f"Progress after {duration(now - self._begun)}: {', '.join(parts)}"
 

@@ -73,19 +73,21 @@ class Rows:
     ) -> Iterator[tuple[str, Json]]:
         name = value.get("id")
         newest = max(value.get("created") or 0, change.last if change else 0)
-        streams = self._unwritten(page, str(name), newest, value)
-        if not streams:
-            return
         there = {
             (nested.name, child.get("id"))
             for nested in nested_in(page.job.listed.name)
             for child in nested_objects(value, nested)
         }
+        former = change.former if change else {}
+        gone = {key: last for key, last in former.items() if key not in there}
+        # An event can tell later than the object what left it. And what looks as it did before
+        # can have looked otherwise meanwhile, in the output of a run that was killed.
+        streams = self._unwritten(page, str(name), newest, [value, newest, sorted(gone)])
+        if not streams:
+            return
         facts = Facts(page.job.account, self._livemode, newest or None, changed=bool(change))
         yield from self._records.of(page.job.listed, streams, value, facts)
-        if change:
-            gone = {key: last for key, last in change.former.items() if key not in there}
-            yield from self._of_former(page, streams, gone, str(name), change.last)
+        yield from self._of_former(page, streams, gone, str(name), newest)
 
     def _of_deleted(self, page: Page, name: str, change: Change) -> Iterator[tuple[str, Json]]:
         value = _decode(change.last_words)
@@ -116,7 +118,7 @@ class Rows:
                 if record:
                     yield stream, record
 
-    def _unwritten(self, page: Page, name: str, newest: int, content: Json) -> frozenset[str]:
+    def _unwritten(self, page: Page, name: str, newest: int, content: object) -> frozenset[str]:
         """Return the streams for which an object has not been written in this state (A6)."""
         account = page.job.account
         ahead = newest >= self._horizon

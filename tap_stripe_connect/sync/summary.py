@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, field, fields
+from collections import defaultdict
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import metrics
 
-from tap_stripe_connect.catalog import LISTED, NESTED
-from tap_stripe_connect.sync.bookmarks import last_covered
+from tap_stripe_connect.sync.figures import Figures
 from tap_stripe_connect.sync.progress import duration
-from tap_stripe_connect.sync.windows import missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tap_stripe_connect.accounts import Account
-    from tap_stripe_connect.api.tally import Asked, Cost
-    from tap_stripe_connect.sync.bookmarks import Bookmark
-    from tap_stripe_connect.sync.jobs import Job, Page
+    from tap_stripe_connect.sync.figures import Place, Standing
     from tap_stripe_connect.sync.troubles import Trouble
 
 logger = logging.getLogger(__name__)
-
-Place = tuple[str, str]
-"""A stream and an account; either is empty where it does not apply."""
 
 ACCOUNTS_SHOWN = 20
 """Accounts in the table at most, those with trouble first."""
@@ -41,101 +33,7 @@ FIGURES = 5
 """Columns of figures in the table, after the first one."""
 
 FEED = "(event feed)"
-LOOKUPS = "(account lookup)"
-"""Names of what costs requests and is no selected stream."""
-
-
-@dataclass
-class Figures:
-    """What was done for a stream, an account or both."""
-
-    rows: int = 0
-    deleted: int = 0
-    """Rows among them that say that something is gone."""
-    requests: int = 0
-    retries: int = 0
-    seconds_waited: float = 0.0
-    vanished: int = 0
-    """Objects left out because they were deleted while they were read."""
-
-    def add(self, other: Figures) -> None:
-        """Add the figures of something else."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
-
-
-@dataclass
-class Ledger:
-    """What a run has written and what it could not read; kept by the thread that writes."""
-
-    rows: Counter[Place] = field(default_factory=Counter)
-    deleted: Counter[Place] = field(default_factory=Counter)
-    vanished: Counter[Place] = field(default_factory=Counter)
-    failed: list[Job] = field(default_factory=list)
-
-    def add(self, page: Page, rows: Mapping[str, int], deleted: Mapping[str, int]) -> None:
-        """Add what was written of a page, by stream."""
-        account = page.job.account
-        for name, count in rows.items():
-            self.rows[name, account] += count
-        for name, count in deleted.items():
-            self.deleted[name, account] += count
-        if page.vanished:
-            self.vanished[page.job.listed.name, account] += page.vanished
-
-
-def figures(
-    ledger: Ledger, costs: Mapping[Asked, Cost], accounts: Iterable[Account]
-) -> dict[Place, Figures]:
-    """Bring together what is known of each stream and account, less those that did nothing."""
-    ids = {account.header: account.id for account in accounts}
-    found: defaultdict[Place, Figures] = defaultdict(Figures)
-    for place, rows in ledger.rows.items():
-        found[place].rows += rows
-    for place, rows in ledger.deleted.items():
-        found[place].deleted += rows
-    for place, objects in ledger.vanished.items():
-        found[place].vanished += objects
-    for (header, route), cost in costs.items():
-        place = stream_of(route), ids.get(header, header or "")
-        found[place].add(Figures(0, 0, cost.requests, cost.retries, cost.waited))
-    return dict(found)
-
-
-def stream_of(route: str) -> str:
-    """Return the stream that a route is read for."""
-    for nested in NESTED.values():
-        parent = LISTED[nested.parent].path
-        if route in {f"/v1/{nested.name}", f"{parent}/{{id}}/{nested.list_field}"}:
-            return nested.name
-    for listed in LISTED.values():
-        if route == listed.path or route.startswith(f"{listed.path}/"):
-            return listed.name
-    return LOOKUPS
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far the bookmarks of a stream stand, over all accounts of the run."""
-
-    until: int
-    """Unix seconds up to which the account that is farthest behind is known; 0 for none."""
-    unfinished: int
-    """Accounts of which something is still missing before that."""
-
-
-def standing(bookmarks: Iterable[Bookmark], start: int) -> Standing:
-    """Return how far bookmarks stand that should reach back to `start`."""
-    reached = []
-    unfinished = 0
-    for bookmark in bookmarks:
-        until = last_covered(bookmark)
-        if bookmark.events_until:
-            until = min(until, bookmark.events_until)
-        if until:
-            reached.append(until)
-        unfinished += not until or bool(missing(bookmark.covered, (start, until)))
-    return Standing(min(reached, default=0), unfinished)
+"""Stands for the stream of events where that is read and not selected."""
 
 
 def announce(summary: Summary, streams: Iterable[str]) -> None:
@@ -173,6 +71,7 @@ class Summary:
         self._total = _sum(self._found, lambda _place: "").get("", Figures())
         self._streams = _sum(self._found, lambda place: place[0])
         self._accounts = _sum(self._found, lambda place: place[1])
+        self._accounts.pop("", None)
         for trouble in self._troubles:
             for account in trouble.accounts:
                 self._accounts.setdefault(account, Figures())
@@ -214,7 +113,7 @@ class Summary:
         """Return the accounts: those with trouble first, then those with most rows."""
         troubled = {account for one in self._troubles for account in one.accounts}
         return sorted(
-            (account for account in self._accounts if account),
+            self._accounts,
             key=lambda name: (name not in troubled, -self._accounts[name].rows, name),
         )
 
@@ -262,7 +161,7 @@ class Summary:
 
     def _of(self, stream: str) -> str:
         """Return the remarks on a stream."""
-        several = len(self._accounts.keys() - {""}) > 1
+        several = len(self._accounts) > 1
         remarks = [
             trouble.remark + (f" for {_accounts(len(trouble.accounts))}" if several else "")
             for trouble in self._troubles

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.singerlib import StateMessage
 
+from tap_stripe_connect.sync.figures import Ledger
 from tap_stripe_connect.sync.jobs import Job
 from tap_stripe_connect.sync.messages import now
-from tap_stripe_connect.sync.summary import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STATE_SHARE = 20
-"""A STATE is written at most so many times its own cost after the last one."""
+"""How many times its own cost a STATE comes after the last one, at the least."""
+
+LONGEST_WAIT = 30
+"""Intervals after which a STATE comes, however much it costs."""
 
 
 class TargetGone(Exception):  # noqa: N818 - named for what happened
@@ -75,7 +78,7 @@ class Transfer:
             try:
                 self._carry(run, engine)
             finally:
-                self._writer.discard()
+                # With what was gathered: pages in it are claimed already.
                 self._write_state()
         except BrokenPipeError:
             _abandon_stdout()
@@ -101,7 +104,7 @@ class Transfer:
             self.ledger.failed.append(job)
         self._progress.finished(job)
         pages, jobs = run.finished(job)
-        self._progress.expect(jobs, run.now)
+        self._progress.expect(jobs, run.horizon)
         if not all(self._write_page(run, page) for page in pages):
             return False
         engine.add(jobs)
@@ -132,7 +135,9 @@ class Transfer:
         self._writer.write_message(StateMessage(value=self._bookmarks.state()))
         done = time.monotonic()
         # With thousands of accounts a STATE costs something; it must not be what a run does.
-        self._state_due = done + max(self._state_interval, STATE_SHARE * (done - start))
+        longest = LONGEST_WAIT * self._state_interval
+        wait = min(STATE_SHARE * (done - start), longest)
+        self._state_due = done + max(self._state_interval, wait)
 
 
 def _abandon_stdout() -> None:

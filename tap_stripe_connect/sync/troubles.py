@@ -77,8 +77,9 @@ class Trouble:
             return f"needs {self.permission or 'a permission'}"
         if self.expected:
             return "not enabled"
-        cause = self.error.code or (self.error.status and f"status {self.error.status}")
-        return f"failed: {cause}" if cause else "failed"
+        cause = self.error.code or (f"status {self.error.status}" if self.error.status else "")
+        outcome = "failed" if self.stream else "could not be read"
+        return f"{outcome}: {cause}" if cause else outcome
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
