@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tap_stripe_connect.catalog import LISTED, nested_in
 from tap_stripe_connect.sync.bookmarks import EMPTY, kept_recent, last_covered
 from tap_stripe_connect.sync.changes import Changes
+from tap_stripe_connect.sync.follow import Follow
 from tap_stripe_connect.sync.jobs import Job, Page, Purpose
 from tap_stripe_connect.sync.rereads import Rereads
 from tap_stripe_connect.sync.rows import Rows
 from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window, missing, shared_out
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from tap_stripe_connect.accounts import Account
     from tap_stripe_connect.catalog import Listed
@@ -281,38 +281,6 @@ class Run:
                 "when Stripe tells of their deletion"
             )
         return lines
-
-
-class Follow:
-    """What is known of one list of one account during a run."""
-
-    def __init__(self, listed: Listed, account: Account, streams: list[str]) -> None:
-        """Begin without having looked at the bookmarks."""
-        self.listed = listed
-        self.account = account
-        self.streams = streams
-        self.bookmarks: dict[str, Bookmark] = {}
-        self.since: dict[str, int] = {}
-        """From when on the feed tells a stream's changes; missing for streams that load."""
-        self.pending: dict[str, Change] = {}
-        """Changed objects that are being read again, by id."""
-        self._firsts: deque[tuple[int, str]] = deque()
-
-    def expect(self, changes: dict[str, Change]) -> None:
-        """Take note of what is going to be read again."""
-        self.pending = changes
-        self._firsts = deque(sorted((change.first, name) for name, change in changes.items()))
-
-    def reread(self, names: Iterable[str]) -> None:
-        """Take note of objects whose present state has been written."""
-        for name in names:
-            self.pending.pop(name, None)
-
-    def reached(self, horizon: int) -> int:
-        """Return the moment up to which everything that the feed told has been written (A26)."""
-        while self._firsts and self._firsts[0][1] not in self.pending:
-            self._firsts.popleft()
-        return min(self._firsts[0][0], horizon) if self._firsts else horizon
 
 
 def _streams_of(listed: Listed, selected: Collection[str]) -> list[str]:
