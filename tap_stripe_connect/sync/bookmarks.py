@@ -33,8 +33,8 @@ VERSION = 1
 HEADER = "tap_stripe_connect"
 SHORTEST_RUN = 3
 """Neighbouring accounts that share a value before they are written as a run."""
-RECENT_KEPT = 80
-"""Digests kept for each stream and account, so that a bookmark stays near 2 KB (A6)."""
+RECENT_KEPT = 70
+"""Digests kept for each stream and account, so that a bookmark stays under 2 KB (A6)."""
 
 
 class StateError(Exception):

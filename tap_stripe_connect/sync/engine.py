@@ -33,6 +33,9 @@ FIRST_TRIES = 2
 SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
 """The next smaller page that is asked for where one keeps failing."""
 
+FRUITLESS_RESTARTS = 3
+"""Times that a window may lose its cursor in the same second before its list is given up (C12)."""
+
 PAGES_BEFORE_GROWTH = 20
 """Pages in a row that must come whole before larger ones are tried again."""
 
@@ -158,7 +161,8 @@ class Engine:
                 check_progress(listing, window.cursor, job.listed.path, job.header)
         except StripeError as error:
             dead_cursor = window.cursor is not None and says_no_cursor(error)
-            if not dead_cursor and (error.verdict is not Verdict.RETRY or size == 1):
+            final = error.verdict is not Verdict.RETRY or size == 1
+            if window.fruitless >= FRUITLESS_RESTARTS if dead_cursor else final:
                 raise
             with self._changed:
                 if dead_cursor:

@@ -160,6 +160,13 @@ class Run:
             page = replace(page, streams=page.streams - {FEED})
             if not page.streams:
                 return
+        elif page.job.purpose is Purpose.REREAD:
+            # Events about others do not say when it was created; now that is known.
+            follow = self._follows[page.job.account][page.job.listed.name]
+            page = replace(
+                page,
+                objects=[one for one in page.objects if self._wants(follow, one.get("created"))],
+            )
         yield from self.rows.of(page, self._changes_for(page.job))
 
     def _changes_for(self, job: Job) -> dict[str, Change]:
@@ -242,19 +249,24 @@ class Run:
 
     def _concerned(self, follow: Follow, changes: dict[str, Change]) -> dict[str, Change]:
         """Return the changes of objects that the settings want and a stream has to show."""
-        start = self._start(follow.listed)
-        covered = [span for stream in follow.since for span in follow.bookmarks[stream].covered]
         oldest = min(follow.since.values())
         return {
             name: change
             for name, change in changes.items()
-            if change.last >= oldest
-            and (
-                change.created is None
-                or change.created >= start
-                or any(first <= change.created < last for first, last in covered)
-            )
+            if change.last >= oldest and self._wants(follow, change.created)
         }
+
+    def _wants(self, follow: Follow, created: int | None) -> bool:
+        """Tell whether what was created then is to be written, or has been by an earlier run."""
+        return (
+            created is None
+            or created >= self._start(follow.listed)
+            or any(
+                first <= created < last
+                for stream in follow.since
+                for first, last in follow.bookmarks[stream].covered
+            )
+        )
 
     def _followed(self, follow: Follow) -> list[Job]:
         """Claim the feed up to the horizon, and list what was never listed."""

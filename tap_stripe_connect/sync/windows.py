@@ -103,6 +103,8 @@ class Window:
     """Ids read of the second that the last page ended in."""
     repeated: set[str] = field(default_factory=set)
     """Ids that come a second time after a restart."""
+    fruitless: int = 0
+    """Restarts in a row that began where the one before did."""
     density: float = 0.0
     """Rows per second of creation time in the last page; 0 before the first."""
     kept: int = 0
@@ -126,6 +128,7 @@ class Window:
 
     def restart(self) -> None:
         """Go on without the cursor, whose object Stripe no longer knows (C10)."""
+        self.fruitless = self.fruitless + 1 if self.filter == (self.start, self.end) else 0
         self.filter = (self.start, self.end)
         self.cursor = None
         self.repeated = set(self.boundary)

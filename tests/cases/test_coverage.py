@@ -1,0 +1,575 @@
+"""Which test shows which acceptance case, and what this release leaves out."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TESTS = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """One acceptance case."""
+
+    name: str
+    promise: str
+    shown: tuple[str, ...] = ()
+    """Tests, as file::function."""
+    left_out: str = ""
+    """What of it is not in this release, and why."""
+
+
+CASES = (
+    Case(
+        "A1",
+        "Updates to objects of any age arrive",
+        ("test_feed.py::test_a_changed_object_costs_a_feed_page_and_a_retrieve",),
+    ),
+    Case(
+        "A2",
+        "Rows have the pinned version's shape, whatever version events have",
+        (
+            "cases/test_a.py::test_a02_a_payload_of_an_old_version_never_becomes_a_row",
+            "test_feed.py::test_rows_come_from_a_new_read_never_from_the_payload",
+        ),
+    ),
+    Case(
+        "A3",
+        "Updates null no column that the first load filled",
+        ("cases/test_a.py::test_a03_an_update_gives_the_same_keys_and_nulls_as_a_first_load",),
+        "price tiers: Stripe shows them only expanded, and nothing is expanded in either run",
+    ),
+    Case(
+        "A4",
+        "A gap longer than Stripe keeps events is read anew",
+        ("test_feed.py::test_a_gap_longer_than_events_are_kept_is_read_anew",),
+    ),
+    Case(
+        "A5",
+        "What becomes visible late is not passed by",
+        (
+            "cases/test_a.py::test_a05_late_events_are_read_by_the_next_run",
+            "test_sync.py::test_a_later_run_writes_only_what_is_new",
+            "test_sync.py::test_bookmarks_stay_behind_stripes_clock",
+        ),
+    ),
+    Case(
+        "A6",
+        "The bookmark's second neither loses nor repeats rows",
+        (
+            "cases/test_a.py::test_a06_the_second_of_the_bookmark_gives_each_row_once",
+            "test_sync.py::test_an_idle_second_run_writes_no_row",
+            "test_bookmarks.py::test_recent_digests_stay_few",
+        ),
+    ),
+    Case(
+        "A7",
+        "An older snapshot never overwrites a newer row",
+        (
+            "cases/test_a.py::test_a07_the_order_of_events_of_one_second_does_not_matter",
+            "test_changes.py::test_many_events_of_one_object_are_one_change_in_any_order",
+        ),
+    ),
+    Case(
+        "A8",
+        "Changes during the first load are picked up",
+        (
+            "cases/test_a.py::test_a08_a_change_behind_the_reader_comes_with_the_next_run",
+            "test_feed.py::test_a_change_during_the_first_load_is_not_lost",
+        ),
+    ),
+    Case(
+        "A9",
+        "Every event type counts, also those nobody knows yet",
+        (
+            "cases/test_a.py::test_a09_every_published_event_type_of_a_stream_brings_its_object",
+            "test_feed.py::test_an_invented_event_type_triggers_a_new_read",
+        ),
+    ),
+    Case(
+        "A10",
+        "No request names more event types than Stripe takes",
+        ("cases/test_a.py::test_a10_the_feed_is_asked_for_without_types",),
+    ),
+    Case(
+        "A11",
+        "No row lands in another object's stream",
+        (
+            "cases/test_a.py::test_a11_a_refund_in_an_event_of_a_charge_is_no_charge",
+            "test_changes.py::test_a_refund_goes_to_its_charge_and_nowhere_else",
+            "test_sync.py::test_every_record_fits_its_schema_and_stream",
+        ),
+        "the refund's own row: there is no stream of refunds yet",
+    ),
+    Case(
+        "A12",
+        "Objects that change without events do not go stale",
+        ("cases/test_a.py::test_a12_objects_that_change_unseen_are_listed_again",),
+        "no stream of this release is such; shown on coupons declared to be so",
+    ),
+    Case(
+        "A13",
+        "A refund without an event of its own arrives",
+        (
+            "cases/test_a.py::test_a13_a_refund_told_of_only_by_its_charge_updates_the_charge",
+            "test_feed.py::test_a_dispute_re_reads_its_charge",
+        ),
+        "the refund's own row: there is no stream of refunds yet",
+    ),
+    Case(
+        "A14",
+        "Deletions are marked",
+        (
+            "test_feed.py::test_a_deleted_object_is_marked_once",
+            "test_feed.py::test_a_deletion_within_the_overlap_is_told_once",
+        ),
+    ),
+    Case(
+        "A15",
+        "A deleted customer keeps its columns",
+        (
+            "cases/test_a.py::test_a15_a_deleted_customer_keeps_its_columns",
+            "test_feed.py::test_a_deleted_object_is_marked_once",
+        ),
+        "a setting that blanks personal data of deleted customers",
+    ),
+    Case(
+        "A16",
+        "The end of a subscription is no deletion",
+        ("test_feed.py::test_the_end_of_a_subscription_is_no_deletion",),
+    ),
+    Case(
+        "A17",
+        "Cancelled subscriptions are listed",
+        ("cases/test_a.py::test_a17_subscriptions_of_all_eight_statuses_arrive",),
+    ),
+    Case(
+        "A20",
+        "A read that fails never falls back to the payload",
+        ("test_feed.py::test_a_read_that_keeps_failing_leaves_the_bookmark",),
+    ),
+    Case(
+        "A21",
+        "Previews without an id stay in events",
+        (
+            "cases/test_a.py::test_a21_a_preview_without_an_id_is_not_looked_for",
+            "test_sync.py::test_a_preview_without_an_id_stays_in_events",
+        ),
+    ),
+    Case(
+        "A22",
+        "What another object's event changes is read again",
+        (
+            "test_feed.py::test_a_dispute_re_reads_its_charge",
+            "test_changes.py::test_a_dispute_touches_its_charge_named_or_embedded",
+        ),
+        "the dispute's own row: there is no stream of disputes yet",
+    ),
+    Case(
+        "A23",
+        "What rows refer to is there, whatever the start date",
+        (
+            "cases/test_a.py::test_a23_what_rows_refer_to_is_there_despite_the_start_date",
+            "test_sync.py::test_what_others_refer_to_ignores_the_start_date",
+        ),
+        "products and tax rates have no streams yet",
+    ),
+    Case(
+        "A24",
+        "Rows without a creation time pass",
+        (
+            "cases/test_a.py::test_a24_a_row_without_a_creation_time_passes",
+            "test_windows.py::test_rows_without_a_time_are_kept_and_claim_nothing",
+            "test_records.py::test_rows_without_a_time_or_mode_are_sent",
+        ),
+    ),
+    Case(
+        "A25",
+        "Events are never replaced",
+        ("cases/test_a.py::test_a25_events_are_never_replaced",),
+    ),
+    Case(
+        "A26",
+        "Bookmarks move on, idle or busy",
+        (
+            "cases/test_a.py::test_a26_ten_idle_days_move_every_bookmark",
+            "cases/test_a.py::test_a26_twenty_five_busy_days_are_claimed_day_by_day",
+        ),
+        "events by the hundred thousand: shown on a thousand",
+    ),
+    Case(
+        "A27",
+        "A dense second is read whole while windows are split",
+        (
+            "cases/test_a.py::test_a27_a_cursor_stays_with_the_filter_it_came_from",
+            "test_windows.py::test_the_filter_outlives_a_split",
+            "test_sync.py::test_a_second_dense_with_rows_is_read_whole",
+        ),
+    ),
+    Case(
+        "B1",
+        "Nested lists come whole",
+        (
+            "cases/test_b.py::test_b01_long_nested_lists_are_completed_in_every_run",
+            "test_sync.py::test_lists_cut_at_ten_are_completed",
+        ),
+        "refunds of a charge, entitlements, lines of credit notes: no such streams yet",
+    ),
+    Case(
+        "B2",
+        "Rows beyond the embedded ten are like the others",
+        ("cases/test_b.py::test_b02_rows_beyond_the_embedded_ten_are_alike",),
+    ),
+    Case(
+        "B3",
+        "One event gives all children of its object",
+        ("cases/test_b.py::test_b03_one_event_with_three_lines_gives_three_rows",),
+    ),
+    Case(
+        "B4",
+        "Items that left a subscription are marked",
+        (
+            "test_feed.py::test_an_item_that_left_its_subscription_is_marked",
+            "test_changes.py::test_items_that_were_there_before_are_remembered",
+        ),
+    ),
+    Case(
+        "B5",
+        "Lines are told apart by their invoice, temporary ones are marked",
+        (
+            "test_sync.py::test_equal_line_ids_of_two_invoices_are_two_rows",
+            "test_feed.py::test_a_drafts_temporary_lines_are_marked_when_it_is_finalized",
+        ),
+    ),
+    Case(
+        "B6",
+        "Old payload shapes and children without id do no harm",
+        (
+            "cases/test_b.py::test_b06_the_shape_of_old_payloads_and_lines_without_id_do_no_harm",
+            "test_records.py::test_no_damage_to_a_nested_list_raises",
+        ),
+    ),
+    Case(
+        "B11",
+        "Links that moved arrive at their new places",
+        ("cases/test_b.py::test_b11_links_arrive_where_the_pinned_version_has_them",),
+        "columns such as subscription_id are not part of the record format, which has Stripe's "
+        "names and nesting; there is no stream of invoice payments yet",
+    ),
+    Case(
+        "B15",
+        "No stream needs the permission of another",
+        ("cases/test_b.py::test_b15_nothing_is_ever_expanded",),
+        "falling back from an expanded call: nothing is expanded",
+    ),
+    Case(
+        "C1",
+        "429 is waited out, by all readers",
+        (
+            "cases/test_c.py::test_c01_retry_after_is_waited_for",
+            "cases/test_c.py::test_c01_without_retry_after_all_readers_slow_down",
+            "test_limits.py::test_a_hold_delays_everybody",
+        ),
+    ),
+    Case(
+        "C2",
+        "The budget holds over readers, streams and accounts",
+        (
+            "cases/test_c.py::test_c02_no_second_holds_more_requests_than_configured",
+            "test_limits.py::test_no_second_holds_more_than_the_budget",
+            "test_settings.py::test_the_budget_is_half_of_what_the_mode_allows",
+        ),
+        "the slower budget of Files: there is no stream of files yet",
+    ),
+    Case(
+        "C3",
+        "Lock timeouts and conflicts pass; what Stripe calls final is final",
+        (
+            "cases/test_c.py::test_c03_lock_timeout_and_conflict_are_passing",
+            "cases/test_c.py::test_c03_what_stripe_says_not_to_retry_is_not_retried",
+        ),
+    ),
+    Case(
+        "C4",
+        "Damaged answers cost no row",
+        (
+            "cases/test_c.py::test_c04_damaged_pages_are_asked_for_again",
+            "test_feed.py::test_passing_faults_cost_no_row",
+        ),
+    ),
+    Case(
+        "C5",
+        "Pages that are too large come in smaller ones",
+        ("cases/test_c.py::test_c05_a_list_that_fails_above_thirty_rows",),
+    ),
+    Case(
+        "C6",
+        "Credential errors end the run at once",
+        (
+            "cases/test_c.py::test_c06_credential_errors_end_at_once",
+            "test_bad_input.py::test_a_wrong_key",
+            "test_bad_input.py::test_a_publishable_key",
+        ),
+    ),
+    Case(
+        "C7",
+        "A missing permission costs its stream alone and is named",
+        (
+            "test_bad_input.py::test_a_missing_permission",
+            "test_summary.py::test_everything_that_was_skipped_is_told",
+            "cases/test_g.py::test_g13_the_exit_code_says_whether_all_was_read",
+        ),
+    ),
+    Case(
+        "C8",
+        "A product that is not enabled is skipped",
+        (
+            "test_summary.py::test_a_product_that_is_not_enabled_is_one_information",
+            "test_summary.py::test_stripes_words_count_only_where_the_product_lives",
+        ),
+    ),
+    Case(
+        "C9",
+        "A parent that vanishes is skipped and counted",
+        (
+            "test_summary.py::test_parents_that_vanish_are_left_out_and_counted",
+            "test_summary.py::test_other_404s_are_errors",
+        ),
+    ),
+    Case(
+        "C10",
+        "A cursor that died restarts its window",
+        (
+            "test_feed.py::test_a_cursor_that_died_restarts_its_window",
+            "cases/test_c.py::test_c10_a_list_whose_cursor_aged_out_ends_there",
+        ),
+    ),
+    Case(
+        "C11",
+        "A server that never answers ends in a clear failure",
+        ("test_bad_input.py::test_a_server_that_never_answers",),
+    ),
+    Case(
+        "C12",
+        "Lists that never end are noticed",
+        (
+            "test_bad_input.py::test_a_list_that_never_ends",
+            "cases/test_c.py::test_c12_a_list_that_refuses_its_own_cursors_ends",
+        ),
+    ),
+    Case(
+        "C13",
+        "A strict Stripe refuses no request",
+        (
+            "cases/test_c.py::test_c13_a_strict_stripe_refuses_no_request",
+            "test_sync.py::test_requests_to_a_list_carry_the_parameters_of_the_table",
+        ),
+    ),
+    Case(
+        "C14",
+        "Children that Stripe refuses to list are skipped",
+        left_out="usage of metered items and lines of checkout sessions have no streams yet",
+    ),
+    Case(
+        "D6",
+        "A revoked account stops no other",
+        (
+            "cases/test_d.py::test_d06_a_revoked_account_stops_no_other",
+            "test_bad_input.py::test_an_account_that_is_not_connected",
+            "test_bad_input.py::test_on_account_error_warn_lets_the_run_succeed",
+        ),
+    ),
+    Case(
+        "E1",
+        "An interrupted first load goes on where it was",
+        (
+            "test_resume.py::test_a_load_killed_several_times_loses_nothing",
+            "test_resume.py::test_resuming_reads_only_what_no_state_claimed",
+        ),
+        "a million objects: shown on a hundred thousand",
+    ),
+    Case(
+        "E2",
+        "A bookmark claims nothing that is still to come",
+        (
+            "test_resume.py::test_the_first_page_alone_claims_only_its_own_part",
+            "test_resume.py::test_output_cut_at_any_state_can_be_resumed",
+        ),
+    ),
+    Case(
+        "E3",
+        "Children half written are written again",
+        ("cases/test_e.py::test_e03_a_parent_half_written_is_written_again",),
+    ),
+    Case(
+        "E4",
+        "Signals end a run cleanly",
+        ("test_resume.py::test_signals_at_any_moment_end_the_run_cleanly",),
+        "five hundred moments: shown on a hundred",
+    ),
+    Case(
+        "E5",
+        "Whatever STATE is fed back, nothing is lost",
+        ("test_resume.py::test_output_cut_at_any_state_can_be_resumed",),
+    ),
+    Case(
+        "E6",
+        "The state stays small and rare",
+        (
+            "cases/test_e.py::test_e06_the_state_does_not_grow_with_parents",
+            "test_bookmarks.py::test_a_platform_of_level_accounts_has_a_small_state",
+        ),
+        "a hundred thousand invoices: shown on six thousand",
+    ),
+    Case(
+        "E7",
+        "An empty account ends with all bookmarks",
+        ("test_sync.py::test_an_empty_account_ends_with_all_bookmarks",),
+    ),
+    Case(
+        "E8",
+        "Bookmarks of what is not read survive",
+        (
+            "test_sync.py::test_what_is_not_selected_keeps_its_bookmark",
+            "test_bookmarks.py::test_what_is_not_ours_passes_through",
+        ),
+    ),
+    Case(
+        "E9",
+        "An earlier start date loads what it adds",
+        ("test_sync.py::test_an_earlier_start_date_loads_the_missing_years_once",),
+    ),
+    Case(
+        "E10",
+        "A stream selected later gets its history",
+        ("test_feed.py::test_a_stream_selected_later_gets_its_history",),
+    ),
+    Case(
+        "E11",
+        "States of other kinds are put right or refused by name",
+        (
+            "test_sync.py::test_a_bookmark_in_the_future_is_put_right",
+            "test_sync.py::test_a_bookmark_of_another_tap_is_not_believed",
+            "test_bad_input.py::test_a_damaged_state",
+            "test_bookmarks.py::test_junk_is_refused_by_name",
+        ),
+        "migrating older formats: this is the first one",
+    ),
+    Case(
+        "E12",
+        "A state of live data is not taken for test data",
+        ("test_bad_input.py::test_a_state_of_the_other_mode",),
+        "an override: another state does the same; other platforms have bookmarks of their own",
+    ),
+    Case(
+        "F2",
+        "Children cost no request of their own",
+        (
+            "cases/test_f.py::test_f02_lines_cost_no_request_of_their_own",
+            "test_sync.py::test_embedded_children_cost_no_request",
+        ),
+    ),
+    Case(
+        "F3",
+        "Many events of few objects are few reads",
+        ("test_feed.py::test_many_events_of_few_objects_are_one_read_each",),
+    ),
+    Case(
+        "F4",
+        "Changes close together come in one list call",
+        (
+            "cases/test_f.py::test_f04_one_list_gives_what_a_hundred_retrieves_give",
+            "test_changes.py::test_a_hundred_changes_within_an_hour_are_one_list_call",
+        ),
+    ),
+    Case(
+        "G6",
+        "Long work is not silent",
+        (
+            "test_progress.py::test_ten_minutes_without_a_row_have_a_line_each_half_minute",
+            "test_summary.py::test_every_stream_has_a_metric",
+        ),
+    ),
+    Case(
+        "G7",
+        "A summary tells what was written and what was not",
+        (
+            "test_summary.py::test_everything_that_was_skipped_is_told",
+            "test_summary.py::test_requests_and_retries_are_counted_where_they_belong",
+        ),
+    ),
+    Case(
+        "G8",
+        "An error line tells what support asks for",
+        (
+            "test_summary.py::test_an_error_line_has_all_that_support_asks_for",
+            "test_errors.py::test_an_error_tells_what_support_asks_for",
+            "test_errors.py::test_no_part_of_an_error_tells_a_secret",
+        ),
+    ),
+    Case(
+        "G9",
+        "What is to be expected is counted, not told one by one",
+        (
+            "cases/test_g.py::test_g09_a_thousand_vanished_objects_are_told_in_a_line",
+            "test_summary.py::test_parents_that_vanish_are_left_out_and_counted",
+        ),
+    ),
+    Case(
+        "G13",
+        "The exit code says whether all was read",
+        (
+            "cases/test_g.py::test_g13_the_exit_code_says_whether_all_was_read",
+            "test_resume.py::test_signals_at_any_moment_end_the_run_cleanly",
+            "test_bad_input.py::test_a_wrong_key",
+            "test_bad_input.py::test_every_fault_of_a_configuration_at_once",
+        ),
+    ),
+)
+
+
+@cache
+def functions(file: Path) -> frozenset[str]:
+    """Return the names of a module's functions."""
+    module = ast.parse(file.read_text("utf-8"))
+    return frozenset(node.name for node in module.body if isinstance(node, ast.FunctionDef))
+
+
+def own_tests() -> Iterator[tuple[str, str]]:
+    """Yield the case and the place of each test beside this file that is named after a case."""
+    for file in sorted(Path(__file__).parent.glob("test_?.py")):
+        letter = file.stem[-1]
+        for name in functions(file):
+            if name.startswith("test_"):
+                number = name.removeprefix(f"test_{letter}")[:2]
+                yield f"{letter.upper()}{int(number)}", f"cases/{file.name}::{name}"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_case_is_shown_or_left_out_for_a_reason(case: Case) -> None:
+    """Each test that a case names exists."""
+    assert case.shown or case.left_out
+    for place in case.shown:
+        file, _, name = place.partition("::")
+        assert name in functions(TESTS / file), f"{place} does not exist"
+
+
+def test_every_test_of_a_case_is_in_the_table() -> None:
+    """A test that is named after a case is among those that the table has for it."""
+    shown = {(case.name, place) for case in CASES for place in case.shown}
+    assert set(own_tests()) <= shown
+
+
+def test_each_case_stands_once_and_in_order() -> None:
+    """The table can be searched by eye."""
+    places = [(case.name[0], int(case.name[1:])) for case in CASES]
+    assert places == sorted(set(places))

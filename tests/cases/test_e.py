@@ -1,0 +1,57 @@
+"""Acceptance cases E: state, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from tap_stripe_connect.simulator import bulk
+from tests.cases.steps import YEAR
+from tests.harness import DAY, NOW, config_for, run, selecting
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tap_stripe_connect.simulator.server import Simulator
+
+NAMES = ("invoices", "invoice_line_items")
+
+
+def test_e03_a_parent_half_written_is_written_again(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut among the 40 lines of in_7, the next run writes all 40 again."""
+    # One reader, and newer invoices that fill the pages before.
+    monkeypatch.setattr("tap_stripe_connect.sync.engine.READERS", 1)
+    bulk.load(stripe.world.platform, invoices=300, lines=1, start=NOW - DAY, until=NOW)
+    for place in range(10):
+        lines = [{"id": f"il_{place}_{line}"} for line in range(40)]
+        fields = {"id": f"in_{place}", "lines": lines}
+        stripe.world.platform.create("invoice", fields, at=NOW - (place + 2) * DAY)
+    whole = run(config_for(stripe), catalog=selecting(*NAMES), every_state=True)
+    cut = next(
+        place
+        for place, one in enumerate(whole.messages)
+        if one["type"] == "RECORD" and one["record"]["id"] == "il_7_20"
+    )
+    states = [one["value"] for one in whole.messages[:cut] if one["type"] == "STATE"]
+    assert states
+    rest = run(config_for(stripe), state=states[-1], catalog=selecting(*NAMES))
+    again = [row["id"] for row in rest.records("invoice_line_items") if row["invoice"] == "in_7"]
+    assert sorted(again) == sorted(f"il_7_{line}" for line in range(40))
+    written = {one["record"]["id"] for one in whole.messages[:cut] if one["type"] == "RECORD"}
+    assert len(written | {row["id"] for name in NAMES for row in rest.records(name)}) == 1010
+
+
+def test_e06_the_state_does_not_grow_with_parents(stripe: Simulator) -> None:
+    """Invoices with lines by the thousand: STATE under 4 KB, and at most one a second."""
+    account = stripe.world.platform
+    bulk.load(account, invoices=6000, lines=1, start=NOW - 3 * YEAR, until=NOW)
+    every = run(config_for(stripe), catalog=selecting(*NAMES), every_state=True)
+    assert len(every.states) > 20
+    assert max(len(json.dumps(state)) for state in every.states) < 4096
+    began = time.monotonic()
+    usual = run(config_for(stripe), catalog=selecting(*NAMES))
+    assert usual.counts == dict.fromkeys(NAMES, 6000)
+    assert len(usual.states) <= time.monotonic() - began + 1
