@@ -76,6 +76,11 @@ TASKS: Mapping[str, Task] = {
         (DEVELOP,),
         ("-m pytest --cov",),
     ),
+    "truth": Task(
+        "play random schedules against a simulated Stripe (--schedules N, --seed S, --defects)",
+        (DEVELOP,),
+        ("-m tests.truth.playing",),
+    ),
     "lint": Task(
         "check style, types and everything generated",
         (DEVELOP,),

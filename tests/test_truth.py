@@ -1,0 +1,31 @@
+"""After whatever happens, one quiet run makes the warehouse say what Stripe says."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.truth.playing import play
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEDULES = 600
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Keep thousands of runs from filling the log."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.slow
+def test_the_warehouse_says_what_stripe_says() -> None:
+    """Random worlds, faults, kills and settings: row by row, field by field, and only once."""
+    played = play(SCHEDULES, shrink=True)
+    assert played.schedules >= SCHEDULES
+    assert played.runs > 5 * SCHEDULES

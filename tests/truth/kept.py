@@ -1,0 +1,82 @@
+"""Schedules that revealed something once, or that chance brings too seldom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.harness import DAY
+from tests.truth.steps import Alter, Connect, Fill, Hitch, Make, Past, Run, Schedule, Touch, Wait
+
+if TYPE_CHECKING:
+    from tests.truth.steps import Step
+
+
+def story(past: Past, *steps: Step, start: int | None = None) -> Schedule:
+    """Return a schedule about one account."""
+    return Schedule((past,), (), steps, rest=299, start=start)
+
+
+LATE_REMOVAL = story(
+    Past(Make(0, "subscription", 0, count=1), 0),
+    Run(),
+    Fill(0, "subscription", 0, first=0, count=0, told_late=30),
+    Run(),
+)
+"""An item leaves; a run reads its subscription before the event of that is shown."""
+
+THERE_AND_BACK = tuple(
+    story(
+        Past(Make(0, "charge", 0), 0),
+        Run(),
+        Alter(0, "charge", 0, value=1),
+        Run(unselected=("events",), cut=part / 20),
+        Alter(0, "charge", 0, value=0),
+        Run(),
+    )
+    for part in range(20)
+)
+"""A killed run writes what an object was for a moment; afterwards it is as it was before."""
+
+PASSED_OVER = story(
+    Past(Make(0, "plan", 0), DAY),
+    Run(),
+    Make(0, "charge", 0),
+    Wait(DAY + 400),
+    Run(start=-1),
+)
+"""A later start_date passes over a charge; afterwards start_date goes back."""
+
+TOUCHED_OUTSIDE = story(
+    Past(Make(0, "charge", 0), 40 * DAY),
+    Run(),
+    Touch(0, "refund", 0, value=1),
+    Wait(3600),
+    Run(),
+    Alter(0, "charge", 0, value=2),
+    start=5,
+)
+"""A refund of a charge that start_date leaves out; then the charge itself changes."""
+
+DEAD_CURSOR = story(
+    Past(Make(0, "charge", 0), DAY, copies=9, apart=DAY),
+    Run(hitches=(Hitch("dead cursor", "/v1/charges", 0),)),
+)
+"""The object that a page ended with is gone."""
+
+NEWCOMER = Schedule(
+    (Past(Make(0, "coupon", 0), DAY), Past(Make(1, "coupon", 0), DAY)),
+    (),
+    (Run(), Wait(3600), Connect(1, here=True)),
+    rest=299,
+    start=None,
+)
+"""An account with a history is connected later."""
+
+KEPT: tuple[Schedule, ...] = (
+    LATE_REMOVAL,
+    *THERE_AND_BACK,
+    PASSED_OVER,
+    TOUCHED_OUTSIDE,
+    DEAD_CURSOR,
+    NEWCOMER,
+)

@@ -1,0 +1,90 @@
+"""Plays many schedules: `python3 dev.py truth --schedules N --seed S`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.truth.defects import DEFECTS
+from tests.truth.kept import KEPT
+from tests.truth.schedules import schedules
+from tests.truth.worlds import Lie, Story
+
+if TYPE_CHECKING:
+    from tests.truth.steps import Schedule
+
+
+@dataclass
+class Played:
+    """What has been played."""
+
+    schedules: int = 0
+    runs: int = 0
+    lie: str = ""
+    """What the warehouse said wrongly at last, if it did."""
+
+
+def play(count: int, seeded: int | None = None, *, shrink: bool = False) -> Played:
+    """Play schedules until one reveals a lie: first those that are kept, then random ones.
+
+    Without a seed they are always the same. With `shrink` the smallest schedule that reveals
+    it is looked for, printed and raised.
+    """
+    played = Played()
+
+    def tells_the_truth(schedule: Schedule) -> None:
+        story = Story(schedule)
+        played.schedules += 1
+        try:
+            story.play()
+        finally:
+            played.runs += story.runs
+
+    test = settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=seeded is None,
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )(given(schedules)(tells_the_truth))
+    try:
+        for schedule in KEPT:
+            Story(schedule).play()
+        (test if seeded is None else seed(seeded)(test))()
+    except Lie as lie:
+        if shrink:
+            raise
+        played.lie = str(lie)
+    return played
+
+
+def main() -> None:
+    """Play as the command line says."""
+    parser = argparse.ArgumentParser(prog="dev.py truth", description=__doc__)
+    parser.add_argument("--schedules", type=int, default=500, metavar="N")
+    parser.add_argument("--seed", type=int, metavar="S", help="other schedules than always")
+    parser.add_argument("--defects", action="store_true", help="plant each defect in turn")
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    if options.defects:
+        for defect in DEFECTS:
+            with defect.planted():
+                played = play(options.schedules, options.seed)
+            verdict = played.lie or "NOT CAUGHT"
+            print(f"{defect.name:16} {played.schedules:6,} {verdict[:100]}", flush=True)  # noqa: T201 - its output
+        return
+    began = time.monotonic()
+    played = play(options.schedules, options.seed, shrink=True)
+    spent = time.monotonic() - began
+    print(f"{played.schedules:,} schedules, {played.runs:,} runs, {spent:.0f} s: all true")  # noqa: T201 - its output
+
+
+if __name__ == "__main__":
+    main()
