@@ -115,7 +115,9 @@ def test_an_account_that_is_not_connected(stripe: Simulator, files: Files) -> No
     (line,) = (line for line in result.stderr.splitlines() if "acct_1Stranger could" in line)
     assert "remove it from account_ids" in line
     assert '"id":"C"' in result.stdout
-    assert "acct_1Stranger" not in result.stdout
+    records = [line for line in result.stdout.splitlines() if '"type":"RECORD"' in line]
+    assert not any("acct_1Stranger" in line for line in records)
+    assert "acct_1Stranger" not in json.loads(result.stdout.splitlines()[-1])["value"]["bookmarks"]
 
 
 def test_on_account_error_warn_lets_the_run_succeed(stripe: Simulator, files: Files) -> None:

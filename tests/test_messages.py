@@ -98,14 +98,16 @@ def test_flattening_is_honoured(business: Simulator) -> None:
 
 
 def test_one_schema_for_each_stream_comes_first(business: Simulator) -> None:
-    """No SCHEMA is repeated, and none comes after its stream's first record (F8)."""
+    """All come before the first record, and with them a STATE that stamps the feed (F8, A8)."""
     output = run(config_for(business), every_state=True)
     schemas = [one["stream"] for one in output.messages if one["type"] == "SCHEMA"]
     assert sorted(schemas) == sorted({stream.name for stream in STREAMS})
     first_record = next(
         place for place, one in enumerate(output.messages) if one["type"] == "RECORD"
     )
-    assert all(one["type"] == "SCHEMA" for one in output.messages[:first_record])
+    kinds = [one["type"] for one in output.messages[:first_record]]
+    assert kinds == ["SCHEMA"] * len(STREAMS) + ["STATE"]
+    assert output.states[0]["bookmarks"]["charges"]["events_until"]
 
 
 def test_events_are_never_replaced(business: Simulator) -> None:

@@ -147,6 +147,11 @@ class Bookmarks:
         self._bookmarks.setdefault(stream, {})[account] = bookmark
         self._changed.add(stream)
 
+    def remove(self, stream: str, account: str) -> None:
+        """Drop the bookmark of a stream and account, if there is one."""
+        self._bookmarks.get(stream, {}).pop(account, None)
+        self._changed.add(stream)
+
     def forget(self, stream: str) -> None:
         """Drop all bookmarks of a stream, so that it is read from the beginning."""
         self._bookmarks[stream] = {}
@@ -155,7 +160,10 @@ class Bookmarks:
     def state(self) -> dict[str, Any]:
         """Return the whole state; bookmarks that did not change are as they were given."""
         for stream in self._changed:
-            self._written[stream] = self._write_stream(self._bookmarks[stream])
+            if bookmarks := self._bookmarks.get(stream):
+                self._written[stream] = self._write_stream(bookmarks)
+            else:
+                self._written.pop(stream, None)
         self._changed.clear()
         header = {
             "version": VERSION,
@@ -165,7 +173,7 @@ class Bookmarks:
         return {"bookmarks": dict(self._written), **self._others, HEADER: header}
 
     def _write_stream(self, bookmarks: Mapping[str, Bookmark]) -> dict[str, Any]:
-        shared = Counter(bookmarks.values()).most_common(1)[0][0] if bookmarks else EMPTY
+        shared = Counter(bookmarks.values()).most_common(1)[0][0]
         values = [bookmarks.get(account, EMPTY) for account in self.accounts]
         level = max((place for place, value in enumerate(values, 1) if value == shared), default=0)
         entry = {**_write_bookmark(shared), "level_accounts": level}

@@ -25,6 +25,8 @@ class Follow:
         self.bookmarks: dict[str, Bookmark] = {}
         self.since: dict[str, int] = {}
         """From when on the feed tells a stream's changes; missing for streams that load."""
+        self.begun = False
+        """Whether a page of the list has been written."""
         self.pending: dict[str, Change] = {}
         """Changed objects that are being read again, by id."""
         self._firsts: deque[tuple[int, str]] = deque()

@@ -85,8 +85,10 @@ class Run:
                 if bookmark.events_until:
                     follow.since[stream] = bookmark.events_until
                 else:
-                    # Stamped before the first list call, and kept however often it is resumed (A8).
+                    # Stamped before the first list call, and kept however often it is resumed (A8);
+                    # in the state before the first record, so that a kill does not lose it.
                     bookmark = replace(bookmark, events_until=self.horizon)
+                    self._bookmarks.set(stream, account, bookmark)
             follow.bookmarks[stream] = bookmark
             self.rows.begin(stream, account, bookmark)
 
@@ -185,6 +187,7 @@ class Run:
             start, end = page.covered
             for stream in page.streams - {FEED}:
                 follow = self._follows[page.job.account][page.job.listed.name]
+                follow.begun = True
                 limit = follow.bookmarks[stream].events_until or self.horizon
                 self._claim(follow, stream, (start, min(end, limit)))
 
@@ -209,11 +212,14 @@ class Run:
 
     def finished(self, job: Job) -> tuple[list[Page], list[Job]]:
         """Return what a finished job makes possible: pages to write now, and jobs to read."""
+        follow = self._follows[job.account].get(job.listed.name)
         if job.failure:
+            if follow:
+                self._withdraw(follow)
             return [], []
         if job.purpose is Purpose.FEED:
             return self._feed_read(job)
-        follow = self._follows[job.account][job.listed.name]
+        assert follow  # noqa: S101 - only the feed is read for others
         if job.purpose is Purpose.REREAD:
             return [], self._followed(follow)
         self._settle(follow)
@@ -277,6 +283,12 @@ class Run:
         """Forget what needs no remembering once all of a list has been written."""
         for stream in follow.bookmarks:
             self._claim(follow, stream, (0, 0), finished=True)
+
+    def _withdraw(self, follow: Follow) -> None:
+        """Leave no bookmark where there was none and nothing has been written."""
+        for stream in follow.bookmarks:
+            if stream not in follow.since and not follow.begun:
+                self._bookmarks.remove(stream, follow.account.id)
 
     def notes(self) -> list[str]:
         """Return a line for each stream that Stripe sent something unexpected for (B9)."""

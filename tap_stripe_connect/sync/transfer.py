@@ -88,6 +88,7 @@ class Transfer:
         for stream in self._streams.values():
             for message in stream.schema_messages():
                 self._writer.write_message(message)
+        self._write_state()
         for arrived in engine.pages():
             if isinstance(arrived, Job):
                 if not self._finish(run, engine, arrived):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from tap_stripe_connect.catalog import LISTED, NESTED, STREAMS
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.simulator.world import World
-from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tests.harness import DAY, NOW, Warehouse, expected
 from tests.truth.steps import USUAL, Connect, Place, Run, Schedule, Wait
 from tests.truth.wire import Wire, interleaved, run_tap
@@ -70,7 +69,6 @@ class Story:
         self.warehouse = Warehouse()
         self.state: Json | None = None
         self.runs = 0
-        self._unstamped: dict[tuple[str, str], int] = {}
         self._claimed: dict[tuple[str, str], int] = {}
         self._holes: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
 
@@ -143,7 +141,6 @@ class Story:
         if output.exit_code and not broken and not run.meanwhile:
             raise Lie(f"{run} ends with {output.exit_code} {output.log}")
         self._note(here, streams, began, claims=run.cut is None and not output.exit_code)
-        self._note_unstamped(here, streams, began)
         return output
 
     def _config(self, run: Run) -> Json:
@@ -189,20 +186,6 @@ class Story:
                     if began - (since - LAG) > FEED_REACH:
                         self._holes[account, stream].append((since - LAG, began))
                     self._claimed[account, stream] = began
-
-    def _note_unstamped(self, here: Iterable[str], streams: Iterable[str], began: int) -> None:
-        """Excuse what a first load wrote before the first STATE, if it was killed then.
-
-        No later run can know of those rows; see `test_what_no_state_tells_of_is_followed`.
-        """
-        bookmarks = Bookmarks(self.state)
-        for account in here:
-            for stream in streams:
-                known = bookmarks.get(stream, account).events_until
-                if not known and stream in FOLLOWED:
-                    self._unstamped.setdefault((account, stream), began)
-                elif (since := self._unstamped.pop((account, stream), None)) is not None:
-                    self._holes[account, stream].append((since, began))
 
     # The comparison
 
