@@ -23,6 +23,7 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+@pytest.mark.no_cover  # tracing thousands of runs takes minutes
 @pytest.mark.slow
 def test_the_warehouse_says_what_stripe_says() -> None:
     """Random worlds, faults, kills and settings: row by row, field by field, and only once."""

@@ -23,29 +23,36 @@ class Caller:
     key: Key
     account: Account
     on_behalf: bool
-    """Whether the account was named by `Stripe-Account`."""
+    """Whether the account is one connected to that of the key."""
 
 
 def authenticate(world: World, headers: Mapping[str, str]) -> Caller:
     """Return who asks for what, or refuse, as Stripe does before it looks at anything else."""
-    secret = _secret(headers.get("authorization", ""))
+    key = identify(world, secret_in(headers))
+    named, context = headers.get("stripe-account"), headers.get("stripe-context")
+    if named is not None and context is not None:
+        raise refusal.two_accounts()
+    if key.members is not None:
+        return _in_organisation(world, key, key.members, headers)
+    own = world.account(key.account)
+    if own is None:
+        raise refusal.wrong_key(key.secret)
+    wanted = context if named is None else named
+    if wanted is None or wanted == own.id:
+        return Caller(key, own, on_behalf=False)
+    return Caller(key, _connected(world, key, own, wanted), on_behalf=True)
+
+
+def identify(world: World, secret: str) -> Key:
+    """Return the key, or refuse one that is missing, unknown or made for browsers."""
     if not secret:
         raise refusal.no_key()
     if secret.startswith("pk_"):
         raise refusal.publishable_key()
     key = world.key(secret)
-    own = None if key is None else world.account(key.account)
-    if key is None or own is None:
+    if key is None:
         raise refusal.wrong_key(secret)
-    named = headers.get("stripe-account")
-    if named is None or named == own.id:
-        return Caller(key, own, on_behalf=False)
-    if own is not world.platform:
-        raise refusal.not_a_platform()
-    account = world.account(named)
-    if account is None or not world.connected(named):
-        raise refusal.no_access(secret, named)
-    return Caller(key, account, on_behalf=True)
+    return key
 
 
 def permit(caller: Caller, permission: str) -> None:
@@ -54,7 +61,36 @@ def permit(caller: Caller, permission: str) -> None:
         raise refusal.not_permitted(caller.key.secret, caller.account.id, permission)
 
 
-def _secret(authorization: str) -> str:
+def _in_organisation(
+    world: World, key: Key, members: frozenset[str], headers: Mapping[str, str]
+) -> Caller:
+    """Resolve `member` or `member/connected`, as an organisation's key must name its account."""
+    context = headers.get("stripe-context")
+    if not context:
+        raise refusal.organisation_header("Stripe-Context", "target account")
+    if not headers.get("stripe-version"):
+        raise refusal.organisation_header("Stripe-Version", "API version")
+    first, slash, connected = context.partition("/")
+    member = world.account(first) if first in members else None
+    if member is None:
+        raise refusal.no_access(key.secret, first)
+    if not slash:
+        return Caller(key, member, on_behalf=False)
+    return Caller(key, _connected(world, key, member, connected), on_behalf=True)
+
+
+def _connected(world: World, key: Key, platform: Account, wanted: str) -> Account:
+    if platform is not world.platform:
+        raise refusal.not_a_platform()
+    account = world.account(wanted)
+    if account is None or not world.connected(wanted):
+        raise refusal.no_access(key.secret, wanted)
+    return account
+
+
+def secret_in(headers: Mapping[str, str]) -> str:
+    """Return the key of Bearer or Basic authorization, or an empty text."""
+    authorization = headers.get("authorization", "")
     scheme, _, credentials = authorization.partition(" ")
     credentials = credentials.strip()
     if scheme.lower() == "bearer":

@@ -35,6 +35,10 @@ class Account:
     ) -> None:
         """Start empty; `connected` makes its events carry its id."""
         self.id = id_
+        self.name = f"Business {id_[-6:]}"
+        self.email = f"{id_.lower()}@example.com"
+        self.controlled_by: str | None = None
+        """The platform that alone may hold write access, if one does."""
         self.created = created
         self.livemode = livemode
         self._clock = clock
@@ -205,16 +209,17 @@ class Account:
         return {
             "id": self.id,
             "object": "account",
-            "business_profile": {"name": f"Business {self.id[-6:]}", "url": None},
+            "business_profile": {"name": self.name, "url": None},
             "business_type": "company",
             "charges_enabled": True,
             "country": "US",
             "created": self.created,
             "default_currency": "usd",
             "details_submitted": True,
-            "email": f"{self.id.lower()}@example.com",
+            "email": self.email,
             "metadata": {},
             "payouts_enabled": True,
+            "settings": {"dashboard": {"display_name": self.name, "timezone": "Etc/UTC"}},
             "type": "standard",
         }
 

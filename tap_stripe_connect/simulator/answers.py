@@ -26,11 +26,17 @@ class Call:
     """As sent, percent-encoded."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """By lower-case name."""
+    body: str = ""
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
         """The query parameters in order."""
         return parameters.pairs(self.query)
+
+    @cached_property
+    def form(self) -> dict[str, str]:
+        """The fields of a form that was posted; of a repeated name the last counts."""
+        return dict(parameters.pairs(self.body))
 
     def without(self, *names: str) -> Call:
         """Return the request without some query parameters."""

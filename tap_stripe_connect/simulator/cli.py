@@ -12,11 +12,13 @@ import click
 import pendulum
 
 from tap_stripe_connect.simulator import business
+from tap_stripe_connect.simulator.connect.registry import Client
 from tap_stripe_connect.simulator.rate_limit import RateLimit
 from tap_stripe_connect.simulator.world import World
 
 TEST_RATE = 25
 LIVE_RATE = 100
+REDIRECT = "localhost:8765/callback"
 INSTALL = "pip install 'tap-stripe-connect[simulator]'"
 
 
@@ -29,6 +31,8 @@ class Options(TypedDict):
     years: int
     until: datetime
     accounts: int
+    signups: int
+    redirect_uri: tuple[str, ...]
     latency: float
     live: bool
     rate_limit: bool
@@ -72,6 +76,19 @@ class Options(TypedDict):
     help="How many accounts are connected.",
 )
 @click.option(
+    "--signups",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="How many more accounts exist that can be connected.",
+)
+@click.option(
+    "--redirect-uri",
+    multiple=True,
+    help="Where Connect OAuth may come back to; can be repeated.  [default: /callback on "
+    "localhost:8765]",
+)
+@click.option(
     "--latency",
     type=click.FloatRange(0),
     default=0.0,
@@ -92,7 +109,12 @@ def simulate(**options: Unpack[Options]) -> None:
         from tap_stripe_connect.simulator.server import Simulator  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is missing: {INSTALL}") from error
+    try:
+        client = connect_client(options)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     world = build(options)
+    world.connect.add_client(client)
     simulator = Simulator(world, port=options["port"], latency=options["latency"])
     if options["rate_limit"]:
         simulator.rate_limit = RateLimit(LIVE_RATE if options["live"] else TEST_RATE)
@@ -110,7 +132,7 @@ def simulate(**options: Unpack[Options]) -> None:
         )
         click.echo(
             f"Simulated Stripe ready: url={simulator.url} api_key={simulator.api_key} "
-            f"accounts={len(world.accounts)} {counts}"
+            f"client_id={client.id} accounts={len(world.accounts)} {counts}"
         )
         stopped.wait()
 
@@ -125,6 +147,8 @@ def build(options: Options) -> World:
     world = World(now=end, livemode=options["live"], opened=start)
     for number in range(1, options["accounts"] + 1):
         world.add_account(f"acct_1Connected{number:04}")
+    for number in range(1, options["signups"] + 1):
+        world.add_signup(f"acct_1Signup{number:04}")
     for number, account in enumerate(world.accounts.values()):
         business.populate(
             account,
@@ -134,3 +158,13 @@ def build(options: Options) -> World:
             until=end,
         )
     return world
+
+
+def connect_client(options: Options) -> Client:
+    """Return the platform's client id of the mode; an unfit redirect is a ValueError."""
+    live = options["live"]
+    return Client(
+        id="ca_SimulatorLive" if live else "ca_SimulatorTest",
+        redirect_uris=options["redirect_uri"] or (f"{'https' if live else 'http'}://{REDIRECT}",),
+        livemode=live,
+    )

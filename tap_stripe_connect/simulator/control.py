@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tap_stripe_connect.simulator.account import OBJECTS
+from tap_stripe_connect.simulator.connect.registry import Client
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.simulator.rate_limit import RateLimit
 
@@ -52,6 +53,21 @@ class Change(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     at: int | None = None
 
 
+class Signup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An account that can sign in to be connected."""
+
+    account: str
+    email: str | None = None
+    name: str | None = None
+    controlled_by: str | None = None
+
+
+class Disconnection(msgspec.Struct, forbid_unknown_fields=True):
+    """An account whose owner takes the platform's access away."""
+
+    account: str
+
+
 class Control:
     """The answers, all given on the thread that serves."""
 
@@ -72,6 +88,9 @@ class Control:
             Route("/latency", self.latency, methods=["POST"]),
             Route("/rate_limit", self.rate_limit, methods=["POST"]),
             Route("/change", self.change, methods=["POST"]),
+            Route("/client", self.client, methods=["POST"]),
+            Route("/signup", self.signup, methods=["POST"]),
+            Route("/disconnect", self.disconnect, methods=["POST"]),
         ]
 
     async def journal(self, _request: Request) -> Response:
@@ -135,6 +154,22 @@ class Control:
         if change.action == "update":
             return _json(account.update(change.object, change.id, change.fields, at=change.at))
         account.delete(change.object, change.id, at=change.at)
+        return _json({})
+
+    async def client(self, request: Request) -> Response:
+        """Add or change a client id of Connect, and return it."""
+        client = await _body(request, Client)
+        return _json(self._simulator.world.connect.add_client(client))
+
+    async def signup(self, request: Request) -> Response:
+        """Add or change an account that can sign in, and return it as Stripe shows it."""
+        given = msgspec.structs.asdict(await _body(request, Signup))
+        account = self._simulator.world.add_signup(given.pop("account"), **given)
+        return _json(account.document())
+
+    async def disconnect(self, request: Request) -> Response:
+        """Take away the platform's access to an account."""
+        self._simulator.world.disconnect((await _body(request, Disconnection)).account)
         return _json({})
 
 

@@ -12,18 +12,30 @@ if TYPE_CHECKING:
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PREFIXES: Mapping[str, str] = MappingProxyType(
     {
+        "access_token": "",
+        "account": "acct_1",
+        "authorization_code": "ac_",
         "charge": "ch_",
         "coupon": "",
         "customer": "cus_",
         "event": "evt_",
         "invoice": "in_",
         "plan": "plan_",
+        "publishable_key": "",
+        "refresh_token": "rt_",
         "request": "req_",
         "subscription": "sub_",
     }
 )
 LENGTHS: Mapping[str, int] = MappingProxyType(
-    {"coupon": 8, "customer": 14, "plan": 14, "request": 14}
+    {
+        "account": 15,
+        "authorization_code": 32,
+        "coupon": 8,
+        "customer": 14,
+        "plan": 14,
+        "request": 14,
+    }
 )
 USUAL_LENGTH = 24
 

@@ -25,6 +25,8 @@ class Request:
     query: list[tuple[str, str]]
     account: str | None
     """The `Stripe-Account` header."""
+    context: str | None
+    """The `Stripe-Context` header."""
     api_version: str | None
     """The `Stripe-Version` header."""
     request_id: str

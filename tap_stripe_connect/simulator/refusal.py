@@ -23,13 +23,15 @@ class Refusal(Exception):  # noqa: N818 - not an error of the program: Stripe's 
     message: str
     code: str | None = None
     param: str | None = None
-    type: str = "invalid_request_error"
+    type: str | None = "invalid_request_error"
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> bytes:
         """The JSON that Stripe sends."""
-        error: dict[str, str] = {"message": self.message, "type": self.type}
+        error: dict[str, str] = {"message": self.message}
+        if self.type is not None:
+            error["type"] = self.type
         if self.param is not None:
             error["param"] = self.param
         if self.code is not None:
@@ -98,6 +100,31 @@ def not_a_platform() -> Refusal:
         "parameter, make sure it's correct. If you need to setup a Stripe Connect platform, you "
         "can do so at https://dashboard.stripe.com/account/applications/settings.",
         code="platform_account_required",
+    )
+
+
+def two_accounts() -> Refusal:
+    """Refuse a request that names its account twice."""
+    return Refusal(
+        400,
+        "Received both Stripe-Account and Stripe-Context headers. Please pass in only one.",
+    )
+
+
+def organisation_header(name: str, purpose: str) -> Refusal:
+    """Refuse an organisation's key without a header it needs."""
+    return Refusal(
+        400,
+        f"Please include the {name} header with your {purpose} when using an Organization API key.",
+    )
+
+
+def secret_key_only(secret: str, account: str) -> Refusal:
+    """Refuse a key that is not the full secret key of one account."""
+    return Refusal(
+        403,
+        f"The provided key '{masked(secret)}' does not have the required permissions for this "
+        f"endpoint on account '{account}'.",
     )
 
 

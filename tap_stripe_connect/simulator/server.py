@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from tap_stripe_connect.simulator import control, endpoints, older_version, refusal
+from tap_stripe_connect.simulator import connect, control, endpoints, older_version, refusal
 from tap_stripe_connect.simulator.answers import Call, Reply
 from tap_stripe_connect.simulator.faults import Faults
 from tap_stripe_connect.simulator.identifiers import identifier
@@ -97,6 +98,11 @@ class Simulator:
         self._count += 1
         request = self._noted(call)
         self.journal.add(request)
+        if call.method == "POST":
+            posted = await _body(receive)
+            if posted is None:
+                return
+            call = replace(call, body=posted)
         fault = self.faults.hitting(call)
         limited = self._limited(request)
         wait = self.latency + (fault.delay if fault else 0.0)
@@ -128,6 +134,7 @@ class Simulator:
             template=call.path if found is None else found[0].template,
             query=call.pairs,
             account=call.headers.get("stripe-account"),
+            context=call.headers.get("stripe-context"),
             api_version=call.headers.get("stripe-version"),
             request_id=identifier("request", self._count),
         )
@@ -146,8 +153,9 @@ class Simulator:
             call = fault.asked(call)
         if limited is not None:
             return limited
+        answer = connect.answer if call.path in connect.PATHS else endpoints.answer
         try:
-            return endpoints.answer(self.world, call)
+            return answer(self.world, call)
         except Exception:
             logger.exception("The simulator failed at %s %s", call.method, call.path)
             return Reply.refused(refusal.server_error())
@@ -230,6 +238,19 @@ class _Server(uvicorn.Server):
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _body(receive: Receive) -> str | None:
+    """Return the body, or None if the client left before its end."""
+    parts = []
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts).decode(errors="replace")
 
 
 def _call(scope: Scope) -> Call:

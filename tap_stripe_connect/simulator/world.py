@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from tap_stripe_connect.simulator.account import Account
 from tap_stripe_connect.simulator.clock import Clock
 from tap_stripe_connect.simulator.collection import Collection, Entry
+from tap_stripe_connect.simulator.connect.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Collection as Names
@@ -32,6 +34,13 @@ class Key:
     account: str
     permissions: frozenset[str] | None
     """What a restricted key may read, by Stripe's names; None for a secret key."""
+    members: frozenset[str] | None = None
+    """Of an organisation's key, which has no account of its own: the accounts it opens."""
+
+    @property
+    def livemode(self) -> bool:
+        """Whether it is a key for real money, by its prefix."""
+        return self.secret.startswith(("sk_live_", "rk_live_"))
 
     def permits(self, permission: str) -> bool:
         """Tell whether the key may do what needs the permission."""
@@ -64,35 +73,77 @@ class World:
         )
         self._accounts = {platform: self.platform}
         self._keys: dict[str, Key] = {}
+        self._emails = {self.platform.email: platform}
+        self.connect = Registry(self, self._lock)
+        """Connect applications and what accounts have granted them."""
         self.api_key = self.add_key(SECRET_KEY_LIVE if livemode else SECRET_KEY_TEST)
 
     @property
     def accounts(self) -> Mapping[str, Account]:
-        """The platform and all that were ever connected to it, by id."""
+        """The platform and all that can be or were ever connected to it, by id."""
         with self._lock:
             return dict(self._accounts)
 
     def add_account(self, account_id: str) -> Account:
         """Connect an account: a new one, or again one that was disconnected."""
         with self._lock:
-            account = self._accounts.get(account_id)
-            if account is None:
-                account = self._accounts[account_id] = Account(
-                    account_id,
-                    self.clock,
-                    created=self._opened,
-                    livemode=self.livemode,
-                    connected=True,
-                )
+            account = self.add_signup(account_id)
             if account is not self.platform:
-                encoded = msgspec.json.encode(account.document())
-                self._connections.put(Entry(account_id, account.created, 0, encoded, encoded))
+                self._connect(account)
             return account
 
+    def add_signup(
+        self,
+        account_id: str,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        controlled_by: str | None = None,
+    ) -> Account:
+        """Add or change an account that can sign in to be connected, and return it.
+
+        `controlled_by` is the platform, this or another, that alone may write to it.
+        An e-mail address that another account has is a ValueError.
+        """
+        with self._lock:
+            account = self._accounts.get(account_id) or Account(
+                account_id,
+                self.clock,
+                created=self._opened,
+                livemode=self.livemode,
+                connected=True,
+            )
+            wanted = email or account.email
+            owner = self._emails.setdefault(wanted.lower(), account_id)
+            if email is not None and owner != account_id:
+                raise ValueError(f"{email} is the address of {owner}")
+            account.email = wanted
+            account.name = name or account.name
+            account.controlled_by = controlled_by or account.controlled_by
+            self._accounts[account_id] = account
+            if account_id in self._connections:
+                self._connect(account)
+            return account
+
+    def signups(self, most: int) -> list[Account]:
+        """Return the first accounts, at most `most`, that can be connected to the platform."""
+        with self._lock:
+            return list(islice(self._accounts.values(), 1, most + 1))
+
+    def sign_in(self, name: str) -> Account | None:
+        """Return the account with this e-mail address or id, or None."""
+        name = name.strip()
+        with self._lock:
+            return self._accounts.get(self._emails.get(name.lower(), name))
+
     def disconnect(self, account_id: str) -> None:
-        """Take away the platform's access; an account that is not connected is a KeyError."""
+        """Take away the platform's access; an account that is not connected is a KeyError.
+
+        If it was connected over OAuth, its tokens end, and an event tells of it.
+        """
         with self._lock:
             self._connections.remove(account_id)
+            self.connect.withdraw(account_id)
 
     def connected(self, account_id: str) -> bool:
         """Tell whether the platform can act on the account."""
@@ -109,6 +160,12 @@ class World:
         allowed = None if permissions is None else frozenset(permissions)
         with self._lock:
             self._keys[secret] = Key(secret, account or self.platform.id, allowed)
+        return secret
+
+    def add_organisation_key(self, secret: str, *, accounts: Names[str]) -> str:
+        """Add an organisation's key, `sk_org_…`, to some accounts, and return the secret."""
+        with self._lock:
+            self._keys[secret] = Key(secret, "", None, frozenset(accounts))
         return secret
 
     def remove_key(self, secret: str) -> None:
@@ -132,3 +189,7 @@ class World:
             self._connections.admit(self.clock.now)
             entries, has_more = self._connections.select(selection)
             return [entry.rendered for entry in entries], has_more
+
+    def _connect(self, account: Account) -> None:
+        encoded = msgspec.json.encode(account.document())
+        self._connections.put(Entry(account.id, account.created, 0, encoded, encoded))
