@@ -84,8 +84,8 @@ def _checked(file: io.TextIOBase | None, option: str) -> io.StringIO | None:
     """Return the file's content if it is a JSON object; the SDK would end in a traceback."""
     if file is None:
         return None
-    content = file.read()
     try:
+        content = file.read()
         whole = isinstance(json.loads(content), dict)
     except ValueError:
         whole = False

@@ -282,7 +282,7 @@ def moment(given: object) -> int:
     if re.match(r"\d{4}-\d\d-\d\d", text, re.ASCII):
         try:
             parsed = pendulum.parse(str(given).strip(), strict=True)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, TypeError):
             parsed = None
         if isinstance(parsed, datetime):
             return int(parsed.timestamp())

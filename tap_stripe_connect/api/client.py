@@ -17,7 +17,7 @@ import msgspec
 import requests
 from requests import codes
 
-from tap_stripe_connect.api.errors import StripeError, Verdict, redact, rule_for
+from tap_stripe_connect.api.errors import StripeError, Verdict, redact, rule_for, says_no_cursor
 from tap_stripe_connect.api.tally import Tally
 
 if TYPE_CHECKING:
@@ -142,7 +142,14 @@ class Client:
         rows: list[dict[str, Any]] = []
         size = 0
         while True:
-            page = self.page(target.path, parameters, account)
+            try:
+                page = self.page(target.path, parameters, account)
+            except StripeError as error:
+                # The row that the last page ended with is gone; begin again, without it (C10).
+                if not parameters.pop("starting_after", None) or not says_no_cursor(error):
+                    raise
+                rows.clear()
+                continue
             rows += page.rows
             size += page.size
             if not page.has_more:
@@ -257,7 +264,7 @@ def _server_time(response: requests.Response) -> int:
 
 
 def _check_object(document: object) -> None:
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or not isinstance(document.get("id"), str):
         raise ValueError("not an object")  # noqa: TRY004 - handled like every damaged answer
 
 
@@ -267,7 +274,10 @@ def _check_list(document: object) -> None:
         isinstance(document, dict)
         and isinstance(document.get("data"), list)
         and isinstance(document.get("has_more"), bool)
-        and all(isinstance(row, dict) for row in document["data"])
+        and all(
+            isinstance(row, dict) and type(row.get("created") or 0) is int
+            for row in document["data"]
+        )
     )
     if not whole:
         raise ValueError("not a list")

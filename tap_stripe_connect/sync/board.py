@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.rereads import Single
     from tap_stripe_connect.sync.windows import Window
 
-ORDER = (Purpose.FEED, Purpose.REREAD, Purpose.LOAD)
+ORDER = (Purpose.REREAD, Purpose.FEED, Purpose.LOAD)
 """What changed comes before long loads, for all accounts (D9)."""
 
 

@@ -21,6 +21,7 @@ import contextlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
@@ -111,11 +112,24 @@ class Bookmarks:
         level = entry.get("level_accounts", 0)
         if type(level) is not int or level < 0:
             raise _fault(f"{path}.level_accounts", level, "a number of listed accounts")
-        if level > len(self.accounts):
-            # Targets that keep bookmarks stream by stream can pair them with an older header.
-            # The list only grows, so what it names is right; the other accounts are read again.
+        order = entry.get("order")
+        if level > len(self.accounts) or (order is not None and order != self._order(order)):
+            # Whoever keeps or merges bookmarks stream by stream can pair them with another list;
+            # of another one only the accounts that are named by themselves are certain.
             self.doubtful.append(name)
             self._changed.add(name)
+            if order is not None and order != self._order(order):
+                level = 0
+                entry = {
+                    **entry,
+                    "accounts": {
+                        key: value
+                        for key, value in _mapping(
+                            entry.get("accounts", {}), f"{path}.accounts"
+                        ).items()
+                        if ":" not in key
+                    },
+                }
         result = dict.fromkeys(self.accounts[:level], _read_bookmark(entry, path))
         accounts = _mapping(entry.get("accounts", {}), f"{path}.accounts")
         for names, value in accounts.items():
@@ -123,6 +137,12 @@ class Bookmarks:
             bookmark = _read_bookmark(_mapping(value, where), where)
             result |= dict.fromkeys(self._named(names, name), bookmark)
         return result
+
+    def _order(self, like: object) -> str:
+        """Return what tells the first listed accounts from others, for as many as `like` is of."""
+        count = str(like).partition(":")[0]
+        first = self.accounts[: int(count)] if count.isdecimal() else []
+        return f"{len(first)}:{blake2b(' '.join(first).encode(), digest_size=8).hexdigest()}"
 
     def _named(self, names: str, stream: str) -> list[str]:
         """Return the accounts that a key of a stream's `accounts` stands for."""
@@ -186,6 +206,8 @@ class Bookmarks:
                 exceptions |= dict.fromkeys(self._names(first, last), _write_bookmark(value))
         if exceptions:
             entry["accounts"] = exceptions
+        reach = max((place for place, value in enumerate(values, 1) if value != EMPTY), default=0)
+        entry["order"] = self._order(f"{max(reach, level)}:")
         return entry
 
     def _names(self, first: int, last: int) -> list[str]:

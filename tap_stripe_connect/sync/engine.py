@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -91,8 +92,9 @@ class Engine:
                     self._unfinished -= 1
         finally:
             self.stop()
+            deadline = time.monotonic() + 1.0
             for reader in readers:
-                reader.join(timeout=1.0)
+                reader.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def wake(self) -> None:
         """Make `pages` end after the page being handled; safe inside a signal handler."""
@@ -176,10 +178,11 @@ class Engine:
                     self._board.returned(job)
                 self._changed.notify_all()
             return None
-        job.whole_pages += 1
-        if job.page_size < PAGE_SIZE and job.whole_pages >= PAGES_BEFORE_GROWTH:
-            larger = {small: large for large, small in SMALLER.items()}
-            job.page_size, job.whole_pages = larger[job.page_size], 0
+        with self._changed:
+            job.whole_pages += 1
+            if job.page_size < PAGE_SIZE and job.whole_pages >= PAGES_BEFORE_GROWTH:
+                larger = {small: large for large, small in SMALLER.items()}
+                job.page_size, job.whole_pages = larger[job.page_size], 0
         return listing
 
     def _retrieve(self, job: Job, single: Single, weight: int) -> None:

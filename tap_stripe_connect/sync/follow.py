@@ -27,22 +27,26 @@ class Follow:
         """From when on the feed tells a stream's changes; missing for streams that load."""
         self.begun = False
         """Whether a page of the list has been written."""
-        self.pending: dict[str, Change] = {}
-        """Changed objects that are being read again, by id."""
+        self.stamped: set[str] = set()
+        """Streams whose bookmark holds nothing yet but where the feed begins."""
+        self.changes: dict[str, Change] = {}
+        """Changed objects by id, those that have been read again among them."""
+        self._pending: set[str] = set()
         self._firsts: deque[tuple[int, str]] = deque()
 
     def expect(self, changes: dict[str, Change]) -> None:
         """Take note of what is going to be read again."""
-        self.pending = changes
+        self.changes = changes
+        self._pending = set(changes)
         self._firsts = deque(sorted((change.first, name) for name, change in changes.items()))
 
     def reread(self, names: Iterable[str]) -> None:
         """Take note of objects whose present state has been written."""
         for name in names:
-            self.pending.pop(name, None)
+            self._pending.discard(name)
 
     def reached(self, horizon: int) -> int:
         """Return the moment up to which everything that the feed told has been written (A26)."""
-        while self._firsts and self._firsts[0][1] not in self.pending:
+        while self._firsts and self._firsts[0][1] not in self._pending:
             self._firsts.popleft()
         return min(self._firsts[0][0], horizon) if self._firsts else horizon

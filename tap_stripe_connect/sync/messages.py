@@ -51,7 +51,7 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
     def write_message(self, message: Message) -> None:
         """Write a message; anything but a record is on stdout when this returns."""
         self._gathered += self.serialize_message(message)
-        if message.type != "RECORD":
+        if message.type != "RECORD" or len(self._gathered) >= BLOCK:
             self.flush()
 
     def write_records(self, stream: EmittingStream, record: dict[str, Any], moment: str) -> int:

@@ -122,9 +122,11 @@ class Rows:
         """Return the streams for which an object has not been written in this state (A6)."""
         account = page.job.account
         ahead = newest >= self._horizon
-        if not ahead and not any(self._before[stream, account] for stream in page.streams):
+        short = _digest(name.encode(), 4)
+        # What is neither new nor remembered needs no digest, or memory would grow with the rows.
+        if not ahead and not any(short in self._before[stream, account] for stream in page.streams):
             return page.streams
-        short, digest = _digest(name.encode(), 4), _digest(_encode(content), 8)
+        digest = _digest(_encode(content), 8)
         unwritten = set()
         for stream in page.streams:
             key = stream, account

@@ -89,19 +89,20 @@ class Run:
                     # in the state before the first record, so that a kill does not lose it.
                     bookmark = replace(bookmark, events_until=self.horizon)
                     self._bookmarks.set(stream, account, bookmark)
+                    follow.stamped.add(stream)
             follow.bookmarks[stream] = bookmark
             self.rows.begin(stream, account, bookmark)
 
     def _usable(self, stream: str, account: str, bookmark: Bookmark) -> Bookmark:
         if max(last_covered(bookmark), bookmark.events_until) > self._now:
             logger.warning(
-                "%s of %s: the bookmark lies in the future; put back to %s seconds before "
+                "%s of %s: the bookmark lies in the future; put back to %s days before "
                 "Stripe's clock",
                 stream,
                 account,
-                self._settings.lag_seconds,
+                FEED_REACH // 86_400,
             )
-            return bookmark.up_to(self.horizon)
+            return bookmark.up_to(self._now - FEED_REACH)
         age = self._now - bookmark.events_until
         if bookmark.events_until and age > FEED_REACH:
             logger.warning(
@@ -172,10 +173,9 @@ class Run:
         yield from self.rows.of(page, self._changes_for(page.job))
 
     def _changes_for(self, job: Job) -> dict[str, Change]:
-        """Return what is known of the objects that a job reads again."""
-        if job.purpose is not Purpose.REREAD:
-            return {}
-        return self._follows[job.account][job.listed.name].pending
+        """Return what the feed told of a list's objects; a load can meet them, too."""
+        follow = self._follows[job.account].get(job.listed.name)
+        return follow.changes if follow else {}
 
     def written(self, page: Page) -> None:
         """Claim what a page completes; all its records must have been written."""
@@ -242,11 +242,11 @@ class Run:
                 job.account,
                 follow.account.header,
                 Rereads(
-                    {name: one for name, one in follow.pending.items() if not one.gone}, streams
+                    {name: one for name, one in follow.changes.items() if not one.gone}, streams
                 ),
                 Purpose.REREAD,
             )
-            gone = tuple(name for name, one in follow.pending.items() if one.gone)
+            gone = tuple(name for name, one in follow.changes.items() if one.gone)
             if gone:
                 pages.append(Page(reread, streams, [], absent=gone))
             jobs.append(reread)
@@ -283,12 +283,12 @@ class Run:
         """Forget what needs no remembering once all of a list has been written."""
         for stream in follow.bookmarks:
             self._claim(follow, stream, (0, 0), finished=True)
+        follow.changes = {}
 
     def _withdraw(self, follow: Follow) -> None:
         """Leave no bookmark where there was none and nothing has been written."""
-        for stream in follow.bookmarks:
-            if stream not in follow.since and not follow.begun:
-                self._bookmarks.remove(stream, follow.account.id)
+        for stream in () if follow.begun else follow.stamped:
+            self._bookmarks.remove(stream, follow.account.id)
 
     def notes(self) -> list[str]:
         """Return a line for each stream that Stripe sent something unexpected for (B9)."""

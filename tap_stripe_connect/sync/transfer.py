@@ -80,6 +80,7 @@ class Transfer:
             finally:
                 # With what was gathered: pages in it are claimed already.
                 self._write_state()
+            self.running = False
         except BrokenPipeError:
             _abandon_stdout()
             raise TargetGone("the target has closed the pipe; see its messages") from None
