@@ -27,6 +27,8 @@ class Follow:
         """From when on the feed tells a stream's changes; missing for streams that load."""
         self.begun = False
         """Whether a page of the list has been written."""
+        self.reach: dict[str, int] = {}
+        """How far back a stream had been written whose feed has a hole, in unix seconds."""
         self.stamped: set[str] = set()
         """Streams whose bookmark holds nothing yet but where the feed begins."""
         self.changes: dict[str, Change] = {}

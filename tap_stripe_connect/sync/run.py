@@ -78,7 +78,11 @@ class Run:
         """Read the bookmarks of one list, and put right what can no longer be followed."""
         account = follow.account.id
         for stream in follow.streams:
-            bookmark = self._usable(stream, account, self._bookmarks.get(stream, account))
+            known = self._bookmarks.get(stream, account)
+            bookmark = self._usable(stream, account, known)
+            if not bookmark.covered and known.covered:
+                # Rows of an earlier start_date lie in the warehouse and have to be read again, too.
+                follow.reach[stream] = known.covered[0][0]
             if follow.listed.changes == "unseen" and _complete(bookmark):
                 bookmark = EMPTY
             if follow.listed.changes == "feed":
@@ -143,7 +147,10 @@ class Run:
         return {
             stream: missing(
                 bookmark.covered,
-                (self._start(follow.listed), follow.since.get(stream, END_OF_TIME)),
+                (
+                    min(self._start(follow.listed), follow.reach.get(stream, END_OF_TIME)),
+                    follow.since.get(stream, END_OF_TIME),
+                ),
             )
             for stream, bookmark in follow.bookmarks.items()
         }

@@ -72,7 +72,18 @@ NEWCOMER = Schedule(
 )
 """An account with a history is connected later."""
 
+HOLE_BELOW_START = story(
+    Past(Make(0, "subscription", 0), 10 * DAY),
+    Run(start=None),
+    Alter(0, "subscription", 0, value=1),
+    Wait(40 * DAY),
+    Run(),
+    start=5,
+)
+"""A row older than the present start_date changes, and the feed can no longer tell."""
+
 KEPT: tuple[Schedule, ...] = (
+    HOLE_BELOW_START,
     LATE_REMOVAL,
     *THERE_AND_BACK,
     PASSED_OVER,
