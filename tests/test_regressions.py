@@ -31,6 +31,11 @@ def test_a_touched_object_outside_start_date_stays_outside() -> None:
     Story(kept.TOUCHED_OUTSIDE).play()
 
 
+def test_a_hole_in_the_feed_is_mended_below_start_date_too() -> None:
+    """Rows that an earlier start_date had brought stayed as they were before the hole."""
+    Story(kept.HOLE_BELOW_START).play()
+
+
 def test_what_no_state_tells_of_is_followed() -> None:
     """A first load is killed after records and before their STATE; then a line is deleted."""
     Story(
