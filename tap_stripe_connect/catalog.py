@@ -25,6 +25,8 @@ class Listed:
     """Name of the restricted-key permission that reading needs."""
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Sent with every list request, to undo filters that Stripe applies by default."""
+    expand: tuple[str, ...] = ()
+    """Fields that Stripe sends only if they are asked for, in lists and retrieves alike (A3)."""
     verbatim: frozenset[str] = frozenset()
     """Fields kept as Stripe sent them, one JSON object without a schema of its own."""
     key: tuple[str, ...] = ("account_id", "id")
@@ -35,6 +37,10 @@ class Listed:
     """Objects whose events also mean a change of this one's: which field holds its id (A22)."""
     reference: bool = False
     """Whether other objects refer to these, so that `start_date` does not cut them off (A23)."""
+
+    def expanded(self, prefix: str = "") -> dict[str, str]:
+        """Return the parameters that ask for `expand`; in lists the prefix is `data.`."""
+        return {f"expand[{place}]": f"{prefix}{name}" for place, name in enumerate(self.expand)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +71,7 @@ STREAMS: tuple[Listed | Nested, ...] = (
         object="coupon",
         path="/v1/coupons",
         permission="rak_coupon_read",
+        expand=("applies_to",),
         # Redeeming raises times_redeemed; where a discount names its coupon depends on the version.
         touched_by={"discount": ("source.coupon", "coupon")},
         reference=True,
@@ -115,6 +122,7 @@ STREAMS: tuple[Listed | Nested, ...] = (
         object="plan",
         path="/v1/plans",
         permission="rak_plan_read",
+        expand=("tiers",),
         reference=True,
     ),
     Nested(

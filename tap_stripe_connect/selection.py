@@ -48,9 +48,11 @@ def _entries(catalog: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _metadata(name: object, entry: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
     items = entry.get("metadata", [])
+    schema = entry.get("schema", {})
     whole = (
         isinstance(name, str)
-        and isinstance(entry.get("schema", {}), dict)
+        and isinstance(schema, dict)
+        and isinstance(schema.get("properties", {}), dict)
         and isinstance(items, list)
         and all(_is_metadata(item) for item in items)
     )

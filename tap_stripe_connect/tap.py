@@ -27,7 +27,8 @@ from tap_stripe_connect.catalog import STREAMS
 from tap_stripe_connect.cli import TapFault, command_group
 from tap_stripe_connect.selection import CatalogError, normalised
 from tap_stripe_connect.streams import FULL_TABLE, StripeStream, schema_file
-from tap_stripe_connect.sync.bookmarks import Bookmarks, StateError
+from tap_stripe_connect.sync.bookmark import StateError
+from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.engine import Engine
 from tap_stripe_connect.sync.figures import figures, left_out, standings
 from tap_stripe_connect.sync.jobs import Job
@@ -172,7 +173,9 @@ class TapStripeConnect(Tap):
             stopping=stopping,
         )
 
-    def _begin(self, client: Client, selected: Collection[str]) -> tuple[Run, list[Job]]:
+    def _begin(
+        self, client: Client, selected: Collection[str], bookmarks: Bookmarks
+    ) -> tuple[Run, list[Job]]:
         """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
         settings = self.settings
         self._accounts = found = accounts(client, settings)
@@ -186,9 +189,7 @@ class TapStripeConnect(Tap):
             for name, stream in self._selected().items()
         }
         self._check_mode()
-        run = Run(
-            settings, self.bookmarks, Records(converters), client.server_time or int(time.time())
-        )
+        run = Run(settings, bookmarks, Records(converters), client.server_time or int(time.time()))
         self._unexplained = run.rows.unexplained
         return run, run.begin(found, selected)
 
@@ -207,7 +208,8 @@ class TapStripeConnect(Tap):
         """Yield the records of one stream; raises StripeError if it cannot be read."""
         stopping = threading.Event()
         client = self._client(stopping)
-        run, planned = self._begin(client, [name])
+        # Of its own: only what is written may move the tap's bookmarks.
+        run, planned = self._begin(client, [name], Bookmarks(self.bookmarks.state()))
         engine = Engine(client, stopping)
         engine.add(planned)
         for arrived in engine.pages():
@@ -251,7 +253,7 @@ class TapStripeConnect(Tap):
         )
         try:
             with progress.telling():
-                run, planned = self._begin(client, selected)
+                run, planned = self._begin(client, selected, self.bookmarks)
                 engine = Engine(client, stopping)
                 engine.add(planned)
                 progress.expect(planned, run.horizon)

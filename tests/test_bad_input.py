@@ -200,7 +200,15 @@ def test_an_unknown_stream_in_the_catalog(stripe: Simulator, files: Files) -> No
     assert stripe.journal.count() == 0
 
 
-@pytest.mark.parametrize("catalog", ['{"streams": [', "{}", {"streams": [5]}])
+@pytest.mark.parametrize(
+    "catalog",
+    [
+        '{"streams": [',
+        "{}",
+        {"streams": [5]},
+        {"streams": [{"tap_stream_id": "charges", "schema": {"properties": []}, "metadata": []}]},
+    ],
+)
 def test_a_damaged_catalog(stripe: Simulator, files: Files, catalog: Any) -> None:
     """It is told in a line; nothing is read."""
     (line,) = told(files.run(config=config_for(stripe), catalog=catalog))

@@ -11,18 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_stripe_connect.sync.bookmarks import (
+from tap_stripe_connect.sync.bookmark import (
     EMPTY,
-    HEADER,
     RECENT_KEPT,
-    VERSION,
     Bookmark,
-    Bookmarks,
     StateError,
     kept_recent,
     last_covered,
     recent_by_object,
 )
+from tap_stripe_connect.sync.bookmarks import HEADER, VERSION, Bookmarks
 from tap_stripe_connect.sync.windows import clipped, merged
 
 if TYPE_CHECKING:
@@ -65,7 +63,10 @@ digests = st.frozensets(st.text("0123456789abcdef", min_size=16, max_size=16), m
 few_bookmarks = st.sampled_from(
     [EMPTY, DONE, Bookmark(((5, 9),)), Bookmark(recent=frozenset("ab"))]
 )
-bookmarks = few_bookmarks | st.builds(Bookmark, covered, moments, digests)
+perhaps = st.none() | moments
+bookmarks = few_bookmarks | st.builds(Bookmark, covered, moments, digests, perhaps, perhaps).map(
+    Bookmark.tidy
+)
 places = st.tuples(st.sampled_from(NAMES), st.sampled_from(ACCOUNTS))
 steps = st.lists(
     st.tuples(places, bookmarks) | st.sampled_from([*NAMES, "reload"]), min_size=1, max_size=40
@@ -401,13 +402,19 @@ def test_claims_grow_by_what_was_written_and_end_at_the_limit(
 ) -> None:
     """A claim is what was claimed and what was added; a limit takes away what lies beyond it."""
     grown = bookmark.covering(*span)
-    assert grown == replace(bookmark, covered=tuple(merged([*bookmark.covered, span])))
+    assert grown.covered == tuple(merged([*bookmark.covered, span]))
+    assert replace(grown, covered=(), written_from=None) == replace(
+        bookmark, covered=(), written_from=None
+    )
+    begun = [bookmark.oldest, *(one[0] for one in grown.covered[:1])]
+    assert grown.oldest == min((edge for edge in begun if edge is not None), default=None)
     assert last_covered(grown) == (grown.covered[-1][1] if grown.covered else 0)
     cut = grown.up_to(limit)
     assert cut.covered == tuple(clipped(grown.covered, limit))
     assert (last_covered(cut) <= limit, cut.events_until <= limit) == (True, True)
     assert cut.events_until in {limit, bookmark.events_until}
     assert cut.recent == bookmark.recent
+    assert cut.oldest == grown.oldest
 
 
 def test_neighbours_that_share_a_value_are_written_as_a_run() -> None:

@@ -36,6 +36,26 @@ def test_a_hole_in_the_feed_is_mended_below_start_date_too() -> None:
     Story(kept.HOLE_BELOW_START).play()
 
 
+@pytest.mark.parametrize("schedule", kept.UNCLAIMED_BELOW_START)
+def test_what_a_killed_load_wrote_is_followed_below_a_later_start_date(schedule: Schedule) -> None:
+    """Its rows were left out as too old, and their vanished lines stayed for ever."""
+    Story(schedule).play()
+
+
+@pytest.mark.parametrize("schedule", kept.UNCLAIMED_BELOW_START_AND_GONE)
+def test_what_a_killed_run_read_again_is_followed_below_a_later_start_date(
+    schedule: Schedule,
+) -> None:
+    """No state told that the new object had been written, so its deletion was passed over."""
+    Story(schedule).play()
+
+
+@pytest.mark.parametrize("schedule", kept.HOLE_TWICE_KILLED)
+def test_mending_a_hole_goes_on_after_a_kill(schedule: Schedule) -> None:
+    """Only the run itself knew how far below start_date it had to list."""
+    Story(schedule).play()
+
+
 def test_what_no_state_tells_of_is_followed() -> None:
     """A first load is killed after records and before their STATE; then a line is deleted."""
     Story(

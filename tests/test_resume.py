@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,7 +34,6 @@ from tests.harness import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.harness import Json
 
@@ -193,3 +193,17 @@ def test_a_target_that_goes_away_ends_the_run_with_one_line(
     assert "the target has closed the pipe" in log
     assert "Traceback" not in log
     assert "BrokenPipe" not in log
+
+
+def test_a_full_disk_ends_the_run_with_one_line(stripe: Simulator, tmp_path: Path) -> None:
+    """Output that went into a file for which there is no room is told in a sentence."""
+    bulk.load(stripe.world.platform, customers=300, start=NOW - YEAR, until=NOW)
+    config = config_for(stripe)
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(  # noqa: S603 - our own program
+            command(tmp_path, config), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    log = ended.stderr.decode()
+    assert ended.returncode == 1
+    assert "the output cannot be written: No space left on device" in log
+    assert "Traceback" not in log

@@ -18,7 +18,7 @@ from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.sync import messages
 from tap_stripe_connect.sync import run as planning
-from tap_stripe_connect.sync.bookmarks import Bookmark
+from tap_stripe_connect.sync.bookmark import Bookmark
 from tap_stripe_connect.sync.figures import Figures, Standing, standing, stream_of
 from tap_stripe_connect.sync.jobs import Job, Purpose
 from tap_stripe_connect.sync.summary import Summary

@@ -410,8 +410,9 @@ def test_every_record_fits_its_schema_and_stream(stripe: Simulator) -> None:
 
 
 def test_requests_to_a_list_carry_the_parameters_of_the_table(stripe: Simulator) -> None:
-    """Every list is asked with a limit of 100 and what undoes Stripe's default filters."""
+    """Every list is asked with a limit of 100, what undoes default filters, and what to expand."""
     run(config_for(stripe))
     for listed in LISTED.values():
         (request,) = (one for one in stripe.journal.requests if one.path == listed.path)
-        assert dict(request.query) == {"limit": "100", **listed.parameters}
+        parameters = {**listed.parameters, **listed.expanded("data.")}
+        assert dict(request.query) == {"limit": "100", **parameters}

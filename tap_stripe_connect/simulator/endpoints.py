@@ -240,7 +240,8 @@ def _shown(asked: Asked, encoded: bytes, expansions: Sequence[str]) -> bytes:
     account = asked.caller.account
 
     def look_up(object_: str, id_: str) -> dict[str, Any] | None:
-        found = account.read(object_, id_)
+        includes = rendering.INCLUDABLE.get(object_)
+        found = account.read(object_, id_, "whole" if includes else "rendered")
         return None if found is None else msgspec.json.decode(found)
 
     document = msgspec.json.decode(encoded)

@@ -47,10 +47,17 @@ EXPANDABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
 """Of each object, the fields that hold ids of objects the simulator has."""
 
 
+INCLUDABLE: Mapping[str, frozenset[str]] = MappingProxyType(
+    {listed.object: frozenset(listed.expand) for listed in LISTED.values()}
+)
+"""Of each object, the fields that are only shown to those who expand them."""
+
+
 def encode(document: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """Return the JSON of a document, whole and with its nested lists cut as Stripe does."""
+    """Return the JSON of a document, whole and as Stripe shows it to those who expand nothing."""
     whole = dict(document)
-    cut = dict(document)
+    hidden = INCLUDABLE.get(document["object"], frozenset())
+    cut = {name: value for name, value in document.items() if name not in hidden}
     for field, template in NESTED_LISTS.get(document["object"], ()):
         held = document.get(field)
         if not isinstance(held, dict):
@@ -77,7 +84,7 @@ def check_expansion(object_: str, path: str, prefix: str) -> None:
     if not path.startswith(prefix):
         raise _not_expandable(path)
     rest: str | None = path.removeprefix(prefix)
-    while rest is not None:
+    while rest is not None and rest not in INCLUDABLE.get(object_, ()):
         step = _step(object_, rest)
         if step is None:
             raise _not_expandable(path)
@@ -87,8 +94,13 @@ def check_expansion(object_: str, path: str, prefix: str) -> None:
 def expand(
     document: dict[str, Any], path: str, find: Callable[[str, str], dict[str, Any] | None]
 ) -> None:
-    """Put the object that `find` returns for an object's name and an id in the place of its id."""
-    found = _step(document["object"], path)
+    """Put what `find` returns, whole, for an object's name and an id in the place of its id."""
+    object_ = document["object"]
+    if path in INCLUDABLE.get(object_, ()):
+        whole = find(object_, document["id"]) or {}
+        document.update({path: whole[path]} if path in whole else {})
+        return
+    found = _step(object_, path)
     if found is None:
         return
     field, target, rest = found

@@ -17,15 +17,19 @@ meaning while new accounts are connected.
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
-from tap_stripe_connect.sync.windows import Range, clipped, merged
+from tap_stripe_connect.sync.bookmark import (
+    EMPTY,
+    Bookmark,
+    StateError,
+    fault,
+    read_bookmark,
+    written_bookmark,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,39 +38,6 @@ VERSION = 1
 HEADER = "tap_stripe_connect"
 SHORTEST_RUN = 3
 """Neighbouring accounts that share a value before they are written as a run."""
-RECENT_KEPT = 70
-"""Digests kept for each stream and account, so that a bookmark stays under 2 KB (A6)."""
-
-
-class StateError(Exception):
-    """The state cannot be used; the message names the key and what to do."""
-
-
-@dataclass(frozen=True)
-class Bookmark:
-    """How far one stream of one account has been written."""
-
-    covered: tuple[Range, ...] = ()
-    """Creation times of which everything has been written."""
-    events_until: int = 0
-    """What the event feed told up to this moment has been written too; 0 before a first load."""
-    recent: frozenset[str] = frozenset()
-    """Digests of objects written whose newest change is not claimed yet (A6)."""
-
-    def covering(self, start: int, end: int) -> Bookmark:
-        """Return this bookmark with one more range written."""
-        return replace(self, covered=tuple(merged([*self.covered, (start, end)])))
-
-    def up_to(self, limit: int) -> Bookmark:
-        """Return this bookmark without any claim beyond `limit`."""
-        return replace(
-            self,
-            covered=tuple(clipped(self.covered, limit)),
-            events_until=min(self.events_until, limit),
-        )
-
-
-EMPTY = Bookmark()
 
 
 class Bookmarks:
@@ -81,7 +52,7 @@ class Bookmarks:
         self._version_check(header)
         self.livemode: bool | None = header.get("livemode")
         if not isinstance(self.livemode, bool | None):
-            raise _fault(f"{HEADER}.livemode", self.livemode, "true or false")
+            raise fault(f"{HEADER}.livemode", self.livemode, "true or false")
         self.accounts: list[str] = _account_list(header.get("accounts", []))
         self._written: dict[str, Any] = dict(streams)
         self._bookmarks: dict[str, dict[str, Bookmark]] = {}
@@ -111,7 +82,7 @@ class Bookmarks:
         path = f"bookmarks.{name}"
         level = entry.get("level_accounts", 0)
         if type(level) is not int or level < 0:
-            raise _fault(f"{path}.level_accounts", level, "a number of listed accounts")
+            raise fault(f"{path}.level_accounts", level, "a number of listed accounts")
         order = entry.get("order")
         if level > len(self.accounts) or (order is not None and order != self._order(order)):
             # Whoever keeps or merges bookmarks stream by stream can pair them with another list;
@@ -130,11 +101,11 @@ class Bookmarks:
                         if ":" not in key
                     },
                 }
-        result = dict.fromkeys(self.accounts[:level], _read_bookmark(entry, path))
+        result = dict.fromkeys(self.accounts[:level], read_bookmark(entry, path))
         accounts = _mapping(entry.get("accounts", {}), f"{path}.accounts")
         for names, value in accounts.items():
             where = f"{path}.accounts.{names}"
-            bookmark = _read_bookmark(_mapping(value, where), where)
+            bookmark = read_bookmark(_mapping(value, where), where)
             result |= dict.fromkeys(self._named(names, name), bookmark)
         return result
 
@@ -196,14 +167,14 @@ class Bookmarks:
         shared = Counter(bookmarks.values()).most_common(1)[0][0]
         values = [bookmarks.get(account, EMPTY) for account in self.accounts]
         level = max((place for place, value in enumerate(values, 1) if value == shared), default=0)
-        entry = {**_write_bookmark(shared), "level_accounts": level}
+        entry = {**written_bookmark(shared), "level_accounts": level}
         exceptions: dict[str, Any] = {}
         place = 0
         for value, run in groupby(values):
             first, last = place, place + len(list(run)) - 1
             place = last + 1
             if value != (shared if first < level else EMPTY):
-                exceptions |= dict.fromkeys(self._names(first, last), _write_bookmark(value))
+                exceptions |= dict.fromkeys(self._names(first, last), written_bookmark(value))
         if exceptions:
             entry["accounts"] = exceptions
         reach = max((place for place, value in enumerate(values, 1) if value != EMPTY), default=0)
@@ -217,85 +188,13 @@ class Bookmarks:
         return [f"{self.accounts[first]}:{self.accounts[last]}"]
 
 
-def _read_bookmark(entry: Mapping[str, Any], path: str) -> Bookmark:
-    ranges = entry.get("covered", [])
-    if not isinstance(ranges, list):
-        raise _fault(f"{path}.covered", ranges, "a list of [from, to] pairs")
-    covered = [_read_range(span, f"{path}.covered[{place}]") for place, span in enumerate(ranges)]
-    recent = entry.get("recent", [])
-    if not isinstance(recent, list) or not all(isinstance(item, str) for item in recent):
-        raise _fault(f"{path}.recent", recent, "a list of digests")
-    position = entry.get("events_until")
-    return Bookmark(
-        tuple(merged(covered)),
-        _read_moment(position, f"{path}.events_until") if position is not None else 0,
-        frozenset(recent),
-    )
-
-
-def _read_range(span: object, path: str) -> Range:
-    if not isinstance(span, list) or len(span) != 2:  # noqa: PLR2004 - from, to
-        raise _fault(path, span, "a pair of date-times")
-    return _read_moment(span[0], path), _read_moment(span[1], path)
-
-
-def _read_moment(text: object, path: str) -> int:
-    with contextlib.suppress(TypeError, ValueError, OverflowError):
-        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        # What UTC cannot express could not be written again.
-        return int(moment.astimezone(UTC).timestamp())
-    raise _fault(path, text, "a date-time")
-
-
-def _write_bookmark(bookmark: Bookmark) -> dict[str, Any]:
-    entry: dict[str, Any] = {"covered": [[_iso(edge) for edge in one] for one in bookmark.covered]}
-    if bookmark.events_until:
-        entry["events_until"] = _iso(bookmark.events_until)
-    if bookmark.recent:
-        entry["recent"] = sorted(bookmark.recent)
-    return entry
-
-
-def _iso(moment: int) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat()
-
-
 def _account_list(value: object) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise _fault(f"{HEADER}.accounts", value, "a list of account ids")
+        raise fault(f"{HEADER}.accounts", value, "a list of account ids")
     return list(value)
 
 
 def _mapping(value: object, path: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise _fault(path, value, "an object")
+        raise fault(path, value, "an object")
     return value
-
-
-def _fault(path: str, value: object, wanted: str) -> StateError:
-    shown = repr(value)
-    if len(shown) > 40:  # noqa: PLR2004 - enough to recognise it
-        shown = f"{shown[:40]}…"
-    return StateError(
-        f"state: {path} is {shown}, not {wanted}; "
-        "repair it, or start again without state to load everything anew"
-    )
-
-
-def last_covered(bookmark: Bookmark) -> int:
-    """Return the newest moment that the bookmark claims, in unix seconds; 0 for none."""
-    return max((end for _, end in bookmark.covered), default=0)
-
-
-def kept_recent(digests: Mapping[str, str]) -> frozenset[str]:
-    """Return what is worth keeping of digests by object: all, or none of too many (A6)."""
-    if len(digests) > RECENT_KEPT:
-        return frozenset()
-    return frozenset(f"{name}:{digest}" for name, digest in digests.items())
-
-
-def recent_by_object(bookmark: Bookmark) -> dict[str, str]:
-    """Return the digests that `kept_recent` kept."""
-    pairs = (item.partition(":") for item in bookmark.recent)
-    return {name: digest for name, _, digest in pairs}

@@ -155,7 +155,12 @@ class Engine:
     def _list(self, job: Job, window: Window, weight: int) -> Listing | None:
         """Ask for the next page; None if the window has to be asked in another form."""
         size = job.page_size
-        parameters = {**job.listed.parameters, **window.parameters(), "limit": str(size)}
+        parameters = {
+            **job.listed.parameters,
+            **job.listed.expanded("data."),
+            **window.parameters(),
+            "limit": str(size),
+        }
         tries = FIRST_TRIES if size > 1 else None
         try:
             listing = self._client.page(job.listed.path, parameters, job.header, tries=tries)
@@ -192,7 +197,10 @@ class Engine:
         route = f"{job.listed.path}/{{id}}"
         try:
             answer = self._client.get(
-                f"{job.listed.path}/{quote(single.id, safe='')}", account=job.header, route=route
+                f"{job.listed.path}/{quote(single.id, safe='')}",
+                job.listed.expanded(),
+                account=job.header,
+                route=route,
             )
             if answer.document.get("deleted") is not True:
                 found = [answer.document]

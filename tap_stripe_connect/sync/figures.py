@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from tap_stripe_connect.catalog import LISTED, NESTED
-from tap_stripe_connect.sync.bookmarks import last_covered
+from tap_stripe_connect.sync.bookmark import last_covered
 from tap_stripe_connect.sync.windows import missing
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.accounts import Account
     from tap_stripe_connect.api.tally import Asked, Cost
-    from tap_stripe_connect.sync.bookmarks import Bookmark, Bookmarks
+    from tap_stripe_connect.sync.bookmark import Bookmark
+    from tap_stripe_connect.sync.bookmarks import Bookmarks
     from tap_stripe_connect.sync.jobs import Job, Page
     from tap_stripe_connect.sync.records import Converter
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.accounts import Account
     from tap_stripe_connect.catalog import Listed
-    from tap_stripe_connect.sync.bookmarks import Bookmark
+    from tap_stripe_connect.sync.bookmark import Bookmark
     from tap_stripe_connect.sync.changes import Change
 
 
@@ -27,10 +27,8 @@ class Follow:
         """From when on the feed tells a stream's changes; missing for streams that load."""
         self.begun = False
         """Whether a page of the list has been written."""
-        self.reach: dict[str, int] = {}
-        """How far back a stream had been written whose feed has a hole, in unix seconds."""
-        self.stamped: set[str] = set()
-        """Streams whose bookmark holds nothing yet but where the feed begins."""
+        self.stamped: dict[str, Bookmark] = {}
+        """What the bookmarks were of streams that the feed is going to tell of from now on."""
         self.changes: dict[str, Change] = {}
         """Changed objects by id, those that have been read again among them."""
         self._pending: set[str] = set()

@@ -89,10 +89,6 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
         out.flush()
         self._gathered.clear()
 
-    def discard(self) -> None:
-        """Forget what was gathered and not yet written."""
-        self._gathered.clear()
-
 
 def now() -> str:
     """Return this moment as records name it."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tap_stripe_connect.catalog import NESTED, nested_in
-from tap_stripe_connect.sync.bookmarks import recent_by_object
+from tap_stripe_connect.sync.bookmark import recent_by_object
 from tap_stripe_connect.sync.records import Facts, nested_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tap_stripe_connect.sync.bookmarks import Bookmark
+    from tap_stripe_connect.sync.bookmark import Bookmark
     from tap_stripe_connect.sync.changes import Change
     from tap_stripe_connect.sync.jobs import Page
     from tap_stripe_connect.sync.records import Json, Records

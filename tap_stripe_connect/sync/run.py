@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tap_stripe_connect.catalog import LISTED, nested_in
-from tap_stripe_connect.sync.bookmarks import EMPTY, kept_recent, last_covered
+from tap_stripe_connect.sync import resuming
+from tap_stripe_connect.sync.bookmark import EMPTY, kept_recent
 from tap_stripe_connect.sync.changes import Changes
 from tap_stripe_connect.sync.follow import Follow
 from tap_stripe_connect.sync.jobs import Job, Page, Purpose
@@ -21,18 +22,17 @@ if TYPE_CHECKING:
     from tap_stripe_connect.accounts import Account
     from tap_stripe_connect.catalog import Listed
     from tap_stripe_connect.settings import Settings
-    from tap_stripe_connect.sync.bookmarks import Bookmark, Bookmarks
+    from tap_stripe_connect.sync.bookmark import Bookmark
+    from tap_stripe_connect.sync.bookmarks import Bookmarks
     from tap_stripe_connect.sync.changes import Change
     from tap_stripe_connect.sync.records import Json, Records
+    from tap_stripe_connect.sync.resuming import Doubt
     from tap_stripe_connect.sync.windows import Range
 
 logger = logging.getLogger(__name__)
 
 FEED = "the event feed"
 """Stands among the streams that a window of `/v1/events` is read for."""
-
-FEED_REACH = 28 * 86_400
-"""Seconds back to which the feed is trusted; Stripe keeps events for 30 days (A4)."""
 
 
 class Run:
@@ -62,6 +62,7 @@ class Run:
     def begin(self, accounts: Collection[Account], selected: Collection[str]) -> list[Job]:
         """Return what can be read at once; `finished` returns the rest when its time comes."""
         jobs: list[Job] = []
+        doubts: list[Doubt] = []
         for account in accounts:
             follows = [
                 Follow(listed, account, streams)
@@ -69,55 +70,35 @@ class Run:
                 if (streams := _streams_of(listed, selected))
             ]
             for follow in follows:
-                self._prepare(follow)
+                doubts += self._prepare(follow)
             self._follows[account.id] = {follow.listed.name: follow for follow in follows}
             jobs += self._first_jobs(account, follows)
+        for line in resuming.warnings(doubts):
+            logger.warning(line)
         return jobs
 
-    def _prepare(self, follow: Follow) -> None:
+    def _prepare(self, follow: Follow) -> Iterator[Doubt]:
         """Read the bookmarks of one list, and put right what can no longer be followed."""
-        account = follow.account.id
+        account, start = follow.account.id, self._start(follow.listed)
         for stream in follow.streams:
             known = self._bookmarks.get(stream, account)
-            bookmark = self._usable(stream, account, known)
-            if not bookmark.covered and known.covered:
-                # Rows of an earlier start_date lie in the warehouse and have to be read again, too.
-                follow.reach[stream] = known.covered[0][0]
+            bookmark = resuming.usable(known, self._now)
+            if bookmark is not known:
+                yield resuming.doubt(stream, account, known, self._now)
             if follow.listed.changes == "unseen" and _complete(bookmark):
                 bookmark = EMPTY
             if follow.listed.changes == "feed":
                 if bookmark.events_until:
                     follow.since[stream] = bookmark.events_until
                 else:
-                    # Stamped before the first list call, and kept however often it is resumed (A8);
-                    # in the state before the first record, so that a kill does not lose it.
-                    bookmark = replace(bookmark, events_until=self.horizon)
+                    follow.stamped[stream] = known
+                # Stamped before the first list call, and kept however often it is resumed (A8);
+                # in the state before the first record, so that a kill does not lose it.
+                bookmark = resuming.begun(resuming.stamped(bookmark, self.horizon), start)
+                if bookmark != known:
                     self._bookmarks.set(stream, account, bookmark)
-                    follow.stamped.add(stream)
             follow.bookmarks[stream] = bookmark
             self.rows.begin(stream, account, bookmark)
-
-    def _usable(self, stream: str, account: str, bookmark: Bookmark) -> Bookmark:
-        if max(last_covered(bookmark), bookmark.events_until) > self._now:
-            logger.warning(
-                "%s of %s: the bookmark lies in the future; put back to %s days before "
-                "Stripe's clock",
-                stream,
-                account,
-                FEED_REACH // 86_400,
-            )
-            return bookmark.up_to(self._now - FEED_REACH)
-        age = self._now - bookmark.events_until
-        if bookmark.events_until and age > FEED_REACH:
-            logger.warning(
-                "%s of %s: the last run was %s days ago and Stripe keeps events for 30; "
-                "everything is read again, deletions of that time cannot be seen",
-                stream,
-                account,
-                age // 86_400,
-            )
-            return EMPTY
-        return bookmark
 
     def _first_jobs(self, account: Account, follows: list[Follow]) -> list[Job]:
         since = [moment for follow in follows for moment in follow.since.values()]
@@ -148,7 +129,7 @@ class Run:
             stream: missing(
                 bookmark.covered,
                 (
-                    min(self._start(follow.listed), follow.reach.get(stream, END_OF_TIME)),
+                    resuming.listed_from(bookmark, self._start(follow.listed)),
                     follow.since.get(stream, END_OF_TIME),
                 ),
             )
@@ -173,10 +154,9 @@ class Run:
         elif page.job.purpose is Purpose.REREAD:
             # Events about others do not say when it was created; now that is known.
             follow = self._follows[page.job.account][page.job.listed.name]
-            page = replace(
-                page,
-                objects=[one for one in page.objects if self._wants(follow, one.get("created"))],
-            )
+            oldest = self._oldest(follow)
+            wanted = [one for one in page.objects if (one.get("created") or oldest) >= oldest]
+            page = replace(page, objects=wanted)
         yield from self.rows.of(page, self._changes_for(page.job))
 
     def _changes_for(self, job: Job) -> dict[str, Change]:
@@ -262,24 +242,17 @@ class Run:
 
     def _concerned(self, follow: Follow, changes: dict[str, Change]) -> dict[str, Change]:
         """Return the changes of objects that the settings want and a stream has to show."""
-        oldest = min(follow.since.values())
+        since, oldest = min(follow.since.values()), self._oldest(follow)
         return {
             name: change
             for name, change in changes.items()
-            if change.last >= oldest and self._wants(follow, change.created)
+            if change.last >= since and (change.created is None or change.created >= oldest)
         }
 
-    def _wants(self, follow: Follow, created: int | None) -> bool:
-        """Tell whether what was created then is to be written, or has been by an earlier run."""
-        return (
-            created is None
-            or created >= self._start(follow.listed)
-            or any(
-                first <= created < last
-                for stream in follow.since
-                for first, last in follow.bookmarks[stream].covered
-            )
-        )
+    def _oldest(self, follow: Follow) -> int:
+        """Return the creation time from which on objects are written, or may have been."""
+        known = (follow.bookmarks[stream].oldest for stream in follow.since)
+        return min(self._start(follow.listed), *(moment for moment in known if moment is not None))
 
     def _followed(self, follow: Follow) -> list[Job]:
         """Claim the feed up to the horizon, and list what was never listed."""
@@ -288,14 +261,18 @@ class Run:
 
     def _settle(self, follow: Follow) -> None:
         """Forget what needs no remembering once all of a list has been written."""
-        for stream in follow.bookmarks:
+        for stream, bookmark in follow.bookmarks.items():
+            follow.bookmarks[stream] = replace(bookmark, list_from=None)
             self._claim(follow, stream, (0, 0), finished=True)
         follow.changes = {}
 
     def _withdraw(self, follow: Follow) -> None:
-        """Leave no bookmark where there was none and nothing has been written."""
-        for stream in () if follow.begun else follow.stamped:
-            self._bookmarks.remove(stream, follow.account.id)
+        """Leave the bookmarks as they were where nothing has been written."""
+        for stream, known in () if follow.begun else follow.stamped.items():
+            if known == EMPTY:
+                self._bookmarks.remove(stream, follow.account.id)
+            else:
+                self._bookmarks.set(stream, follow.account.id, known)
 
     def notes(self) -> list[str]:
         """Return a line for each stream that Stripe sent something unexpected for (B9)."""

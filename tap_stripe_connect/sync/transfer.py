@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -30,12 +31,15 @@ logger = logging.getLogger(__name__)
 STATE_SHARE = 20
 """How many times its own cost a STATE comes after the last one, at the least."""
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Errors of a file that stdout was directed to."""
+
 LONGEST_WAIT = 30
 """Intervals after which a STATE comes, however much it costs."""
 
 
 class TargetGone(Exception):  # noqa: N818 - named for what happened
-    """Whoever read our output has closed the pipe."""
+    """Our output cannot be written any more: the pipe is closed, or the disk full."""
 
 
 class Transfer:
@@ -80,10 +84,16 @@ class Transfer:
             finally:
                 # With what was gathered: pages in it are claimed already.
                 self._write_state()
-            self.running = False
         except BrokenPipeError:
             _abandon_stdout()
             raise TargetGone("the target has closed the pipe; see its messages") from None
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            _abandon_stdout()
+            raise TargetGone(f"the output cannot be written: {error.strerror}") from None
+        finally:
+            self.running = False
 
     def _carry(self, run: Run, engine: Engine) -> None:
         for stream in self._streams.values():

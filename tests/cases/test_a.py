@@ -98,6 +98,29 @@ def test_a03_an_update_gives_the_same_keys_and_nulls_as_a_first_load(stripe: Sim
         }
 
 
+def test_a03_what_is_only_shown_expanded_survives_an_update(stripe: Simulator) -> None:
+    """Three price tiers are three after the nickname changed, though the event has none of them."""
+    account = stripe.world.platform
+    tiers = [{"up_to": limit, "unit_amount": 5} for limit in (10, 20, None)]
+    account.create("plan", {"id": "TIERED", "tiers_mode": "volume", "tiers": tiers})
+    account.create("coupon", {"id": "PART", "applies_to": {"products": ["prod_1"]}})
+    first = run(config_for(stripe))
+
+    def rename(account: Account) -> None:
+        account.update("plan", "TIERED", {"nickname": "new"})
+        account.update("coupon", "PART", {"name": "new"})
+
+    second = next_run(stripe, first, "coupons", "plans", "events", change=rename)
+    for output in (first, second):
+        (plan,) = output.records("plans")
+        assert [tier["up_to"] for tier in plan["tiers"]] == [10, 20, None]
+        (coupon,) = output.records("coupons")
+        assert coupon["applies_to"] == {"products": ["prod_1"]}
+        shown = [event["data"]["object"] for event in output.records("events")]
+        assert len(shown) == 2
+        assert not any("tiers" in one or "applies_to" in one for one in shown)
+
+
 def test_a05_late_events_are_read_by_the_next_run(stripe: Simulator) -> None:
     """An event of 3 s before the run, visible 20 s after it, is not passed by the bookmark."""
     account = stripe.world.platform

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.harness import DAY
-from tests.truth.steps import Alter, Connect, Fill, Hitch, Make, Past, Run, Schedule, Touch, Wait
+from tests.truth.steps import (
+    Alter,
+    Connect,
+    Fill,
+    Hitch,
+    Make,
+    Past,
+    Remove,
+    Run,
+    Schedule,
+    Touch,
+    Wait,
+)
 
 if TYPE_CHECKING:
     from tests.truth.steps import Step
@@ -82,10 +94,51 @@ HOLE_BELOW_START = story(
 )
 """A row older than the present start_date changes, and the feed can no longer tell."""
 
+UNCLAIMED_BELOW_START = tuple(
+    story(
+        Past(Make(0, "invoice", 1, count=3), 10 * DAY),
+        Run(start=None, cut=part / 20, meanwhile=((10, Fill(0, "invoice", 1, 0, 0)),)),
+        Wait(300),
+        Run(start=5),
+    )
+    for part in range(20)
+)
+"""A first load is killed; a later start_date leaves out what it wrote, while lines vanish."""
+
+HOLE_TWICE_KILLED = tuple(
+    story(
+        Past(Make(0, "charge", 0), 40 * DAY, copies=4, apart=DAY),
+        Run(start=None),
+        Alter(0, "charge", 0, value=1),
+        Wait(40 * DAY),
+        Run(cut=part / 10),
+        start=5,
+    )
+    for part in range(10)
+)
+"""Listing anew after a hole, below the present start_date, is killed and goes on."""
+
+UNCLAIMED_BELOW_START_AND_GONE = tuple(
+    story(
+        Past(Make(0, "coupon", 0), 10 * DAY),
+        Run(),
+        Make(0, "customer", 1),
+        Run(cut=part / 10),
+        Remove(0, "customer", 1),
+        Wait(400),
+        Run(start=-1),
+    )
+    for part in range(10)
+)
+"""What a killed run had read again is deleted while a later start_date passes it over."""
+
 KEPT: tuple[Schedule, ...] = (
     HOLE_BELOW_START,
     LATE_REMOVAL,
     *THERE_AND_BACK,
+    *UNCLAIMED_BELOW_START,
+    *UNCLAIMED_BELOW_START_AND_GONE,
+    *HOLE_TWICE_KILLED,
     PASSED_OVER,
     TOUCHED_OUTSIDE,
     DEAD_CURSOR,

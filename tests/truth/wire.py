@@ -25,6 +25,7 @@ from tap_stripe_connect.streams import StripeStream
 from tap_stripe_connect.sync import engine as engine_module
 from tap_stripe_connect.sync import transfer, windows
 from tap_stripe_connect.sync.bookmarks import Bookmarks
+from tap_stripe_connect.sync.messages import MessageWriter
 from tests.harness import Output, TapWithManyStates, parsed, selecting
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def run_tap(
         )
     tap.settings = settings.parse({"api_url": "http://127.0.0.1:1", **config})
     tap.bookmarks = Bookmarks(json.loads(json.dumps(state or {})))
-    tap._writer.discard()
+    tap._writer = MessageWriter()
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     output = Output()
     wire.sent = 0

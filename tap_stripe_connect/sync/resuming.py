@@ -1,0 +1,93 @@
+"""Where reading goes on: what a bookmark is still good for, and what has to be warned of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tap_stripe_connect.sync.bookmark import Bookmark, last_covered
+from tap_stripe_connect.sync.troubles import named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FEED_REACH = 28 * 86_400
+"""Seconds back to which the feed is trusted; Stripe keeps events for 30 days (A4)."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A bookmark that cannot be followed from where it stands."""
+
+    stream: str
+    account: str
+    days: int
+    """Days since the last run; 0 for a bookmark that lies in the future."""
+
+
+def usable(bookmark: Bookmark, now: int) -> Bookmark:
+    """Return what of a bookmark can be followed at `now`, in unix seconds.
+
+    One in the future is put back as far as the feed reaches (E7). After a hole in the feed
+    everything that may have been written has to be listed anew, whatever start_date says by now.
+    """
+    if max(last_covered(bookmark), bookmark.events_until) > now:
+        return bookmark.up_to(now - FEED_REACH)
+    if bookmark.events_until and now - bookmark.events_until > FEED_REACH:
+        return Bookmark(written_from=bookmark.oldest, list_from=bookmark.oldest)
+    return bookmark
+
+
+def doubt(stream: str, account: str, bookmark: Bookmark, now: int) -> Doubt:
+    """Return what there is to warn of where `usable` changes a bookmark."""
+    ahead = max(last_covered(bookmark), bookmark.events_until) > now
+    return Doubt(stream, account, 0 if ahead else (now - bookmark.events_until) // 86_400)
+
+
+def stamped(bookmark: Bookmark, horizon: int) -> Bookmark:
+    """Return a bookmark from which on the feed will tell; it goes out before the first record."""
+    return bookmark if bookmark.events_until else replace(bookmark, events_until=horizon)
+
+
+def begun(bookmark: Bookmark, start: int) -> Bookmark:
+    """Return a bookmark that tells of what may be written from now on, back to `start`.
+
+    Without that a run that is killed leaves rows that no later one would follow.
+    """
+    oldest = bookmark.oldest
+    if oldest is not None and oldest <= start:
+        return bookmark
+    return replace(bookmark, written_from=start)
+
+
+def listed_from(bookmark: Bookmark, start: int) -> int:
+    """Return the oldest creation time that has to have been listed."""
+    return start if bookmark.list_from is None else min(start, bookmark.list_from)
+
+
+def warnings(doubts: Iterable[Doubt]) -> list[str]:
+    """Return a line for all doubts that are alike (A4)."""
+    accounts: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
+    for one in doubts:
+        accounts[one.days, one.stream].append(one.account)
+    streams: defaultdict[tuple[int, tuple[str, ...]], list[str]] = defaultdict(list)
+    for (days, stream), names in accounts.items():
+        streams[days, tuple(names)].append(stream)
+    return [
+        f"{', '.join(names)} of {named(who)}: {_reason(days)}"
+        for (days, who), names in streams.items()
+    ]
+
+
+def _reason(days: int) -> str:
+    if days:
+        return (
+            f"the last run was {days} days ago and Stripe keeps events for 30; everything is "
+            "read again, and rows that are not written now were deleted meanwhile "
+            "(docs/state.md, After a long pause)"
+        )
+    return (
+        "the bookmark lies in the future; "
+        f"put back to {FEED_REACH // 86_400} days before Stripe's clock"
+    )

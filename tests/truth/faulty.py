@@ -1,0 +1,223 @@
+"""What is put in the place of a right function to plant a defect."""
+
+# ruff: noqa: D103 - what each one plants is told in the table of defects
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from tap_stripe_connect.sync.jobs import Purpose
+from tap_stripe_connect.sync.windows import END_OF_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_stripe_connect.api.client import Client
+    from tap_stripe_connect.sync.bookmarks import Bookmarks
+    from tap_stripe_connect.sync.changes import Changes
+    from tap_stripe_connect.sync.rows import Rows
+    from tap_stripe_connect.sync.run import Run
+    from tap_stripe_connect.sync.transfer import Transfer
+    from tap_stripe_connect.sync.windows import Window
+
+_payloads: dict[str, tuple[int, Any]] = {}
+
+
+def payload_noted(note: Any) -> Any:
+    def noting(self: Changes, event: Any) -> None:
+        note(self, event)
+        shown = event["data"]["object"]
+        if event["created"] >= _payloads.get(shown.get("id"), (0, None))[0]:
+            _payloads[shown.get("id")] = event["created"], deepcopy(shown)
+
+    return noting
+
+
+def payload_shown(of_object: Any) -> Any:
+    def showing(self: Rows, page: Any, value: Any, change: Any) -> Any:
+        moment, shown = _payloads.get(value["id"], (0, None))
+        if change and moment == change.last:
+            value = deepcopy(shown)
+        return of_object(self, page, value, change)
+
+    return showing
+
+
+def exclusive(parameters: Any) -> Any:
+    def asking(self: Window) -> dict[str, str]:
+        query: dict[str, str] = parameters(self)
+        if "created[gte]" in query:
+            query["created[gt]"] = query.pop("created[gte]")
+        return query
+
+    return asking
+
+
+def without_lag(init: Any) -> Any:
+    def begin(self: Run, *arguments: Any, **options: Any) -> None:
+        init(self, *arguments, **options)
+        self.horizon = self._now
+        self.rows._horizon = self._now
+
+    return begin
+
+
+def claims_whole_window(take: Any) -> Any:
+    def taking(self: Window, rows: Any, *, has_more: bool) -> Any:
+        kept, (_, upper) = take(self, rows, has_more=has_more)
+        return kept, (min(self.start, upper), upper)
+
+    return taking
+
+
+def claims_first(write_page: Any) -> Any:
+    def writing(self: Transfer, run: Run, page: Any) -> Any:
+        if page.covered is not None:
+            run.written(page)
+            self._write_state()
+        return write_page(self, run, page)
+
+    return writing
+
+
+def cursor_inherited(split: Any) -> Any:
+    def splitting(self: Window) -> Window:
+        older: Window = split(self)
+        older.cursor = self.cursor
+        return older
+
+    return splitting
+
+
+def gives_up(_: Any) -> Any:
+    def restart(self: Window) -> None:
+        self.filter, self.cursor = (0, 1), None
+
+    return restart
+
+
+def stamped_late(claim: Any) -> Any:
+    def claiming(self: Run, follow: Any, stream: str, span: Any, *, finished: bool = False) -> None:
+        claim(self, follow, stream, span, finished=finished)
+        if stream not in follow.since and not finished:
+            bookmark = replace(follow.bookmarks[stream], events_until=0)
+            self._bookmarks.set(stream, follow.account.id, bookmark)
+
+    return claiming
+
+
+def end_is_deletion(note: Any) -> Any:
+    def noting(self: Changes, event: Any) -> None:
+        kind = event["type"].removeprefix("customer.")
+        note(self, {**event, "type": kind} if kind == "subscription.deleted" else event)
+
+    return noting
+
+
+def by_content_only(_: Any) -> Any:
+    def recent(self: Rows, stream: str, account: str, *, finished: bool) -> dict[str, str]:
+        del finished
+        key = stream, account
+        return {**self._before[key], **self._passing[key], **self._fresh[key]}
+
+    return recent
+
+
+def digested(choose: Callable[[list[Any], str], tuple[str, Any]]) -> Callable[[Any], Any]:
+    """Let a digest be of something else: `choose` returns its name and content."""
+
+    def make(unwritten: Any) -> Any:
+        def deciding(self: Rows, page: Any, name: str, newest: int, content: Any) -> Any:
+            if isinstance(content, list):
+                name, content = choose(content, name)
+            return unwritten(self, page, name, newest, content)
+
+        return deciding
+
+    return make
+
+
+def hole_ignored(_: Any) -> Any:
+    return lambda bookmark, _now: bookmark
+
+
+def hole_forgotten(usable: Any) -> Any:
+    def using(bookmark: Any, now: int) -> Any:
+        found = usable(bookmark, now)
+        return bookmark if found is bookmark else replace(found, list_from=None)
+
+    return using
+
+
+def not_begun(_: Any) -> Any:
+    return lambda bookmark, _start: bookmark
+
+
+def level_inherited(get: Any) -> Any:
+    def getting(self: Bookmarks, stream: str, account: str) -> Any:
+        known = account in self.accounts or not self.accounts
+        return get(self, stream, account if known else self.accounts[0])
+
+    return getting
+
+
+def no_status(page: Any) -> Any:
+    def asking(self: Client, path: str, parameters: Any, *rest: Any, **options: Any) -> Any:
+        kept = {name: value for name, value in parameters.items() if name != "status"}
+        return page(self, path, kept, *rest, **options)
+
+    return asking
+
+
+def cuts_changes(concerned: Any) -> Any:
+    def choosing(self: Run, follow: Any, changes: Any) -> Any:
+        start = self._start(follow.listed) or self._settings.start
+        found = concerned(self, follow, changes)
+        return {key: one for key, one in found.items() if (one.created or start) >= start}
+
+    return choosing
+
+
+def wants_all_once(oldest: Any) -> Any:
+    def reaching(self: Run, follow: Any) -> int:
+        # Only `records` asks after the pages of the feed, whose changes are gone then.
+        return int(oldest(self, follow)) if follow.account.id in self._changes else 0
+
+    return reaching
+
+
+def claims_cut_off(claim_feed: Any) -> Any:
+    def claiming(self: Run, follow: Any, reached: int) -> None:
+        with mock.patch.object(self, "_start", return_value=0):
+            claim_feed(self, follow, reached)
+
+    return claiming
+
+
+def claims_failed(finished: Any) -> Any:
+    def finishing(self: Run, job: Any) -> Any:
+        if job.failure and job.purpose is Purpose.REREAD:
+            follow = self._follows[job.account][job.listed.name]
+            self._claim_feed(follow, self.horizon)
+        return finished(self, job)
+
+    return finishing
+
+
+def second_cut(continue_from: Any) -> Any:
+    def going_on(self: Window, rows: Any, stamps: Any) -> None:
+        continue_from(self, rows, stamps)
+        self.end = max(self.start, stamps[-1])
+
+    return going_on
+
+
+def feed_first_page(take: Any) -> Any:
+    def taking(self: Window, rows: Any, *, has_more: bool) -> Any:
+        feed = self.end == END_OF_TIME and any(row["object"] == "event" for row in rows)
+        return take(self, rows, has_more=has_more and not feed)
+
+    return taking
