@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from tests.harness import Json
 
 YEAR = 365 * DAY
+STATE_DOCS = (Path(__file__).parents[1] / "docs/state.md").read_text("utf-8")
 
 
 def requests_of(stripe: Simulator) -> list[str]:
@@ -338,6 +343,50 @@ def test_a_gap_longer_than_events_are_kept_is_read_anew(
     assert "45 days" in warning
     bookmark = second.state["bookmarks"]["customers"]
     assert bookmark["events_until"] == "2026-02-14T23:55:00+00:00"
+
+
+def test_what_was_deleted_in_a_long_pause_is_found_by_its_id_in_the_warehouse(
+    stripe: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The statement of the docs marks just the rows that the full listing did not write again."""
+    platform = stripe.world.platform
+    for number in range(9):
+        lines = [{"id": f"il_{number}"}]
+        platform.create("customer", {"id": f"cus_{number}"}, at=NOW - 400 * DAY + number)
+        platform.create("invoice", {"id": f"in_{number}", "lines": lines}, at=NOW - 90 * DAY)
+    streams = ("customers", "invoices", "invoice_line_items")
+    first = run(config_for(stripe), catalog=selecting(*streams))
+    stripe.world.clock.advance(5 * DAY)
+    for number in (3, 7):
+        platform.delete("customer", f"cus_{number}")
+        platform.delete("invoice", f"in_{number}")
+    stripe.world.clock.advance(40 * DAY)
+    second = run(config_for(stripe), state=first.state, catalog=selecting(*streams))
+    (warning,) = [one for one in caplog.messages if "days ago" in one]
+    moment = re.search(r"last written before (\S+) was", warning)
+    statement = re.search(r"```sql\n(.*?)```", STATE_DOCS, re.DOTALL)
+    assert moment
+    assert statement
+    text = statement[1].replace("2026-03-01T09:30:00+00:00", moment[1])
+    text = text.replace("acct_1Example", platform.id)
+    with closing(sqlite3.connect(":memory:")) as warehouse:
+        for stream in streams:
+            warehouse.execute(
+                f"CREATE TABLE {stream} (account_id, id PRIMARY KEY, _sdc_deleted_at, "
+                "_sdc_extracted_at)"
+            )
+            for one in [*first.messages, *second.messages]:
+                if one["type"] == "RECORD" and one["stream"] == stream:
+                    row = one["record"]
+                    warehouse.execute(
+                        f"INSERT OR REPLACE INTO {stream} VALUES (?, ?, ?, ?)",  # noqa: S608
+                        (row["account_id"], row["id"], None, one["time_extracted"]),
+                    )
+            warehouse.execute(text.replace("UPDATE customers", f"UPDATE {stream}"))
+            marked = warehouse.execute(
+                f"SELECT id FROM {stream} WHERE _sdc_deleted_at IS NOT NULL ORDER BY id"  # noqa: S608
+            ).fetchall()
+            assert [row[0][-1] for row in marked] == ["3", "7"]
 
 
 def test_a_stream_selected_later_gets_its_history(stripe: Simulator) -> None:

@@ -66,8 +66,8 @@ def listed_from(bookmark: Bookmark, start: int) -> int:
     return start if bookmark.list_from is None else min(start, bookmark.list_from)
 
 
-def warnings(doubts: Iterable[Doubt]) -> list[str]:
-    """Return a line for all doubts that are alike (A4)."""
+def warnings(doubts: Iterable[Doubt], moment: str) -> list[str]:
+    """Return a line for all doubts that are alike (A4); the run writes nothing before `moment`."""
     accounts: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
     for one in doubts:
         accounts[one.days, one.stream].append(one.account)
@@ -75,16 +75,16 @@ def warnings(doubts: Iterable[Doubt]) -> list[str]:
     for (days, stream), names in accounts.items():
         streams[days, tuple(names)].append(stream)
     return [
-        f"{', '.join(names)} of {named(who)}: {_reason(days)}"
+        f"{', '.join(names)} of {named(who)}: {_reason(days, moment)}"
         for (days, who), names in streams.items()
     ]
 
 
-def _reason(days: int) -> str:
+def _reason(days: int, moment: str) -> str:
     if days:
         return (
             f"the last run was {days} days ago and Stripe keeps events for 30; everything is "
-            "read again, and rows that are not written now were deleted meanwhile "
+            f"read again, and what was last written before {moment} was deleted meanwhile "
             "(docs/state.md, After a long pause)"
         )
     return (

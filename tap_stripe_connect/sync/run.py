@@ -12,6 +12,7 @@ from tap_stripe_connect.sync.bookmark import EMPTY, kept_recent
 from tap_stripe_connect.sync.changes import Changes
 from tap_stripe_connect.sync.follow import Follow
 from tap_stripe_connect.sync.jobs import Job, Page, Purpose
+from tap_stripe_connect.sync.messages import now
 from tap_stripe_connect.sync.rereads import Rereads
 from tap_stripe_connect.sync.rows import Rows
 from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window, missing, shared_out
@@ -73,7 +74,7 @@ class Run:
                 doubts += self._prepare(follow)
             self._follows[account.id] = {follow.listed.name: follow for follow in follows}
             jobs += self._first_jobs(account, follows)
-        for line in resuming.warnings(doubts):
+        for line in resuming.warnings(doubts, now()):
             logger.warning(line)
         return jobs
 
