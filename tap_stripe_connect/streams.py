@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +13,8 @@ from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 
+from tap_stripe_connect.catalog import Listed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
     from singer_sdk.singerlib import Catalog, RecordMessage, SchemaMessage
 
-    from tap_stripe_connect.catalog import Listed, Nested
+    from tap_stripe_connect.catalog import Nested
 
     Read = Callable[[str], Iterator[dict[str, Any]]]
 
@@ -67,6 +70,14 @@ class StripeStream(Stream):
         """Read this stream alone, by the engine that reads all of them in a sync."""
         del context
         yield from self._read(self.name)
+
+    @property
+    def wanted(self) -> Listed | Nested:
+        """The row of the table, asking for nothing that the selection throws away (F11)."""
+        if not isinstance(self.spec, Listed) or not self.spec.expand:
+            return self.spec
+        kept = tuple(name for name in self.spec.expand if self.mask.get(("properties", name), True))
+        return replace(self.spec, expand=kept)
 
     @cached_property
     def emits_as_is(self) -> bool:

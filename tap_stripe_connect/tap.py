@@ -41,7 +41,7 @@ from tap_stripe_connect.sync.transfer import Transfer
 from tap_stripe_connect.sync.troubles import troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
     import click
@@ -174,7 +174,7 @@ class TapStripeConnect(Tap):
         )
 
     def _begin(
-        self, client: Client, selected: Collection[str], bookmarks: Bookmarks
+        self, client: Client, streams: Mapping[str, StripeStream], bookmarks: Bookmarks
     ) -> tuple[Run, list[Job]]:
         """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
         settings = self.settings
@@ -185,13 +185,12 @@ class TapStripeConnect(Tap):
                 "or exclude fewer accounts"
             )
         self._converters = converters = {
-            name: Converter(stream.spec, schema_file(name))
-            for name, stream in self._selected().items()
+            name: Converter(stream.spec, schema_file(name)) for name, stream in streams.items()
         }
         self._check_mode()
         run = Run(settings, bookmarks, Records(converters), client.server_time or int(time.time()))
         self._unexplained = run.rows.unexplained
-        return run, run.begin(found, selected)
+        return run, run.begin(found, {name: stream.wanted for name, stream in streams.items()})
 
     def _check_mode(self) -> None:
         """Refuse a state of live data with a test key and the other way round (E12)."""
@@ -209,7 +208,9 @@ class TapStripeConnect(Tap):
         stopping = threading.Event()
         client = self._client(stopping)
         # Of its own: only what is written may move the tap's bookmarks.
-        run, planned = self._begin(client, [name], Bookmarks(self.bookmarks.state()))
+        stream = self.streams[name]
+        assert isinstance(stream, StripeStream)  # noqa: S101 - all of ours are
+        run, planned = self._begin(client, {name: stream}, Bookmarks(self.bookmarks.state()))
         engine = Engine(client, stopping)
         engine.add(planned)
         for arrived in engine.pages():

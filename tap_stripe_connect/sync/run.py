@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.catalog import LISTED, nested_in
+from tap_stripe_connect.catalog import LISTED, Listed, nested_in
 from tap_stripe_connect.sync import resuming
 from tap_stripe_connect.sync.bookmark import EMPTY, kept_recent
 from tap_stripe_connect.sync.changes import Changes
@@ -18,10 +18,10 @@ from tap_stripe_connect.sync.rows import Rows
 from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window, missing, shared_out
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from tap_stripe_connect.accounts import Account
-    from tap_stripe_connect.catalog import Listed
+    from tap_stripe_connect.catalog import Nested
     from tap_stripe_connect.settings import Settings
     from tap_stripe_connect.sync.bookmark import Bookmark
     from tap_stripe_connect.sync.bookmarks import Bookmarks
@@ -60,14 +60,17 @@ class Run:
 
     # Planning
 
-    def begin(self, accounts: Collection[Account], selected: Collection[str]) -> list[Job]:
+    def begin(
+        self, accounts: Collection[Account], selected: Mapping[str, Listed | Nested]
+    ) -> list[Job]:
         """Return what can be read at once; `finished` returns the rest when its time comes."""
         jobs: list[Job] = []
         doubts: list[Doubt] = []
+        asked = {**LISTED, **{n: one for n, one in selected.items() if isinstance(one, Listed)}}
         for account in accounts:
             follows = [
                 Follow(listed, account, streams)
-                for listed in LISTED.values()
+                for listed in asked.values()
                 if (streams := _streams_of(listed, selected))
             ]
             for follow in follows:
@@ -252,8 +255,8 @@ class Run:
 
     def _oldest(self, follow: Follow) -> int:
         """Return the creation time from which on objects are written, or may have been."""
-        known = (follow.bookmarks[stream].oldest for stream in follow.since)
-        return min(self._start(follow.listed), *(moment for moment in known if moment is not None))
+        known = [follow.bookmarks[stream].oldest for stream in follow.since]
+        return min(moment for moment in [self._start(follow.listed), *known] if moment is not None)
 
     def _followed(self, follow: Follow) -> list[Job]:
         """Claim the feed up to the horizon, and list what was never listed."""

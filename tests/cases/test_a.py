@@ -121,6 +121,13 @@ def test_a03_what_is_only_shown_expanded_survives_an_update(stripe: Simulator) -
         assert not any("tiers" in one or "applies_to" in one for one in shown)
 
 
+def test_what_the_selection_drops_is_not_expanded(stripe: Simulator) -> None:
+    """With the tiers of plans deselected nothing asks Stripe for them (F11)."""
+    run(config_for(stripe), catalog=selecting("plans", only_fields={"plans": ["amount"]}))
+    (asked,) = (one for one in stripe.journal.requests if one.path == "/v1/plans")
+    assert "expand" not in str(asked.query)
+
+
 def test_a05_late_events_are_read_by_the_next_run(stripe: Simulator) -> None:
     """An event of 3 s before the run, visible 20 s after it, is not passed by the bookmark."""
     account = stripe.world.platform
