@@ -97,7 +97,7 @@ HOLE_BELOW_START = story(
 UNCLAIMED_BELOW_START = tuple(
     story(
         Past(Make(0, "invoice", 1, count=3), 10 * DAY),
-        Run(start=None, cut=part / 20, meanwhile=((10, Fill(0, "invoice", 1, 0, 0)),)),
+        Run(start=None, cut=part / 20, meanwhile=((9, Fill(0, "invoice", 1, 0, 0)),)),
         Wait(300),
         Run(start=5),
     )
@@ -122,10 +122,10 @@ UNCLAIMED_BELOW_START_AND_GONE = tuple(
     story(
         Past(Make(0, "coupon", 0), 10 * DAY),
         Run(),
-        Make(0, "customer", 1),
+        Make(0, "invoice", 1),
         Run(cut=part / 10),
-        Remove(0, "customer", 1),
-        Wait(400),
+        Remove(0, "invoice", 1),
+        Wait(DAY + 400),
         Run(start=-1),
     )
     for part in range(10)
