@@ -56,9 +56,11 @@ def begun(bookmark: Bookmark, start: int) -> Bookmark:
     Without that a run that is killed leaves rows that no later one would follow.
     """
     oldest = bookmark.oldest
-    if oldest is not None and oldest <= start:
+    # What is created after the feed began comes with it, also before a start_date that is to come.
+    first = min(start, bookmark.events_until)
+    if oldest is not None and oldest <= first:
         return bookmark
-    return replace(bookmark, written_from=start)
+    return replace(bookmark, written_from=first)
 
 
 def listed_from(bookmark: Bookmark, start: int) -> int:

@@ -184,13 +184,11 @@ class Run:
 
     def _claim_feed(self, follow: Follow, reached: int) -> None:
         """Claim what the feed told until `reached`; what was created since then came with it."""
-        start = self._start(follow.listed)
         for stream, since in follow.since.items():
             bookmark = follow.bookmarks[stream]
             if reached > bookmark.events_until:
                 follow.bookmarks[stream] = replace(bookmark, events_until=reached)
-                # What start_date cut off was passed over, and is missing if that moves back.
-                self._claim(follow, stream, (max(since, start), reached))
+                self._claim(follow, stream, (since, reached))
 
     def _claim(self, follow: Follow, stream: str, span: Range, *, finished: bool = False) -> None:
         bookmark = follow.bookmarks[stream].covering(*span)

@@ -216,13 +216,6 @@ DEFECTS: tuple[Defect, ...] = (
         faulty.cuts_changes,
     ),
     one(
-        "claims cut off",
-        "what start_date left out counts as written",
-        Run,
-        "_claim_feed",
-        faulty.claims_cut_off,
-    ),
-    one(
         "claims failed",
         "the feed is claimed though a read failed",
         Run,

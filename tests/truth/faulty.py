@@ -7,7 +7,6 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 from tap_stripe_connect.sync.jobs import Purpose
 from tap_stripe_connect.sync.windows import END_OF_TIME
@@ -187,14 +186,6 @@ def wants_all_once(oldest: Any) -> Any:
         return int(oldest(self, follow)) if follow.account.id in self._changes else 0
 
     return reaching
-
-
-def claims_cut_off(claim_feed: Any) -> Any:
-    def claiming(self: Run, follow: Any, reached: int) -> None:
-        with mock.patch.object(self, "_start", return_value=0):
-            claim_feed(self, follow, reached)
-
-    return claiming
 
 
 def claims_failed(finished: Any) -> Any:
