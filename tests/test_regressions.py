@@ -56,6 +56,11 @@ def test_mending_a_hole_goes_on_after_a_kill(schedule: Schedule) -> None:
     Story(schedule).play()
 
 
+def test_a_refusal_that_was_cut_off_is_asked_for_again() -> None:
+    """A 404 without its body counted as a fault of the stream."""
+    Story(kept.CUT_OFF_REFUSAL).play()
+
+
 def test_what_no_state_tells_of_is_followed() -> None:
     """A first load is killed after records and before their STATE; then a line is deleted."""
     Story(

@@ -288,11 +288,13 @@ def _refusal(response: requests.Response, question: Question) -> tuple[StripeErr
     try:
         error = json.loads(response.content)["error"]
         message, code = str(error.get("message") or ""), str(error.get("code") or "")
+        whole = True
     except (ValueError, KeyError, TypeError, AttributeError):
-        message, code = "", ""
+        message, code, whole = "", "", False
     rule = rule_for(response.status_code, code, message, question.path)
     wish = response.headers.get("Stripe-Should-Retry", "")
-    retry = {"true": True, "false": False}.get(wish, rule.verdict is Verdict.RETRY)
+    # A refusal that was cut off on its way does not say why.
+    retry = {"true": True, "false": False}.get(wish, rule.verdict is Verdict.RETRY or not whole)
     # What Stripe says not to retry is not asked for in smaller pages either (C3).
     final = rule.verdict is Verdict.RETRY and not retry
     reason = response.headers.get("Stripe-Rate-Limited-Reason", "")

@@ -132,7 +132,16 @@ UNCLAIMED_BELOW_START_AND_GONE = tuple(
 )
 """What a killed run had read again is deleted while a later start_date passes it over."""
 
+CUT_OFF_REFUSAL = story(
+    Past(Make(0, "charge", 0), DAY),
+    Run(),
+    Make(0, "coupon", 0, late=30),
+    Run(hitches=(Hitch("truncated", "/v1/coupons", 0),)),
+)
+"""Stripe says that an object does not exist, and that answer is cut off."""
+
 KEPT: tuple[Schedule, ...] = (
+    CUT_OFF_REFUSAL,
     HOLE_BELOW_START,
     LATE_REMOVAL,
     *THERE_AND_BACK,
