@@ -175,7 +175,7 @@ def test_a_hold_delays_everybody(endpoints: Sequence[str]) -> None:
             return
         for seconds in (3.0, 0.5, 2.0):
             crowd.clock.sleep(2.005)
-            crowd.limiter.hold(seconds)
+            crowd.limiter.refused(endpoints[0], "", seconds)
             held.append(crowd.clock())
             crowd.clock.sleep(seconds)
 
@@ -194,8 +194,8 @@ def test_a_shorter_hold_does_not_end_a_longer_one() -> None:
 
     def part(crowd: Crowd, number: int) -> None:
         del number
-        crowd.limiter.hold(5.0)
-        crowd.limiter.hold(1.0)
+        crowd.limiter.refused("/v1/charges", "", 5.0)
+        crowd.limiter.refused("/v1/charges", "", 1.0)
         crowd.send("/v1/charges")
 
     assert crowd.run(part) == {"/v1/charges": [pytest.approx(crowd.begin + 5.0)]}
@@ -228,3 +228,61 @@ def test_idle_time_is_not_saved_up() -> None:
         crowd.send(FEW[number % len(FEW)])
 
     check_budget(crowd.run(part), 10, PER_ENDPOINT)
+
+
+def between(moments: Iterable[float], begin: float, end: float) -> int:
+    """Return how many moments lie in a stretch of time."""
+    return sum(begin <= moment < end for moment in moments)
+
+
+def test_after_a_refusal_the_rate_is_halved_and_comes_back() -> None:
+    """All threads slow down together, and are as fast as before a while later (C1)."""
+    crowd = Crowd(40)
+
+    def part(crowd: Crowd, number: int) -> None:
+        if number:
+            crowd.keep_sending(FEW, number)
+            return
+        crowd.clock.sleep(2.0)
+        # Those that were under way together are refused together.
+        for _ in range(12):
+            crowd.limiter.refused(FEW[0], "global-rate", 1.0)
+
+    sent = crowd.run(part)
+    moments = sorted(moment for moments in sent.values() for moment in moments)
+    after = crowd.begin + 3.0
+    assert between(moments, crowd.begin + 2.0 + EPSILON, after - EPSILON) == 0
+    assert 18 <= between(moments, after, after + 1) <= 23
+    assert 27 <= between(moments, after + 4, after + 5) <= 32
+    assert between(moments, after + 12, after + 13) >= 39
+
+
+def test_the_refusal_of_an_endpoint_slows_down_no_other() -> None:
+    """Where the reason is an endpoint's own limit the others go on at full rate."""
+    crowd = Crowd(50)
+
+    def part(crowd: Crowd, number: int) -> None:
+        if number:
+            crowd.keep_sending((FEW[number % 2],), number)
+            return
+        crowd.clock.sleep(2.0)
+        crowd.limiter.refused(FEW[0], "endpoint-concurrency", 5.0)
+
+    sent = crowd.run(part)
+    begin = crowd.begin + 2.0
+    assert between(sent[FEW[0]], begin + EPSILON, begin + 5 - EPSILON) == 0
+    assert between(sent[FEW[1]], begin, begin + 5) >= 0.95 * PER_ENDPOINT * 5
+
+
+def test_however_much_is_refused_something_goes_out() -> None:
+    """A rate is never slowed down to nothing."""
+    crowd = Crowd(16, threads=1)
+
+    def part(crowd: Crowd, number: int) -> None:
+        del number
+        for _ in range(20):
+            crowd.send(FEW[0])
+            crowd.limiter.refused(FEW[0], "global-rate", 0.01)
+
+    crowd.run(part)
+    assert crowd.clock() < crowd.begin + 20 * 1.1

@@ -135,6 +135,10 @@ class Client:
         document = answer.document
         return Listing(document["data"], document["has_more"], answer.size)
 
+    def could_send(self, route: str) -> bool:
+        """Tell whether the budget would let one more request go out at once."""
+        return self._limiter.idle(route)
+
     def all_rows(self, url: str, account: str | None = None) -> tuple[list[dict[str, Any]], int]:
         """Return all rows of the list that a nested list's `url` points at, and their bytes."""
         target = urlsplit(url)
@@ -211,7 +215,7 @@ class Client:
         seconds = min(self.backoff * 2 ** (attempt - 1), 30) * random.uniform(0.5, 1)  # noqa: S311
         if failure.status == codes.too_many_requests and failure.code != "lock_timeout":
             seconds = max(seconds, failure.retry_after)
-            self._limiter.hold(seconds)
+            self._limiter.refused(question.route, failure.code, seconds)
         self.tally.retried(question.account, question.route, seconds)
         self._sleep(seconds)
 

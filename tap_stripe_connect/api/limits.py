@@ -1,10 +1,10 @@
-"""The request budget: when the next request may go out."""
+"""The request budget: when the next request may go out, and how it gives way to a refusal."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,12 +16,47 @@ PER_ENDPOINT = 25
 ENDPOINT_SHARE = 1 / 4
 """Part of the whole budget that an endpoint gets where Stripe has raised an account's limits."""
 
+LATENESS = 0.015
+"""Seconds that a request may go out late without the next one being late as well."""
+
+LEAST = 1 / 16
+"""Part of a rate that is left after however many refusals."""
+
+RECOVERY = 1 / 20
+"""Part of a rate that comes back in every second without a refusal."""
+
+
+class Pace:
+    """One rate: requests at even distances, fewer after a refusal and then gradually more."""
+
+    def __init__(self, per_second: float) -> None:
+        """Allow `per_second` until something is refused."""
+        self._full = self._left = per_second / (1 + LATENESS)
+        self._since = 0.0
+        self.free_from = 0.0
+
+    def rate(self, now: float) -> float:
+        """Return the requests per second that are allowed at `now`."""
+        recovered = self._full * RECOVERY * max(0.0, now - self._since)
+        return min(self._full, self._left + recovered)
+
+    def take(self, now: float) -> None:
+        """Take a turn; in no second there are more than the rate, late ones included."""
+        self.free_from = max(self.free_from, now - LATENESS) + 1 / self.rate(now)
+
+    def refused(self, now: float, seconds: float) -> None:
+        """Let nobody send for `seconds`, and go on at half the rate.
+
+        Requests that were under way together are refused together; that counts once.
+        """
+        if now >= self._since:
+            self._left = max(self._full * LEAST, self.rate(now) / 2)
+        self._since = max(self._since, now + seconds)
+        self.free_from = max(self.free_from, now + seconds)
+
 
 class Limiter:
-    """Keeps all threads together within the budget, in all and for each endpoint.
-
-    Requests go out at even distances, so that no burst provokes a 429.
-    """
+    """Keeps all threads together within the budget, in all and for each endpoint."""
 
     def __init__(
         self,
@@ -30,32 +65,54 @@ class Limiter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Allow `requests_per_second` in all, and each endpoint what Stripe gives it of that."""
-        self._pause = 1 / requests_per_second
-        self._endpoint_pause = 1 / max(PER_ENDPOINT, requests_per_second * ENDPOINT_SHARE)
+        per_endpoint = max(PER_ENDPOINT, requests_per_second * ENDPOINT_SHARE)
         self._clock = clock
         self._lock = threading.Lock()
-        self._free_from = 0.0
-        self._endpoint_free_from: defaultdict[str, float] = defaultdict(float)
+        self._all = Pace(requests_per_second)
+        self._endpoints: defaultdict[str, Pace] = defaultdict(lambda: Pace(per_endpoint))
+        self._queues: defaultdict[str, deque[object]] = defaultdict(deque)
 
     def wait(self, endpoint: str, sleep: Callable[[float], None]) -> None:
         """Return when a request to `endpoint` (a route, ids left out) may go out."""
         # A turn is taken when it has come, never ahead of time: whoever waits for an endpoint
-        # holds up nobody else, and those who wait notice a hold.
-        while delay := self._turn(endpoint):
-            sleep(delay)
+        # holds up nobody else, and those who wait notice a refusal.
+        ticket = object()
+        with self._lock:
+            self._queues[endpoint].append(ticket)
+        try:
+            while delay := self._turn(endpoint, ticket):
+                sleep(delay)
+        finally:
+            with self._lock:
+                self._queues[endpoint].remove(ticket)
 
-    def _turn(self, endpoint: str) -> float:
+    def _turn(self, endpoint: str, ticket: object) -> float:
         """Take a turn if there is one now and return 0; else the seconds until there may be."""
         with self._lock:
             now = self._clock()
-            free_from = max(self._free_from, self._endpoint_free_from[endpoint])
+            pace = self._endpoints[endpoint]
+            # Those behind in the queue sleep until it is their turn, not until the next one.
+            ahead = self._queues[endpoint].index(ticket)
+            free_from = max(self._all.free_from, pace.free_from) + ahead / pace.rate(now)
             if free_from > now:
                 return free_from - now
-            self._free_from = now + self._pause
-            self._endpoint_free_from[endpoint] = now + self._endpoint_pause
+            self._all.take(now)
+            pace.take(now)
             return 0.0
 
-    def hold(self, seconds: float) -> None:
-        """Let nobody send for `seconds`: what refused one of us would refuse all."""
+    def refused(self, endpoint: str, reason: str, seconds: float) -> None:
+        """Hold back for `seconds` and slow down: what refused one of us would refuse all.
+
+        Of an endpoint's own limits (`Stripe-Rate-Limited-Reason: endpoint-…`) only that one
+        has to know.
+        """
         with self._lock:
-            self._free_from = max(self._free_from, self._clock() + seconds)
+            concerned = self._endpoints[endpoint] if reason.startswith("endpoint") else self._all
+            concerned.refused(self._clock(), seconds)
+
+    def idle(self, endpoint: str) -> bool:
+        """Tell whether a request to `endpoint` could go out now, and nobody waits to send one."""
+        with self._lock:
+            now = self._clock()
+            free_from = max(self._all.free_from, self._endpoints[endpoint].free_from)
+            return free_from <= now and not self._queues[endpoint]

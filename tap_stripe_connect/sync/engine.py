@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing, sa
 from tap_stripe_connect.catalog import nested_in
 from tap_stripe_connect.sync.board import Board
 from tap_stripe_connect.sync.jobs import Job, Page
+from tap_stripe_connect.sync.readers import Readers
 from tap_stripe_connect.sync.rereads import Single
 
 if TYPE_CHECKING:
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from tap_stripe_connect.api.client import Client, Listing
     from tap_stripe_connect.sync.windows import Window
 
-READERS = 16
-"""Threads; 50 requests a second at 0.3 s each keep 15 busy."""
-
 BYTES_IN_FLIGHT = 12_000_000
 """Bytes of pages asked for or waiting to be written; decoded they take about five times that."""
 
+BYTES_ASKED = 48_000_000
+"""Bytes of pages asked for while next to none wait: answers that take long are many at a time."""
+
+BYTES_WAITING = 3_000_000
+"""Bytes of pages waiting to be written above which no more are asked for than to go on."""
 
 FIRST_TRIES = 2
 """Requests for a page before a smaller one is asked for (C5)."""
@@ -50,8 +52,10 @@ class Engine:
         self._stopping = stopping
         self._changed = threading.Condition()
         self._board = Board()
+        self._readers = Readers(self._read)
         self._unfinished = 0
-        self._weight = 0
+        self._asked = 0
+        self._waiting = 0
         self._woken = False
         self._arrived: SimpleQueue[Page | Job | BaseException | None] = SimpleQueue()
 
@@ -72,12 +76,7 @@ class Engine:
         A page counts as written once the next one is asked for. Raises what stops the
         whole run; leaving the iterator early stops the readers.
         """
-        readers = [
-            threading.Thread(target=self._read, name=f"reader-{number}", daemon=True)
-            for number in range(READERS)
-        ]
-        for reader in readers:
-            reader.start()
+        self._readers.start()
         try:
             while self._unfinished:
                 arrived = self._arrived.get()
@@ -92,9 +91,7 @@ class Engine:
                     self._unfinished -= 1
         finally:
             self.stop()
-            deadline = time.monotonic() + 1.0
-            for reader in readers:
-                reader.join(timeout=max(0.0, deadline - time.monotonic()))
+            self._readers.join(1.0)
 
     def wake(self) -> None:
         """Make `pages` end after the page being handled; safe inside a signal handler."""
@@ -129,11 +126,29 @@ class Engine:
         with self._changed:
             while not self._stopping.is_set():
                 job = self._board.next()
-                if job and (not self._weight or self._weight + job.page_bytes <= BYTES_IN_FLIGHT):
-                    self._weight += job.page_bytes
-                    return job, self._board.hand_out(job), job.page_bytes
+                if job and self._room(job):
+                    self._asked += job.page_bytes
+                    found = job, self._board.hand_out(job), job.page_bytes
+                    self._hire()
+                    return found
+                self._readers.idle += 1
                 self._changed.wait()
+                self._readers.idle -= 1
             return None
+
+    def _room(self, job: Job) -> bool:
+        """Tell whether one more page of a job may be asked for; called under the lock."""
+        asked = self._asked + job.page_bytes
+        few = self._waiting <= BYTES_WAITING and asked <= BYTES_ASKED
+        return few or asked + self._waiting <= max(BYTES_IN_FLIGHT, job.page_bytes)
+
+    def _hire(self) -> None:
+        """Start one more reader if a request could go out but for one; called under the lock."""
+        if self._readers.idle or self._arrived.qsize():
+            return
+        job = self._board.next()
+        if job and self._room(job) and self._client.could_send(job.listed.path):
+            self._readers.grow()
 
     def _fetch(self, job: Job, unit: Window | Single, weight: int) -> None:
         """Make one request and hand over what it gave."""
@@ -177,7 +192,7 @@ class Engine:
                 else:
                     job.page_size = min(job.page_size, SMALLER[size])
                     job.whole_pages = 0
-                self._weight -= weight
+                self._asked -= weight
                 if not job.failure:
                     job.plan.retry(window)
                     self._board.returned(job)
@@ -217,10 +232,10 @@ class Engine:
 
     def _hand_over(self, job: Job, unit: Window | Single, page: Page, weight: int) -> None:
         """Pass a page on to the main thread; called under the lock."""
-        self._weight -= weight
+        self._asked -= weight
         if not job.failure:
             job.page_bytes = page.weight
-            self._weight += page.weight
+            self._waiting += page.weight
             self._arrived.put(page)
             job.plan.give_back(unit)
             self._board.returned(job)
@@ -255,7 +270,7 @@ class Engine:
     def _fail(self, job: Job, error: StripeError, weight: int) -> None:
         """Give a job up, or all of its account; the others go on."""
         with self._changed:
-            self._weight -= weight
+            self._asked -= weight
             if not job.failure:
                 if error.verdict is Verdict.SKIP_ACCOUNT:
                     lost = self._board.strike(job.account)
@@ -269,5 +284,5 @@ class Engine:
 
     def _release(self, weight: int) -> None:
         with self._changed:
-            self._weight -= weight
+            self._waiting -= weight
             self._changed.notify_all()

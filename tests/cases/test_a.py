@@ -480,7 +480,8 @@ def test_a26_twenty_five_busy_days_are_claimed_day_by_day(
 ) -> None:
     """While a thousand objects are read again, the feed's position follows, a day at a time."""
     # In the order in which they are begun, and no more in a window than a day brings.
-    monkeypatch.setattr("tap_stripe_connect.sync.engine.READERS", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.readers.FIRST", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.readers.MOST", 1)
     monkeypatch.setattr("tap_stripe_connect.sync.changes.TOGETHER", 40)
     monkeypatch.setattr("tap_stripe_connect.sync.transfer.STATE_SHARE", 0)
     account = stripe.world.platform

@@ -17,7 +17,7 @@ from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
-from tap_stripe_connect.sync.engine import READERS
+from tap_stripe_connect.sync.readers import FIRST
 from tests.cases.steps import YEAR, next_run
 from tests.harness import DAY, NOW, cli, config_for, run, selecting
 
@@ -48,8 +48,8 @@ class VirtualTime:
         monkeypatch.setattr("tap_stripe_connect.tap.Limiter", partial(Limiter, clock=self.clock))
         turn = Limiter._turn
 
-        def noted_turn(limiter: Limiter, endpoint: str) -> float:
-            delay = turn(limiter, endpoint)
+        def noted_turn(limiter: Limiter, endpoint: str, ticket: object) -> float:
+            delay = turn(limiter, endpoint, ticket)
             if not delay:
                 self.turns.append(self._seen.moment)
             return delay
@@ -101,18 +101,18 @@ def test_c01_without_retry_after_all_readers_slow_down(
     stripe.faults.add(Fault(match="/v1/customers", skip=8, status=429))
     time.at[10.0] = stripe.faults.clear
     held: list[float] = []
-    hold = Limiter.hold
+    refuse = Limiter.refused
 
-    def noted_hold(limiter: Limiter, seconds: float) -> None:
+    def noted(limiter: Limiter, endpoint: str, reason: str, seconds: float) -> None:
         held.append(seconds)
-        hold(limiter, seconds)
+        refuse(limiter, endpoint, reason, seconds)
 
-    monkeypatch.setattr(Limiter, "hold", noted_hold)
+    monkeypatch.setattr(Limiter, "refused", noted)
     output = run(config_for(stripe), catalog=selecting("customers"))
     assert output.exit_code == 0
     assert len(ids(output)) == 5000
     refused = sum(one.status == 429 for one in stripe.journal.requests)
-    assert 1 <= refused < 5 * READERS
+    assert 1 <= refused < 5 * FIRST
     assert len(held) == refused
 
 
