@@ -53,6 +53,8 @@ class Task:
     commands: tuple[str, ...]
     """Run one after the other in the first environment; one that fails does not stop the rest."""
     newest: tuple[int, int] = NEWEST_PYTHON
+    variables: tuple[tuple[str, str], ...] = ()
+    """Of the environment that the commands run in."""
 
 
 # Opens what the target has written; the target itself has a release of its own in meltano.yml.
@@ -61,6 +63,7 @@ DEVELOP = Environment(
     "the tap and all that develops it", VENV, ("-e", ".", "--group", "dev", DUCKDB)
 )
 DEMO = Environment("the tap, its simulator and DuckDB", VENV, ("-e", ".[simulator]", DUCKDB))
+BENCH = Environment("the tap and its simulator", VENV, ("-e", ".[simulator]"))
 # Apart from the project, whose requirements it would hold back.
 MELTANO = Environment("Meltano", VENV / "meltano", ("meltano==4.4.1",))
 
@@ -91,6 +94,17 @@ TASKS: Mapping[str, Task] = {
             "scripts/generate_schemas.py --check",
             "scripts/generate_docs.py --check",
         ),
+    ),
+    "bench": Task(
+        "measure speed and memory against a floor and a peer (--quick, --sizes, --only, --write)",
+        (BENCH,),
+        ("-m benchmarks",),
+    ),
+    "screenshots": Task(
+        "drive the pages of `connect` in a browser, and take the pictures of docs/images again",
+        (DEVELOP, MELTANO),
+        ("-m pytest tests/browser",),
+        variables=(("UPDATE_IMAGES", "1"),),
     ),
     "docs": Task("write the generated tables again", (DEVELOP,), ("scripts/generate_docs.py",)),
     "schemas": Task(
@@ -137,12 +151,13 @@ def wrong_python(task: Task) -> str:
 
 def usage() -> str:
     """Return what can be asked for."""
-    lines = [f"  {name:8} {task.about}" for name, task in TASKS.items()]
+    lines = [f"  {name:12} {task.about}" for name, task in TASKS.items()]
     return "\n".join(["Usage: python3 dev.py TASK [ARGUMENTS]", "", *lines])
 
 
 def run(task: Task, arguments: Sequence[str]) -> int:
     """Run the commands of a task; a single one takes the place of this process."""
+    os.environ.update(task.variables)
     python = str(task.environments[0].python)
     commands = [[python, *command.split(), *arguments] for command in task.commands]
     sys.stdout.flush()

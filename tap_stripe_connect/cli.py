@@ -16,7 +16,12 @@ from tap_stripe_connect.sync.transfer import TargetGone
 if TYPE_CHECKING:
     import logging
 
-COMMANDS = {"simulate": "tap_stripe_connect.simulator.cli:simulate"}
+COMMANDS = {
+    "connect": "tap_stripe_connect.connect.commands:connect",
+    "disconnect": "tap_stripe_connect.connect.commands:disconnect",
+    "simulate": "tap_stripe_connect.simulator.cli:simulate",
+    "status": "tap_stripe_connect.connect.commands:status",
+}
 """Commands and where they are; imported when used, so that a sync does not pay for them."""
 
 

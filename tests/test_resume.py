@@ -17,7 +17,7 @@ from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
-from tap_stripe_connect.sync.readers import FIRST
+from tap_stripe_connect.sync.readers import MOST
 from tests.harness import (
     DAY,
     NOW,
@@ -60,7 +60,7 @@ def test_resuming_reads_only_what_no_state_claimed(stripe: Simulator) -> None:
     for written, state in list(cuts(whole.messages))[::5]:
         before = sum(message["type"] == "RECORD" for message in written)
         rest = run(config_for(stripe), state=state, catalog=selecting("customers"))
-        assert before + len(rest.records("customers")) <= 3000 + FIRST
+        assert before + len(rest.records("customers")) <= 3000 + MOST
 
 
 def test_the_first_page_alone_claims_only_its_own_part(stripe: Simulator) -> None:
@@ -116,7 +116,7 @@ def test_a_load_killed_several_times_loses_nothing(large: Simulator, tmp_path: P
         state = last_state(messages) or state
     assert len(ids) == large.world.platform.count("charge")
     # What came after the last STATE is read again, and the second that a window ended in.
-    assert rows <= len(ids) + unclaimed + 3 * FIRST
+    assert rows <= len(ids) + unclaimed + 3 * MOST
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,8 @@ class Pace:
         self._full = self._left = per_second / (1 + LATENESS)
         self._since = 0.0
         self.free_from = 0.0
+        self._unused = 0
+        self._counted_until = 0.0
 
     def rate(self, now: float) -> float:
         """Return the requests per second that are allowed at `now`."""
@@ -42,7 +44,21 @@ class Pace:
 
     def take(self, now: float) -> None:
         """Take a turn; in no second there are more than the rate, late ones included."""
+        self.unused(now)
         self.free_from = max(self.free_from, now - LATENESS) + 1 / self.rate(now)
+
+    def unused(self, now: float) -> int:
+        """Return how many whole turns nobody took, of the last second at most."""
+        rate = self.rate(now)
+        missed = int((now - max(self.free_from, self._counted_until)) * rate)
+        if missed > 0:
+            self._unused = min(int(rate) or 1, self._unused + missed)
+            self._counted_until = now
+        return self._unused
+
+    def make_up(self, turns: int) -> None:
+        """Take note that somebody will take so many turns that were unused."""
+        self._unused -= turns
 
     def refused(self, now: float, seconds: float) -> None:
         """Let nobody send for `seconds`, and go on at half the rate.
@@ -110,9 +126,15 @@ class Limiter:
             concerned = self._endpoints[endpoint] if reason.startswith("endpoint") else self._all
             concerned.refused(self._clock(), seconds)
 
-    def idle(self, endpoint: str) -> bool:
-        """Tell whether a request to `endpoint` could go out now, and nobody waits to send one."""
+    def unused(self, endpoint: str, most: int = 0) -> int:
+        """Return how many more requests to `endpoint` could have gone out of late.
+
+        Up to `most` of these are made up for by the caller, and not told again.
+        """
         with self._lock:
             now = self._clock()
-            free_from = max(self._all.free_from, self._endpoints[endpoint].free_from)
-            return free_from <= now and not self._queues[endpoint]
+            pace = self._endpoints[endpoint]
+            turns = min(pace.unused(now), self._all.unused(now))
+            for one in (pace, self._all):
+                one.make_up(min(turns, most))
+            return turns

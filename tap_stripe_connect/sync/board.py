@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from tap_stripe_connect.sync.jobs import Purpose
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tap_stripe_connect.sync.jobs import Job
     from tap_stripe_connect.sync.rereads import Single
     from tap_stripe_connect.sync.windows import Window
@@ -32,13 +34,17 @@ class Board:
         """Let a job stand in line."""
         self._idle[job.purpose].append(job)
 
-    def next(self) -> Job | None:
+    def next(self, worth_splitting: Callable[[Job], bool]) -> Job | None:
         """Return the job that should get a reader now, if any can use one."""
         for purpose in ORDER:
             if self._idle[purpose]:
                 return self._idle[purpose][0]
         return min(
-            (job for job in self._active if job.plan.has_work),
+            (
+                job
+                for job in self._active
+                if job.plan.has_waiting or (job.plan.has_work and worth_splitting(job))
+            ),
             key=lambda job: (job.plan.readers, not job.plan.has_waiting),
             default=None,
         )

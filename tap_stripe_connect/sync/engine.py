@@ -18,7 +18,8 @@ from tap_stripe_connect.sync.rereads import Single
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tap_stripe_connect.api.client import Client, Listing
+    from tap_stripe_connect.api.answers import Listing
+    from tap_stripe_connect.api.client import Client
     from tap_stripe_connect.sync.windows import Window
 
 BYTES_IN_FLIGHT = 12_000_000
@@ -125,8 +126,10 @@ class Engine:
         """Wait for something to read and room for its page; None when the engine stops."""
         with self._changed:
             while not self._stopping.is_set():
-                job = self._board.next()
+                job = self._board.next(self._worth_splitting)
                 if job and self._room(job):
+                    if not job.plan.has_waiting:
+                        self._client.unused(job.listed.path, most=1)
                     self._asked += job.page_bytes
                     found = job, self._board.hand_out(job), job.page_bytes
                     self._hire()
@@ -143,12 +146,16 @@ class Engine:
         return few or asked + self._waiting <= max(BYTES_IN_FLIGHT, job.page_bytes)
 
     def _hire(self) -> None:
-        """Start one more reader if a request could go out but for one; called under the lock."""
-        if self._readers.idle or self._arrived.qsize():
+        """Start readers where the budget was not used up for want of them; under the lock."""
+        if self._readers.idle or self._waiting > BYTES_WAITING:
             return
-        job = self._board.next()
-        if job and self._room(job) and self._client.could_send(job.listed.path):
-            self._readers.grow()
+        job = self._board.next(self._worth_splitting)
+        if job and self._room(job):
+            self._readers.grow(self._client.unused(job.listed.path))
+
+    def _worth_splitting(self, job: Job) -> bool:
+        """Tell whether more readers of a list would be faster: its budget is not used up."""
+        return self._client.unused(job.listed.path) > 0
 
     def _fetch(self, job: Job, unit: Window | Single, weight: int) -> None:
         """Make one request and hand over what it gave."""
@@ -212,7 +219,7 @@ class Engine:
         route = f"{job.listed.path}/{{id}}"
         try:
             answer = self._client.get(
-                f"{job.listed.path}/{quote(single.id, safe='')}",
+                f"{job.listed.path}/{_path_part(single.id)}",
                 job.listed.expanded(),
                 account=job.header,
                 route=route,
@@ -257,7 +264,7 @@ class Engine:
             for name, value in row.items():
                 if type(value) is dict and value.get("has_more") is True and nested.get(name, True):
                     try:
-                        value["data"], size = self._client.all_rows(value["url"], job.header)
+                        value["data"], size = self._all_rows(job, value)
                     except StripeError as error:
                         if not says_missing(error, row["id"]):
                             raise
@@ -266,6 +273,19 @@ class Engine:
                     value["has_more"] = False
                     added += size
         return added, lost
+
+    def _all_rows(self, job: Job, nested: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+        """Return all rows of a nested list, and their bytes."""
+        url = nested.get("url")
+        if not isinstance(url, str):
+            raise StripeError(
+                "a list in an object goes on, but Stripe does not say where",
+                verdict=Verdict.FAIL_STREAM,
+                path=job.listed.path,
+                account=job.header,
+                advice="run again later; report it if it stays",
+            )
+        return self._client.all_rows(url, job.header)
 
     def _fail(self, job: Job, error: StripeError, weight: int) -> None:
         """Give a job up, or all of its account; the others go on."""
@@ -286,3 +306,8 @@ class Engine:
         with self._changed:
             self._waiting -= weight
             self._changed.notify_all()
+
+
+def _path_part(name: str) -> str:
+    """Return an id as part of a path; one of dots alone would mean the folder above."""
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")

@@ -16,6 +16,16 @@ MOST = 128
 """Threads at most; 100 requests a second at 1 s each keep 100 busy."""
 
 
+AT_ONCE = 8
+"""Threads started at once, at most."""
+
+BUSY = 0.5
+"""Part of a core in use above which more threads would only be in each other's way."""
+
+LOOK = 0.2
+"""Seconds over which that is measured, before more are started."""
+
+
 class Readers:
     """Threads that all do the same; `idle` of them wait for something to do."""
 
@@ -24,15 +34,28 @@ class Readers:
         self._read = read
         self._threads: list[threading.Thread] = []
         self.idle = 0
+        self._looked_at = (0.0, 0.0)
 
     def start(self) -> None:
         """Start the first threads."""
-        for _ in range(FIRST):
-            self.grow()
+        self._looked_at = time.monotonic(), time.process_time()
+        self._start(FIRST)
 
-    def grow(self) -> None:
-        """Start one more, if there are not enough of them."""
-        if len(self._threads) < MOST:
+    def grow(self, count: int) -> None:
+        """Start so many more, up to the most there may be, while the processor has time for them.
+
+        For want of readers time goes by with waiting; where it goes into rows, none are missing.
+        """
+        now, used = time.monotonic(), time.process_time()
+        before, used_before = self._looked_at
+        if not self._threads or now - before < LOOK:
+            return
+        self._looked_at = now, used
+        if used - used_before < BUSY * (now - before):
+            self._start(min(count, AT_ONCE, MOST - len(self._threads)))
+
+    def _start(self, count: int) -> None:
+        for _ in range(count):
             name = f"reader-{len(self._threads)}"
             thread = threading.Thread(target=self._read, name=name, daemon=True)
             self._threads.append(thread)

@@ -1,0 +1,1 @@
+"""How fast the tap is: whole processes, measured in turns against a page server."""

@@ -1,0 +1,94 @@
+"""Complete objects of real size as templates, of which a row differs in its ids and times."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tap_stripe_connect.simulator import bulk
+from tap_stripe_connect.simulator.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BYTES = {"charge": 3_700, "customer": 1_400, "invoice": 14_800, "line": 1_400}
+"""What these take in accounts of real businesses; metadata fills up what the sample lacks."""
+LINES = 8
+"""Line items of each invoice."""
+
+_CREATED = 1_111_111_111
+_PERIOD = 30 * 86_400
+_NOW = 1_222_222_222
+_NOTE = 40
+"""Characters of a value in the metadata."""
+
+
+def templates() -> dict[str, bytes]:
+    """Return the JSON of each object with `%(n)…` for its number, `%(at)d` for its creation.
+
+    An event is about a charge: `%(m)…` is the charge's number, `%(born)d` its creation.
+    """
+    world = World(now=_NOW, livemode=True)
+    account = world.platform
+    bulk.load(
+        account, charges=1, customers=1, invoices=1, lines=LINES, start=_CREATED, until=_CREATED + 1
+    )
+    found = {kind: next(account.objects(kind)) for kind in ("charge", "customer", "invoice")}
+    for line in found["invoice"]["lines"]["data"]:
+        _fill(line, BYTES["line"])
+    for kind, document in found.items():
+        _fill(document, BYTES[kind])
+    made = {kind: _template(document) for kind, document in found.items()}
+    account.update("charge", found["charge"]["id"], {"description": "Order"})
+    made["event"] = _event(next(account.objects("event")), made["charge"])
+    return made
+
+
+def _fill(document: dict[str, Any], size: int) -> None:
+    """Add metadata until the object's JSON takes `size` bytes."""
+    number = 0
+    while (lacking := size - len(msgspec.json.encode(document)) - len(',"note_00":""')) > 0:
+        document["metadata"] = document["metadata"] | {
+            f"note_{number:02}": "n" * min(lacking, _NOTE)
+        }
+        number += 1
+
+
+def _template(document: dict[str, Any]) -> bytes:
+    text = msgspec.json.encode(document).replace(b"%", b"%%")
+    text = re.sub(rb"il_Bulk0{19}(\d)", rb"il_Bulk%(n)019d\1", text)
+    text = re.sub(rb"_Bulk0{20}", rb"_Bulk%(n)020d", text)
+    text = text.replace(b"%d" % (_CREATED + _PERIOD), b"%(end)d")
+    return text.replace(b"%d" % _CREATED, b"%(at)d")
+
+
+def _event(document: dict[str, Any], charge: bytes) -> bytes:
+    document["id"] = "evt_Bulk" + "0" * 20
+    document["data"] = {"object": "charge", "previous_attributes": {"description": None}}
+    text = msgspec.json.encode(document).replace(b"%d" % _NOW, b"%(at)d")
+    text = re.sub(rb"evt_Bulk0{20}", rb"evt_Bulk%(n)020d", text)
+    about = charge.replace(b"%(n)", b"%(m)").replace(b"%(at)", b"%(born)")
+    return text.replace(b'"object":"charge"', b'"object":' + about)
+
+
+def renderer(template: bytes) -> Callable[[int, int], bytes]:
+    """Return what makes an object of its number and its creation."""
+
+    def render(number: int, created: int) -> bytes:
+        return template % {b"n": number, b"at": created, b"end": created + _PERIOD}
+
+    return render
+
+
+def event_renderer(
+    template: bytes, charges: int, created_of: Callable[[int], int]
+) -> Callable[[int, int], bytes]:
+    """Return what makes an event; the events go round the charges, so that each one changes."""
+
+    def render(number: int, created: int) -> bytes:
+        about = number % charges
+        return template % {b"n": number, b"at": created, b"m": about, b"born": created_of(about)}
+
+    return render

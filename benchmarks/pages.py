@@ -1,0 +1,161 @@
+"""Answers to Stripe's list requests, rendered row by row from templates."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from benchmarks.load import Moments
+from benchmarks.objects import event_renderer, renderer, templates
+from tap_stripe_connect.catalog import LISTED
+from tap_stripe_connect.simulator import refusal
+from tap_stripe_connect.simulator.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.load import Load
+
+OWN = {"/v1/account", "/v1/accounts/acct_1Benchmark"}
+ACCOUNT = (
+    b'{"id":"acct_1Benchmark","object":"account","settings":{"dashboard":{"display_name":""}}}'
+)
+MOST = 100
+"""Rows of a page at most, as at Stripe."""
+_OBJECTS = {listed.path: listed.object for listed in LISTED.values()}
+_SHIFT = {"gte": 0, "gt": 1, "lt": 0, "lte": 1}
+"""Seconds that make each bound of `created` the lowest included, or the lowest left out."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer."""
+
+    status: int
+    body: bytes
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a list request asks for."""
+
+    low: int | None
+    """Unix seconds, included."""
+    high: int | None
+    """Unix seconds, not included."""
+    cursor: str | None
+    limit: int
+    filtered: bool
+    """Whether it asks for some of the objects only, which this server can't tell apart."""
+
+    @classmethod
+    def parse(cls, text: str) -> Query:
+        """Read a query string; Refusal for what this server would answer wrongly."""
+        low = high = cursor = None
+        limit = 10
+        filtered = False
+        for name, value in parse_qsl(text, keep_blank_values=True):
+            if name in {"created[gte]", "created[gt]"}:
+                low = int(value) + _SHIFT[name[8:-1]]
+            elif name in {"created[lt]", "created[lte]"}:
+                high = int(value) + _SHIFT[name[8:-1]]
+            elif name == "starting_after":
+                cursor = value
+            elif name == "limit":
+                limit = min(int(value), MOST)
+            elif name == "type" or name.startswith("types["):
+                filtered = True
+            elif name != "status" and not name.startswith("expand["):
+                raise refusal.unknown_parameter(name)
+        return cls(low, high, cursor, limit, filtered)
+
+
+class Series:
+    """The objects of one kind."""
+
+    def __init__(self, kind: str, created: Moments, render: Callable[[int, int], bytes]) -> None:
+        """Serve as many objects as there are moments."""
+        self._kind = kind
+        self._created = created
+        self._render = render
+
+    def row(self, id_: str) -> bytes:
+        """Return the object of an id; Refusal if there is none."""
+        number = self._number(id_)
+        return self._render(number, self._created[number])
+
+    def page(self, path: str, query: Query) -> Reply:
+        """Return a page of the list, newest first."""
+        if query.filtered and self._created:
+            raise refusal.unknown_parameter("type")
+        low = 0 if query.low is None else bisect_left(self._created, query.low)
+        high = len(self._created)
+        if query.high is not None:
+            high = bisect_left(self._created, query.high)
+        if query.cursor is not None:
+            cursor = self._number(query.cursor, "starting_after")
+            if not low <= cursor < high:
+                raise refusal.missing(self._kind, query.cursor, "starting_after")
+            high = cursor
+        last = max(low, high - query.limit)
+        rows = [
+            self._render(number, self._created[number]) for number in range(high - 1, last - 1, -1)
+        ]
+        body = b'{"object":"list","data":[%b],"has_more":%b,"url":"%b"}' % (
+            b",".join(rows),
+            b"true" if last > low else b"false",
+            path.encode(),
+        )
+        return Reply(200, body, len(rows))
+
+    def _number(self, id_: str, parameter: str = "id") -> int:
+        text = id_.rpartition("Bulk")[2]
+        if not text.isdecimal() or int(text) >= len(self._created):
+            raise refusal.missing(self._kind, id_, parameter)
+        return int(text)
+
+
+class Stripe:
+    """All objects of a load, by the paths that Stripe has for them."""
+
+    def __init__(self, load: Load) -> None:
+        """Prepare the templates; no row is rendered before it is asked for."""
+        made = templates()
+        moments = {kind: Moments(load.spans.get(kind, ())) for kind in _OBJECTS.values()}
+        self._series = {
+            kind: Series(kind, created, renderer(made.get(kind, b"")))
+            for kind, created in moments.items()
+        }
+        charges = moments["charge"]
+        self._series["event"] = Series(
+            "event",
+            moments["event"],
+            event_renderer(made["event"], len(charges), charges.__getitem__),
+        )
+
+    def answer(self, path: str, query: str) -> Reply:
+        """Answer a GET request."""
+        try:
+            if path in OWN:
+                return Reply(200, ACCOUNT)
+            if path in _OBJECTS:
+                return self._series[_OBJECTS[path]].page(path, Query.parse(query))
+            return self._single(path)
+        except Refusal as no:
+            return Reply(no.status, no.body)
+
+    def _single(self, path: str) -> Reply:
+        whole, _, nested = path.partition("/lines")
+        collection, _, id_ = whole.rpartition("/")
+        if path not in {whole, f"{whole}/lines"} or collection not in _OBJECTS or nested:
+            raise refusal.unrecognized("GET", path)
+        row = self._series[_OBJECTS[collection]].row(id_)
+        if path == whole:
+            return Reply(200, row, 1)
+        lines = msgspec.json.decode(row)["lines"]
+        return Reply(200, msgspec.json.encode(lines), len(lines["data"]))

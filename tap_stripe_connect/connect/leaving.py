@@ -1,0 +1,59 @@
+"""Giving up an account: withdrawn at Stripe, and taken out of the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_stripe_connect.connect import account, inputs, oauth
+from tap_stripe_connect.connect.outcome import Exit, Kind
+from tap_stripe_connect.connect.refusals import Refusal
+from tap_stripe_connect.connect.sitting import described
+
+if TYPE_CHECKING:
+    from tap_stripe_connect.connect.inputs import Means, Options
+    from tap_stripe_connect.connect.outcome import ConnectedAccount
+    from tap_stripe_connect.connect.store import Store
+    from tap_stripe_connect.connect.terminal import Terminal
+
+
+def disconnect(terminal: Terminal, store: Store, options: Options, account_id: str) -> Exit:
+    """Withdraw the platform's access, then forget the account; the other way round it could stay.
+
+    Where Stripe says that it was not connected, it is forgotten all the same.
+    """
+    means = inputs.means(terminal, inputs.reading(store), options)
+    reading = means.reading
+    owner = account.platform(reading.api_url, means.secret_key, reading.api_version)
+    found = account.look_at(reading.api_url, means.secret_key, reading.api_version, account_id)
+    terminal.say(
+        f"This withdraws the access of {owner.name or owner.id or 'the platform'} to "
+        f"{described(found)} at Stripe, and removes it from {store.path}."
+    )
+    if not _agreed(terminal, options, means, found):
+        terminal.say("Nothing was changed.")
+        return Exit.FAILED
+    if oauth.deauthorize(means.application, means.secret_key, account_id):
+        terminal.good("Access was withdrawn at Stripe.")
+    else:
+        terminal.good("It was not connected any more.")
+    if store.remove(account_id):
+        terminal.good(f"Removed from {store.path}.")
+    else:
+        terminal.say(f"{store.path} did not name it.")
+    if not store.account_ids():
+        terminal.care("No connected account is left: the tap now reads the account of the key.")
+    return Exit.OK
+
+
+def _agreed(terminal: Terminal, options: Options, means: Means, found: ConnectedAccount) -> bool:
+    """Ask; in live mode the id has to be typed, and --yes counts with --live beside it only."""
+    livemode = means.application.livemode
+    if options.yes and (not livemode or options.live):
+        return True
+    both = "--yes --live" if livemode else "--yes"
+    if not terminal.interactive:
+        line = "Disconnecting has to be confirmed, and there is no terminal to ask in."
+        raise Refusal(Kind.FAILED, line, f"Confirm it by {both}.", exit=Exit.USAGE)
+    if livemode:
+        return terminal.ask(f"Type {found.id} to confirm", f"Confirm it by {both}.") == found.id
+    return terminal.confirm("Disconnect?", default=False)

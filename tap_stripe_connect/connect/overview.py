@@ -1,0 +1,109 @@
+"""Telling which accounts the settings name, and whether each can be read."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tap_stripe_connect.connect import account, inputs, oauth
+from tap_stripe_connect.connect.inputs import hint
+from tap_stripe_connect.connect.outcome import Access, ConnectedAccount, Exit
+from tap_stripe_connect.connect.terminal import harmless
+from tap_stripe_connect.settings import READERS
+
+if TYPE_CHECKING:
+    from tap_stripe_connect.connect.inputs import Reading
+    from tap_stripe_connect.connect.store import Store
+    from tap_stripe_connect.connect.terminal import Terminal
+
+AT_ONCE = 8
+"""Accounts that are looked at side by side."""
+HEAD = ("ACCOUNT", "NAME", "MODE", "ACCESS", "NOTE")
+
+
+def status(terminal: Terminal, store: Store, *, as_json: bool) -> Exit:
+    """Print a table, or JSON, of the accounts; fails if one of them cannot be read."""
+    found = inputs.reading(store)
+    accounts = _accounts(found, store.account_ids())
+    if as_json:
+        click.echo(json.dumps(_document(store, found, accounts), indent=2))
+    else:
+        _table(store, accounts)
+    for remark in store.remarks():
+        terminal.care(remark)
+    _tell_key(terminal, store, found)
+    fine = bool(accounts) and all(each.access is Access.OK for each in accounts)
+    return Exit.OK if fine else Exit.FAILED
+
+
+def _accounts(found: Reading, ids: tuple[str, ...]) -> list[ConnectedAccount]:
+    """Look at the accounts of the settings; where there are none, at the key's own."""
+    if not found.api_key:
+        reason = "there is no key to look with"
+        return [ConnectedAccount(one, access=Access.UNKNOWN, reason=reason) for one in ids]
+    look = account.Look(found.api_url, found.api_key, found.api_version)
+    if not ids:
+        return [look.at(None)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(look.at, ids))
+
+
+def _tell_key(terminal: Terminal, store: Store, found: Reading) -> None:
+    name = store.syntax.name("api_key")
+    if found.api_key:
+        terminal.say(f"Key: {hint(found.api_key)}, {name} of {store.path}")
+    else:
+        terminal.care(
+            f"{name} is not set; the tap cannot read anything. Run {store.command('connect')}"
+        )
+    settings = store.read()
+    if READERS["all_connected_accounts"](settings.get("all_connected_accounts") or False):
+        terminal.say(
+            f"{store.syntax.name('all_connected_accounts')} is set: every account connected to "
+            "the platform is read, also those not listed."
+        )
+
+
+def _repair(store: Store, one: ConnectedAccount) -> str:
+    connect = store.command("connect")
+    named = one.id in store.account_ids()
+    return {
+        Access.OK: "",
+        Access.DENIED: f"{connect} --reauth {one.id}" if named else f"{connect} --own",
+        Access.UNKNOWN: "",
+    }[one.access]
+
+
+def _document(store: Store, found: Reading, accounts: list[ConnectedAccount]) -> dict[str, Any]:
+    return {
+        "settings": str(store.path),
+        "key": hint(found.api_key) if found.api_key else None,
+        "accounts": [
+            {
+                "id": one.id,
+                "name": one.name,
+                "country": one.country,
+                "livemode": one.livemode,
+                "access": one.access.value,
+                "reason": one.reason,
+                "repair": _repair(store, one),
+            }
+            for one in accounts
+        ],
+    }
+
+
+def _table(store: Store, accounts: list[ConnectedAccount]) -> None:
+    rows = [HEAD]
+    for one in accounts:
+        repair = _repair(store, one)
+        note = f"run: {repair}" if repair else one.reason
+        mode = oauth.mode(livemode=one.livemode).partition(" ")[0]
+        rows.append((one.id or "-", one.name or "-", mode, one.access.value, note))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        click.echo(harmless("  ".join(cells).rstrip()))
