@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -151,6 +152,7 @@ NESTED: Mapping[str, Nested] = MappingProxyType(
 )
 
 
+@cache
 def nested_in(parent: str) -> tuple[Nested, ...]:
     """Return the streams whose objects come inside those of the stream `parent`."""
     return tuple(stream for stream in NESTED.values() if stream.parent == parent)

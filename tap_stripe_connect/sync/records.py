@@ -116,8 +116,11 @@ class Converter:
         self._left_out = frozenset(nested.list_field for nested in nested_in(stream.name))
         self._stripe_key = [name for name in stream.key if name != "account_id"]
 
-    def record(self, value: Json, facts: Facts) -> Json | None:
-        """Turn one object into a record, in place; None if it cannot be one of this stream."""
+    def record(self, value: Json, facts: Facts, updated: int = 0) -> Json | None:
+        """Turn one object into a record, in place; None if it cannot be one of this stream.
+
+        `updated` is its own newest change, in unix seconds, where that is not what facts say.
+        """
         if value.get("object") != self.stream.object or not all(
             value.get(name) for name in self._stripe_key
         ):
@@ -133,7 +136,7 @@ class Converter:
         value["account_id"] = facts.account
         if value.get("livemode") is None:
             value["livemode"] = facts.livemode
-        value["updated_at"] = date_time(facts.updated)
+        value["updated_at"] = date_time(updated or facts.updated)
         value["_sdc_deleted_at"] = date_time(facts.deleted_at)
         value["additional_fields"] = additional or None
         return value
@@ -153,19 +156,17 @@ class Records:
 
         `facts` tell of the object; its newest change counts for what is nested in it, too.
         """
-        livemode = value.get("livemode")
-        if livemode is not None:
-            facts = replace(facts, livemode=livemode)
         for nested in nested_in(listed.name):
             if nested.name not in streams:
                 continue
+            livemode = value.get("livemode")
+            if livemode is not None:
+                facts = replace(facts, livemode=livemode)
             for child in nested_objects(value, nested):
                 created = child.get("created")
                 created = created if type(created) is int else 0
                 newest = max(created, facts.updated or 0) if facts.changed else created
-                record = self.nested_record(
-                    nested, child, value, replace(facts, updated=newest or facts.updated)
-                )
+                record = self.nested_record(nested, child, value, facts, newest)
                 if record:
                     yield nested.name, record
         if listed.name in streams:
@@ -174,11 +175,16 @@ class Records:
                 yield listed.name, record
 
     def nested_record(
-        self, nested: Nested, child: Json, parent: Mapping[str, Any], facts: Facts
+        self,
+        nested: Nested,
+        child: Json,
+        parent: Mapping[str, Any],
+        facts: Facts,
+        updated: int = 0,
     ) -> Json | None:
         """Return the record of an object that was found in its parent."""
         child[nested.parent_field] = child.get(nested.parent_field) or parent.get("id")
-        return self.converters[nested.name].record(child, facts)
+        return self.converters[nested.name].record(child, facts, updated)
 
 
 def nested_objects(value: Mapping[str, Any], nested: Nested) -> list[Json]:

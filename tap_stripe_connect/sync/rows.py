@@ -26,9 +26,22 @@ _decode = msgspec.json.decode
 Written = tuple[str, str]
 """A stream and an account."""
 
+Former = dict[tuple[str, str], bytes]
+"""Nested objects as an event showed them: JSON by stream and id."""
+
 
 def _digest(content: bytes, size: int) -> str:
     return blake2b(content, digest_size=size).hexdigest()
+
+
+def _vanished(page: Page, value: Json, former: Mapping[tuple[str, str], bytes]) -> Former:
+    """Return those nested objects of former times that an object no longer holds."""
+    there = {
+        (nested.name, child.get("id"))
+        for nested in nested_in(page.job.listed.name)
+        for child in nested_objects(value, nested)
+    }
+    return {key: last for key, last in former.items() if key not in there}
 
 
 class Rows:
@@ -73,13 +86,7 @@ class Rows:
     ) -> Iterator[tuple[str, Json]]:
         name = value.get("id")
         newest = max(value.get("created") or 0, change.last if change else 0)
-        there = {
-            (nested.name, child.get("id"))
-            for nested in nested_in(page.job.listed.name)
-            for child in nested_objects(value, nested)
-        }
-        former = change.former if change else {}
-        gone = {key: last for key, last in former.items() if key not in there}
+        gone = _vanished(page, value, change.former) if change and change.former else {}
         # An event can tell later than the object what left it. And what looks as it did before
         # can have looked otherwise meanwhile, in the output of a run that was killed.
         streams = self._unwritten(page, str(name), newest, [value, newest, sorted(gone)])
@@ -87,7 +94,8 @@ class Rows:
             return
         facts = Facts(page.job.account, self._livemode, newest or None, changed=bool(change))
         yield from self._records.of(page.job.listed, streams, value, facts)
-        yield from self._of_former(page, streams, gone, str(name), newest)
+        if gone:
+            yield from self._of_former(page, streams, gone, str(name), newest)
 
     def _of_deleted(self, page: Page, name: str, change: Change) -> Iterator[tuple[str, Json]]:
         value = _decode(change.last_words)
@@ -122,9 +130,12 @@ class Rows:
         """Return the streams for which an object has not been written in this state (A6)."""
         account = page.job.account
         ahead = newest >= self._horizon
-        short = _digest(name.encode(), 4)
+        before = [known for stream in page.streams if (known := self._before[stream, account])]
         # What is neither new nor remembered needs no digest, or memory would grow with the rows.
-        if not ahead and not any(short in self._before[stream, account] for stream in page.streams):
+        if not ahead and not before:
+            return page.streams
+        short = _digest(name.encode(), 4)
+        if not ahead and not any(short in known for known in before):
             return page.streams
         digest = _digest(_encode(content), 8)
         unwritten = set()
