@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from tap_stripe_connect.api.client import check_progress
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.api.client import Client
     from tap_stripe_connect.settings import Settings
+    from tap_stripe_connect.values import Shard
 
 logger = logging.getLogger(__name__)
 
@@ -27,18 +29,39 @@ class Account:
 
     id: str
     header: str | None
-    """What `Stripe-Account` says; None for the key's own account."""
+    """How requests name it, perhaps `platform/connected`; None for the key's own account."""
 
 
 def accounts(client: Client, settings: Settings) -> list[Account]:
-    """Ask Stripe which account the key is of, and list what the settings want read."""
-    own = own_account(client)
-    connected = list(settings.account_ids)
+    """Ask Stripe which account the key is of, and list what the settings want read.
+
+    Costs one request, one more where accounts are named, and one for each hundred where all
+    are read.
+    """
+    found = [Account(name.rpartition("/")[2], name) for name in settings.account_ids]
+    if not settings.organisation and (settings.include_platform or found):
+        own = Account(own_account(client), None)
+        if settings.include_platform or own.id in settings.account_ids:
+            found.insert(0, own)
     if settings.all_connected_accounts:
-        connected += _connected(client)
-    found = [Account(own, None)] if settings.include_platform or own in connected else []
-    found += [Account(name, name) for name in dict.fromkeys(connected) if name != own]
-    return [account for account in found if account.id not in settings.exclude_account_ids]
+        found += [Account(name, name) for name in _connected(client)]
+    once: dict[str, Account] = {}
+    for account in found:
+        once.setdefault(account.id, account)
+    chosen = [
+        account
+        for account in once.values()
+        if account.id not in settings.exclude_account_ids and in_shard(account.id, settings.shard)
+    ]
+    _check_access(client, settings, chosen)
+    return chosen
+
+
+def in_shard(account_id: str, shard: Shard) -> bool:
+    """Tell whether an account is in a shard; the same in every run and on every machine."""
+    part, parts = shard
+    digest = blake2b(account_id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest) % parts == part - 1
 
 
 def own_account(client: Client) -> str:
@@ -51,6 +74,22 @@ def own_account(client: Client) -> str:
         own = account_in(error.message) or UNKNOWN
         logger.info("The key may not read its own account; its rows say account_id %s", own)
         return own
+
+
+def _check_access(client: Client, settings: Settings, chosen: list[Account]) -> None:
+    """Ask for the first named account, so that a key of the wrong kind ends the run at once (D10).
+
+    An account that is lost costs only itself, unless the run would read nothing else and fail.
+    """
+    first = next((account for account in chosen if account.header in settings.account_ids), None)
+    if not first:
+        return
+    try:
+        client.get("/v1/account", account=first.header)
+    except StripeError as error:
+        alone = len(chosen) == 1 and settings.on_account_error == "fail"
+        if error.verdict is Verdict.STOP or (error.verdict is Verdict.SKIP_ACCOUNT and alone):
+            raise
 
 
 def _connected(client: Client) -> Iterator[str]:

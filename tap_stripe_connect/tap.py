@@ -179,7 +179,10 @@ class TapStripeConnect(Tap):
         """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
         settings = self.settings
         self._accounts = found = accounts(client, settings)
-        if not found:
+        part, parts = settings.shard
+        if not found and parts > 1:
+            logger.info("No account is in shard %s/%s", part, parts)
+        elif not found:
             raise TapFault(
                 "no account is left to read: set account_ids or include_platform, "
                 "or exclude fewer accounts"

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from scripts import generate_docs
 from tap_stripe_connect.catalog import STREAMS
+from tap_stripe_connect.connect import commands
+from tap_stripe_connect.connect.oauth import CONNECT, Application
+from tap_stripe_connect.connect.outcome import Exit
+from tap_stripe_connect.connect.refusals import RULES, UNKNOWN
 from tap_stripe_connect.settings import SETTINGS
 from tap_stripe_connect.sync.bookmarks import Bookmarks
+from tests.connect.console import Place
+
+if TYPE_CHECKING:
+    from tap_stripe_connect.connect.refusals import Rule
+    from tap_stripe_connect.simulator.server import Simulator
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+GUIDE = (ROOT / "docs" / "connect.md").read_text("utf-8")
+TEST_MODE = Application("ca_…", "http://localhost:8765/callback", livemode=False, url=CONNECT)
+OTHERS_OPTIONS = {"--log-level", "--signups", "--state-id-suffix", "--test"}
+"""Of Meltano, the simulator and the tap."""
 
 
 def examples(file: str, language: str) -> list[str]:
@@ -77,3 +93,123 @@ def test_the_example_of_the_simulator_runs(capsys: pytest.CaptureFixture[str]) -
     (program,) = examples("docs/simulator.md", "python")
     exec(program, {})  # noqa: S102 - a file of this repository
     assert capsys.readouterr().out == "0\n"
+
+
+def between(name: str) -> str:
+    """Return a part of the guide to connecting, by the name in its markers."""
+    (part,) = re.findall(rf"<!-- \w+: {name} -->\n(.*?)<!-- end: {name} -->", GUIDE, re.DOTALL)
+    return str(part).strip()
+
+
+def table(name: str) -> list[list[str]]:
+    """Return the cells of a table of the guide, without its head."""
+    lines = between(name).splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+
+
+def told(rule: Rule) -> list[str]:
+    """Return the row that a rule has in the guide."""
+    said = [f"`{rule.word}`" * bool(rule.word), f"“{rule.text}”" * bool(rule.text)]
+    words = {**TEST_MODE.words, "said": "…"}
+    line, advice = (text.format_map(words) for text in (rule.line, rule.advice))
+    linked = re.sub(r"https://dashboard\S+", r"[Dashboard](\g<0>)", " ".join(advice.split()))
+    return [", ".join(filter(None, said)) or "anything else", line, linked or "-"]
+
+
+def test_every_refusal_of_stripe_is_explained() -> None:
+    """The guide has each row of the table of refusals, in its order and words."""
+    assert table("what Stripe refuses") == [told(rule) for rule in (*RULES, UNKNOWN)]
+
+
+def test_lines_of_the_program_are_quoted_right() -> None:
+    """What the guide says that one reads is what the program says."""
+    said = "\n".join(
+        text
+        for file in sorted((ROOT / "tap_stripe_connect" / "connect").rglob("*.py"))
+        for text in texts(ast.parse(file.read_text("utf-8")))
+    )
+    for line, advice in table("what the program refuses"):
+        assert line in said
+        assert advice
+
+
+def texts(tree: ast.AST) -> list[str]:
+    """Return the texts in a program, with gaps where values are put in."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "\0" for part in node.values]
+            found.append("".join(map(str, parts)))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.append(node.value)
+    return found
+
+
+def test_every_exit_code_is_explained() -> None:
+    """The guide has each exit code of the commands, and no other."""
+    assert [int(code) for code, _ in table("exit codes")] == list(Exit)
+
+
+def test_options_of_the_guide_exist_and_none_is_left_out() -> None:
+    """All options of the three commands are told of, and no invented ones."""
+    shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", GUIDE))
+    options = {
+        option
+        for command in (commands.connect, commands.status, commands.disconnect)
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option.startswith("-")
+    }
+    assert options <= shown
+    assert shown <= options | OTHERS_OPTIONS
+
+
+@pytest.mark.parametrize(
+    "file", ["README.md", *(f"docs/{one.name}" for one in ROOT.glob("docs/*.md"))]
+)
+def test_links_lead_somewhere(file: str) -> None:
+    """Files, pictures and headings that the documentation links to are there."""
+    text = (ROOT / file).read_text("utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        name, _, anchor = target.partition("#")
+        found = (ROOT / file).parent / name if name else ROOT / file
+        assert found.is_file(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", found.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {slug(heading) for heading in headings}, target
+
+
+def slug(heading: str) -> str:
+    """Return the anchor that a heading gets."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_first_connection_is_shown_as_it_is(tmp_path: Path, stripe: Simulator) -> None:
+    """The guide's terminal is what a terminal shows, from the first question to the last line."""
+    stripe.world.platform.name = "Example platform"
+    account = stripe.world.add_signup("acct_1Example", name="Example account")
+    account.create("customer", {"id": "cus_1Example"})
+    place = Place(tmp_path, stripe)
+    del place.environ["STRIPE_SECRET_KEY"]
+    place.environ["BROWSER"] = "true"
+    with place.connect() as console:
+        console.expect("(not shown): ")
+        console.type(f"{stripe.api_key}\n")
+        link = console.link()
+        console.expect("> ")
+        requests.get(place.approve(link, account.id), timeout=30)
+        console.expect("[y/N] ")
+        console.type("y\n")
+        console.expect(" first.\n> ")
+        seen = console.seen
+    shown = [
+        (re.escape(stripe.url), CONNECT),
+        (f":{place.port}", ":8765"),
+        (stripe.world.platform.id, "acct_1Platform"),
+        (r"ending in \w{4}", "ending in 9Qa2"),
+        (r"\?\S+", "?…"),
+        (r" +$", ""),
+    ]
+    for real, example in shown:
+        seen = re.sub(real, example, seen, flags=re.MULTILINE)
+    assert f"```text\n{seen.strip()}\n```" == between("first connection")

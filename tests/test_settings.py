@@ -17,9 +17,9 @@ from tap_stripe_connect.settings import (
     Settings,
     SettingsError,
     json_schema,
-    moment,
     parse,
 )
+from tap_stripe_connect.values import ALL, moment
 
 stable = settings(deadline=None, derandomize=True, max_examples=300)
 
@@ -51,6 +51,7 @@ def test_a_key_is_all_that_is_needed() -> None:
         account_ids=(),
         all_connected_accounts=False,
         exclude_account_ids=frozenset(),
+        shard=ALL,
         include_platform=True,
         start=0,
         api_url="https://api.stripe.com",
@@ -80,6 +81,7 @@ def test_all_faults_are_told_together() -> None:
         "account_ids": "cus_1",
         "all_connected_accounts": "perhaps",
         "exclude_account_ids": '["acct_1Example"',
+        "shard": "0/4",
         "include_platform": "2",
         "start_date": "last spring",
         "api_url": "api.stripe.com",
@@ -256,11 +258,69 @@ def test_secret_and_restricted_keys_are_taken(key: str) -> None:
     assert taken.livemode is ("_live_" in key)
 
 
+ORGANISATIONS = ["sk_org_1Example", "sk_org_live_1Example", "sk_org_test_1Example"]
+
+
+@pytest.mark.parametrize("key", ORGANISATIONS)
+def test_an_organisations_key_reads_the_accounts_that_are_named(key: str) -> None:
+    """Its accounts may be named behind their platform's; it is live unless it says otherwise."""
+    taken = parse({"api_key": key, "account_ids": "acct_1Example, acct_1Example/acct_2Example"})
+    assert taken.organisation
+    assert taken.account_ids == ("acct_1Example", "acct_1Example/acct_2Example")
+    assert not taken.include_platform
+    assert taken.livemode is ("_test_" not in key)
+
+
+@pytest.mark.parametrize("key", ORGANISATIONS)
+def test_what_an_organisations_key_cannot_do_is_told_together(key: str) -> None:
+    """It has no account of its own and finds none, so accounts have to be named (D11)."""
+    told = faults({"api_key": key, "all_connected_accounts": True, "include_platform": "yes"})
+    assert [fault.partition(":")[0] for fault in told] == [
+        "account_ids is missing",
+        "all_connected_accounts",
+        "include_platform",
+    ]
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], ","], ids=repr)
+def test_an_organisations_key_without_accounts_is_a_fault(nothing: object) -> None:
+    """No form of nothing passes for a list of accounts (D11)."""
+    (fault,) = faults({"api_key": ORGANISATIONS[0], "account_ids": nothing})
+    assert fault.startswith("account_ids is missing: ")
+
+
+def test_only_an_organisations_key_reaches_through_a_platform() -> None:
+    """Another key's account cannot be named behind that of a platform."""
+    (fault,) = faults({"api_key": KEY, "account_ids": "acct_1Example/acct_2Example"})
+    assert fault == "account_ids: 'acct_1Example/acct_2Example' needs an organisation's key"
+    assert not read().organisation
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("3/16", (3, 16)), (" 1 / 1 ", ALL), ("16/16", (16, 16))]
+)
+def test_shards_are_read(text: str, wanted: tuple[int, int]) -> None:
+    """A shard is a number of how many there are."""
+    assert read(shard=text).shard == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0/4", "5/4", "1/0", "0/0", "3", "/4", "a/b", "1/2/3", "-1/4", "1.5/2", "٣/٤", 3, []],
+    ids=repr,
+)
+def test_other_shards_are_refused(text: object) -> None:
+    """What is no part of a whole is a fault that shows the form."""
+    assert faults({"api_key": KEY, "shard": text}) == [
+        f"shard: {text!r} is not a part of the accounts such as 3/16"
+    ]
+
+
 @pytest.mark.parametrize(
     ("key", "message"),
     [
         ("pk_live_1Example", "publishable key"),
-        ("sk_org_live_1Example", "organisation keys are not supported"),
+        ("rk-org_1Example", "not a Stripe key"),
         ("whsec_1Example", "not a Stripe key"),
         ("ac_1Example", "not a Stripe key"),
         ("Bearer sk_live_1Example", "not a Stripe key"),
@@ -350,7 +410,7 @@ def test_api_versions_are_dates_with_a_name(version: str) -> None:
 @every_setting
 def test_every_setting_has_a_reader_and_a_schema(setting: Any) -> None:
     """A row of the table can be read, and shows users its kind, default and meaning."""
-    assert setting.name in READERS
+    assert READERS[setting.name] is setting.read
     shown = json_schema()["properties"][setting.name]
     assert shown["description"] == setting.description.strip() != ""
     types = {"date-time": "string", "option": "string"}

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import random
 import re
 import threading
 import time
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-import msgspec
 import requests
 from requests import codes
 
-from tap_stripe_connect.api.errors import StripeError, Verdict, redact, rule_for, says_no_cursor
+from tap_stripe_connect.api import answers
+from tap_stripe_connect.api.answers import Answer, Listing, Question
+from tap_stripe_connect.api.errors import StripeError, Verdict, says_no_cursor
+from tap_stripe_connect.api.keys import is_organisations
 from tap_stripe_connect.api.tally import Tally
 
 if TYPE_CHECKING:
@@ -25,44 +25,10 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.api.limits import Limiter
 
+logger = logging.getLogger(__name__)
+
 PAGE_SIZE = 100
 """Rows per list request; the most that Stripe gives."""
-
-_decode = msgspec.json.Decoder().decode
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back from one request."""
-
-    document: dict[str, Any]
-    size: int
-    """Bytes of the body, decompressed."""
-
-
-@dataclass(frozen=True)
-class Listing:
-    """One page of a list."""
-
-    rows: list[dict[str, Any]]
-    has_more: bool
-    size: int
-
-
-@dataclass(frozen=True)
-class Question:
-    """One thing to ask for, however many requests it takes."""
-
-    path: str
-    parameters: Mapping[str, str]
-    account: str | None
-    """The connected account to act on; None is the key's own."""
-    route: str
-    """The path without ids; what Stripe limits as one endpoint."""
-
-    def failure(self, message: str, verdict: Verdict, **told: Any) -> StripeError:  # noqa: ANN401
-        """Return the error that says what went wrong with this question."""
-        return StripeError(message, verdict=verdict, path=self.path, account=self.account, **told)
 
 
 class Interrupted(Exception):  # noqa: N818 - a request to stop, not an error
@@ -80,6 +46,9 @@ class Client:
     """Seconds to wait for a connection and for each piece of an answer."""
     backoff = 0.5
     """Seconds before the second attempt; doubled for each one after it, up to 30."""
+    outage = 300.0
+    """Seconds without any good answer after which a failure ends the run, not only its list."""
+    clock = staticmethod(time.monotonic)
 
     def __init__(
         self,
@@ -96,7 +65,9 @@ class Client:
         self._stopping = stopping
         self._threads = threading.local()
         self._api_key = api_key
+        self._account_header = "Stripe-Context" if is_organisations(api_key) else "Stripe-Account"
         self._reached = False
+        self._failing_since: float | None = None
         self.tally = Tally()
         self._headers = {
             "Stripe-Version": api_version,
@@ -115,11 +86,11 @@ class Client:
     ) -> Answer:
         """Return the document at `path`, or raise StripeError.
 
-        `account` is the connected account to act on; None is the key's own. `route` is the
-        path with `{id}` in it.
+        `account` is the account to act on, for an organisation's key perhaps
+        `platform/connected`; None is the key's own. `route` is the path with `{id}` in it.
         """
         question = Question(path, parameters or {}, account, route or path)
-        return self._ask(question, _check_object, self.attempts)
+        return self._ask(question, answers.check_object, self.attempts)
 
     def page(
         self,
@@ -131,13 +102,13 @@ class Client:
         """Return a page of the list at `path`, or raise StripeError after so many tries."""
         route = re.sub(r"/[a-z]+_\w+/", "/{id}/", path)
         question = Question(path, {"limit": str(PAGE_SIZE), **(parameters or {})}, account, route)
-        answer = self._ask(question, _check_list, tries or self.attempts)
+        answer = self._ask(question, answers.check_list, tries or self.attempts)
         document = answer.document
         return Listing(document["data"], document["has_more"], answer.size)
 
-    def could_send(self, route: str) -> bool:
-        """Tell whether the budget would let one more request go out at once."""
-        return self._limiter.idle(route)
+    def unused(self, route: str, most: int = 0) -> int:
+        """Return how many requests the budget let nobody send of late; `most` are made up for."""
+        return self._limiter.unused(route, most)
 
     def all_rows(self, url: str, account: str | None = None) -> tuple[list[dict[str, Any]], int]:
         """Return all rows of the list that a nested list's `url` points at, and their bytes."""
@@ -172,10 +143,13 @@ class Client:
             try:
                 response = self._send(question)
                 if response.status_code == codes.ok:
-                    return _read(response, check)
-                failure, retry = _refusal(response, question)
+                    answer = answers.read(response, check)
+                    self._failing_since = None
+                    return answer
+                failure, retry = answers.refusal(response, question)
             except (OSError, ValueError) as error:
                 failure, retry = self._lost(error, question), True
+            self._note(failure)
             if failure.status == codes.too_many_requests:
                 refusals += 1
             else:
@@ -183,8 +157,40 @@ class Client:
             # Where nothing has ever answered the address is wrong; two tries tell.
             enough = tries if self._reached else min(tries, 2)
             if not retry or failures >= enough or refusals >= self.patience:
-                raise failure
+                final = tries >= self.attempts or refusals >= self.patience
+                raise self._judged(failure, question) if final else failure
             self._pause(question, failures + refusals, failure)
+
+    def _note(self, failure: StripeError) -> None:
+        """Remember since when nothing has been answered, and tell of limits that are reached."""
+        if failure.limit and self.tally.limited(failure.limit):
+            logger.info(
+                "Stripe refuses requests for speed (%s); they are sent again later", failure.limit
+            )
+        if failure.verdict is not Verdict.RETRY:
+            # Whoever refuses is there.
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = self.clock()
+
+    def _judged(self, failure: StripeError, question: Question) -> StripeError:
+        """Return a final failure; one that ends the run if nobody has been answered for long.
+
+        Else each list of each account would find out for itself, for hours.
+        """
+        since = self._failing_since
+        silence = self.clock() - since if since is not None else 0.0
+        if failure.verdict is not Verdict.RETRY or silence < self.outage:
+            return failure
+        return question.failure(
+            f"No request has been answered well for {silence / 60:.0f} minutes, the last one: "
+            f"{failure.message}",
+            Verdict.STOP,
+            status=failure.status,
+            code=failure.code,
+            request_id=failure.request_id,
+            advice="Stripe or the network has trouble; run again later, nothing is lost",
+        )
 
     def _send(self, question: Question) -> requests.Response:
         session: requests.Session | None = getattr(self._threads, "session", None)
@@ -197,13 +203,13 @@ class Client:
         response = session.get(
             self._url + question.path,
             params=question.parameters,
-            headers={"Stripe-Account": question.account} if question.account else None,
+            headers={self._account_header: question.account} if question.account else None,
             timeout=self.timeout,
             allow_redirects=False,
         )
         self._reached = True
         if self.server_time is None:
-            self.server_time = _server_time(response)
+            self.server_time = answers.server_time(response)
         return response
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -215,7 +221,7 @@ class Client:
         seconds = min(self.backoff * 2 ** (attempt - 1), 30) * random.uniform(0.5, 1)  # noqa: S311
         if failure.status == codes.too_many_requests and failure.code != "lock_timeout":
             seconds = max(seconds, failure.retry_after)
-            self._limiter.refused(question.route, failure.code, seconds)
+            self._limiter.refused(question.route, failure.limit, seconds)
         self.tally.retried(question.account, question.route, seconds)
         self._sleep(seconds)
 
@@ -224,18 +230,18 @@ class Client:
             raise Interrupted
 
     def _lost(self, error: Exception, question: Question) -> StripeError:
-        damaged = not isinstance(error, OSError)
-        reason = "the answer is damaged" if damaged else _plain(error)
-        if self._reached:
+        if not self._reached:
             return question.failure(
-                f"Stripe's answer was lost: {reason}",
-                Verdict.RETRY,
-                advice="run again; nothing is lost",
+                f"Stripe cannot be reached at {self._url}: {answers.plain(error)}",
+                Verdict.STOP,
+                advice="check api_url and the network",
             )
+        damaged = not isinstance(error, OSError)
+        reason = "the answer is damaged" if damaged else answers.plain(error)
         return question.failure(
-            f"Stripe cannot be reached at {self._url}: {reason}",
-            Verdict.STOP,
-            advice="check api_url and the network",
+            f"Stripe's answer was lost: {reason}",
+            Verdict.RETRY,
+            advice="run again; nothing is lost",
         )
 
 
@@ -249,85 +255,3 @@ def check_progress(page: Listing, cursor: str | None, path: str, account: str | 
             account=account,
             advice="run again later; report it if it stays",
         )
-
-
-def _read(response: requests.Response, check: Callable[[Any], None]) -> Answer:
-    """Decode an answer and check its shape; ValueError if it is not whole (C4)."""
-    body = response.content
-    document = _decode(body)
-    check(document)
-    return Answer(document, len(body))
-
-
-def _server_time(response: requests.Response) -> int:
-    """Read the clock in an answer's head; this machine's where there is none."""
-    try:
-        return int(parsedate_to_datetime(response.headers["Date"]).timestamp())
-    except (KeyError, ValueError):
-        return int(time.time())
-
-
-def _check_object(document: object) -> None:
-    if not isinstance(document, dict) or not isinstance(document.get("id"), str):
-        raise ValueError("not an object")  # noqa: TRY004 - handled like every damaged answer
-
-
-def _check_list(document: object) -> None:
-    """Accept nothing but Stripe's list envelope."""
-    whole = (
-        isinstance(document, dict)
-        and isinstance(document.get("data"), list)
-        and isinstance(document.get("has_more"), bool)
-        and all(
-            isinstance(row, dict) and type(row.get("created") or 0) is int
-            for row in document["data"]
-        )
-    )
-    if not whole:
-        raise ValueError("not a list")
-
-
-def _refusal(response: requests.Response, question: Question) -> tuple[StripeError, bool]:
-    """Read an error answer, and whether it is worth another attempt."""
-    try:
-        error = json.loads(response.content)["error"]
-        message, code = str(error.get("message") or ""), str(error.get("code") or "")
-        whole = True
-    except (ValueError, KeyError, TypeError, AttributeError):
-        message, code, whole = "", "", False
-    rule = rule_for(response.status_code, code, message, question.path)
-    wish = response.headers.get("Stripe-Should-Retry", "")
-    # A refusal that was cut off on its way does not say why.
-    retry = {"true": True, "false": False}.get(wish, rule.verdict is Verdict.RETRY or not whole)
-    # What Stripe says not to retry is not asked for in smaller pages either (C3).
-    final = rule.verdict is Verdict.RETRY and not retry
-    reason = response.headers.get("Stripe-Rate-Limited-Reason", "")
-    failure = question.failure(
-        message or f"Stripe answered with HTTP status {response.status_code}",
-        Verdict.FAIL_STREAM if final else rule.verdict,
-        status=response.status_code,
-        code=code or reason,
-        request_id=response.headers.get("Request-Id", ""),
-        advice=rule.advice,
-        retry_after=_seconds(response.headers.get("Retry-After")),
-    )
-    return failure, retry
-
-
-def _seconds(header: str | None) -> float:
-    """Read a `Retry-After` in seconds; at most a minute, 0 where there is none."""
-    return min(float(header), 60.0) if header and header.isdigit() else 0.0
-
-
-def _plain(error: BaseException) -> str:
-    """Return the innermost reason of a network error, which libraries wrap several times."""
-    reason: Any = error
-    for _ in range(10):
-        inner = getattr(reason, "reason", None) or next(
-            (part for part in getattr(reason, "args", ()) if isinstance(part, BaseException)), None
-        )
-        if inner is None or isinstance(inner, str):
-            break
-        reason = inner
-    text = redact(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__)
-    return re.sub(r"^(<.*?>|\w+\(.*?\)):? ?", "", text)[:200]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import unquote
 
 from requests import codes
 
@@ -110,13 +111,15 @@ RULES = (
         status=range(400, 405),
         code="account_invalid",
         verdict=Verdict.SKIP_ACCOUNT,
-        advice="remove it from account_ids, or connect the account again",
+        advice="remove it from account_ids, connect the account again, or use the key of the mode "
+        "(live or test) that it is connected in",
     ),
     Rule(
         status=_status(403),
         text="does not have access to account",
         verdict=Verdict.SKIP_ACCOUNT,
-        advice="remove it from account_ids, or connect the account again",
+        advice="remove it from account_ids, connect the account again, or use the key of the mode "
+        "(live or test) that it is connected in",
     ),
     Rule(
         status=_status(403),
@@ -168,6 +171,7 @@ class StripeError(Exception):
         request_id: str = "",
         advice: str = "",
         retry_after: float = 0.0,
+        limit: str = "",
     ) -> None:
         """Keep what a user or Stripe's support will ask for."""
         self.message = redact(message)
@@ -181,12 +185,15 @@ class StripeError(Exception):
         self.advice = advice
         self.retry_after = retry_after
         """Seconds that Stripe asked to wait; 0 where it did not say."""
+        self.limit = limit
+        """Which of Stripe's limits on speed refused the request, such as `endpoint-rate`."""
 
     def __str__(self) -> str:
         """Tell in one line what happened, where, and what to do next."""
         told = {
             "status": self.status,
             "code": self.code,
+            "limit": self.limit,
             "account": self.account,
             "request id": self.request_id,
         }
@@ -207,8 +214,9 @@ def says_missing(error: StripeError, name: str) -> bool:
     """Tell whether Stripe says that the object `name` does not exist, and not another one (C9)."""
     if error.code != "resource_missing":
         return False
-    in_path = error.status == codes.not_found and name in error.path.split("/")
-    return in_path or bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", error.message))
+    in_path = error.status == codes.not_found and name in map(unquote, error.path.split("/"))
+    told = re.escape(" ".join(name.split()))
+    return in_path or bool(re.search(rf"(?<!\w){told}(?!\w)", error.message))
 
 
 def says_no_cursor(error: StripeError) -> bool:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 Asked = tuple[str | None, str]
-"""The connected account that was acted on, None for the key's own; and the path without ids."""
+"""The account as the header names it, None for the key's own; and the path without ids."""
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Tally:
         """Begin at nothing."""
         self._lock = threading.Lock()
         self._costs: defaultdict[Asked, Cost] = defaultdict(Cost)
+        self._limits: set[str] = set()
 
     def sent(self, account: str | None, route: str) -> None:
         """Count a request."""
@@ -43,6 +44,13 @@ class Tally:
         """Count a request that has to be sent again after so many seconds."""
         with self._lock:
             self._costs[account, route].add(Cost(retries=1, waited=seconds))
+
+    def limited(self, limit: str) -> bool:
+        """Take note that one of Stripe's limits was reached; tell whether that is news."""
+        with self._lock:
+            news = limit not in self._limits
+            self._limits.add(limit)
+            return news
 
     def costs(self) -> dict[Asked, Cost]:
         """Return what has been counted so far, as a copy."""

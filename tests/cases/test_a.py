@@ -121,7 +121,7 @@ def test_a03_what_is_only_shown_expanded_survives_an_update(stripe: Simulator) -
         assert not any("tiers" in one or "applies_to" in one for one in shown)
 
 
-def test_what_the_selection_drops_is_not_expanded(stripe: Simulator) -> None:
+def test_a03_what_the_selection_drops_is_not_expanded(stripe: Simulator) -> None:
     """With the tiers of plans deselected nothing asks Stripe for them (F11)."""
     run(config_for(stripe), catalog=selecting("plans", only_fields={"plans": ["amount"]}))
     (asked,) = (one for one in stripe.journal.requests if one.path == "/v1/plans")

@@ -48,6 +48,7 @@ CASES = (
         (
             "cases/test_a.py::test_a03_an_update_gives_the_same_keys_and_nulls_as_a_first_load",
             "cases/test_a.py::test_a03_what_is_only_shown_expanded_survives_an_update",
+            "cases/test_a.py::test_a03_what_the_selection_drops_is_not_expanded",
         ),
     ),
     Case(
@@ -382,12 +383,89 @@ CASES = (
         left_out="usage of metered items and lines of checkout sessions have no streams yet",
     ),
     Case(
+        "D1",
+        "A key that may not read `/v1/account` is enough",
+        (
+            "cases/test_d.py::test_d01_a_key_that_may_not_ask_who_it_is_reads_all_the_same",
+            "test_sync.py::test_an_account_that_stripe_does_not_name_has_a_fixed_name",
+        ),
+    ),
+    Case(
+        "D2",
+        "One configuration reads the platform and its accounts",
+        ("cases/test_d.py::test_d02_one_configuration_reads_the_platform_and_its_accounts",),
+        "patterns of accounts: they are named, all, or excluded by name",
+    ),
+    Case(
+        "D3",
+        "No page of accounts is missed",
+        ("cases/test_d.py::test_d03_all_pages_of_accounts_are_read_once",),
+    ),
+    Case(
+        "D4",
+        "Ids that users chose do not collide",
+        (
+            "cases/test_d.py::test_d04_ids_that_users_chose_do_not_collide",
+            "test_discovery.py::test_the_catalog_says_what_targets_rely_on",
+        ),
+    ),
+    Case(
+        "D5",
+        "Accounts come, go and return",
+        (
+            "cases/test_d.py::test_d05_accounts_come_go_and_return",
+            "test_sync.py::test_an_account_added_later_gets_its_history",
+        ),
+    ),
+    Case(
         "D6",
         "A revoked account stops no other",
         (
             "cases/test_d.py::test_d06_a_revoked_account_stops_no_other",
             "test_bad_input.py::test_an_account_that_is_not_connected",
             "test_bad_input.py::test_on_account_error_warn_lets_the_run_succeed",
+        ),
+    ),
+    Case(
+        "D7",
+        "Thousands of idle accounts cost a request each, and little memory",
+        (
+            "cases/test_d.py::test_d07_five_thousand_idle_accounts_cost_a_request_each",
+            "test_bookmarks.py::test_a_platform_of_level_accounts_has_a_small_state",
+            "test_accounts.py::test_shards_read_each_account_once",
+        ),
+        "with the platform itself among the accounts: it costs its own poll and one lookup more",
+    ),
+    Case(
+        "D8",
+        "Accounts are listed once, for the platform only",
+        ("cases/test_d.py::test_d08_no_connected_account_is_asked_for_accounts",),
+    ),
+    Case(
+        "D9",
+        "A long load does not hold up what changed elsewhere",
+        (
+            "cases/test_d.py::test_d09_a_long_load_does_not_hold_up_what_changed",
+            "test_feed.py::test_a_second_account_does_not_wait_for_the_first",
+        ),
+        "a million charges: shown on thirty thousand, and within 300 requests; "
+        "a budget of time for a run: a signal ends it at any moment",
+    ),
+    Case(
+        "D10",
+        "A key of the wrong kind ends the run at once",
+        (
+            "cases/test_d.py::test_d10_a_key_of_the_wrong_kind_ends_at_once",
+            "test_accounts.py::test_a_first_account_that_is_lost_costs_only_itself",
+        ),
+    ),
+    Case(
+        "D11",
+        "An organisation's key reads the accounts that are named",
+        (
+            "cases/test_d.py::test_d11_an_organisations_key_reads_the_accounts_it_names",
+            "cases/test_d.py::test_d11_an_organisations_key_alone_asks_for_nothing",
+            "test_settings.py::test_what_an_organisations_key_cannot_do_is_told_together",
         ),
     ),
     Case(
@@ -453,7 +531,11 @@ CASES = (
     Case(
         "E10",
         "A stream selected later gets its history",
-        ("test_feed.py::test_a_stream_selected_later_gets_its_history",),
+        (
+            "cases/test_e.py::test_e10_a_stream_selected_later_is_loaded_and_others_go_on",
+            "test_feed.py::test_a_stream_selected_later_gets_its_history",
+        ),
+        "disputes: shown on charges, there is no stream of disputes yet",
     ),
     Case(
         "E11",
@@ -469,8 +551,13 @@ CASES = (
     Case(
         "E12",
         "A state of live data is not taken for test data",
-        ("test_bad_input.py::test_a_state_of_the_other_mode",),
-        "an override: another state does the same; other platforms have bookmarks of their own",
+        (
+            "cases/test_e.py::test_e12_a_live_state_is_not_taken_for_test_data",
+            "cases/test_e.py::test_e12_another_platforms_state_claims_nothing_of_this_one",
+            "test_bad_input.py::test_a_state_of_the_other_mode",
+        ),
+        "a flag: removing `livemode` from the state is the override; a state of another platform "
+        "is not refused, as it claims nothing of other accounts",
     ),
     Case(
         "F2",

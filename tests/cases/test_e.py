@@ -6,13 +6,15 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tap_stripe_connect.cli import TapFault
 from tap_stripe_connect.simulator import bulk
-from tests.cases.steps import YEAR
+from tap_stripe_connect.sync.bookmarks import Bookmarks
+from tests.cases.steps import YEAR, next_run, routes
 from tests.harness import DAY, NOW, config_for, run, selecting
 
 if TYPE_CHECKING:
-    import pytest
-
     from tap_stripe_connect.simulator.server import Simulator
 
 NAMES = ("invoices", "invoice_line_items")
@@ -57,3 +59,57 @@ def test_e06_the_state_does_not_grow_with_parents(stripe: Simulator) -> None:
     assert usual.counts == dict.fromkeys(NAMES, 6000)
     # One before the first record, one at the end, and one a second between them.
     assert len(usual.states) <= time.monotonic() - began + 2
+
+
+def test_e10_a_stream_selected_later_is_loaded_and_others_go_on(stripe: Simulator) -> None:
+    """All 250 charges and the one changed customer, though the feed was read up to now."""
+    account = stripe.world.platform
+    bulk.load(account, customers=150, charges=250, start=NOW - YEAR, until=NOW - DAY)
+    first = run(config_for(stripe), catalog=selecting("customers"))
+    assert first.counts == {"customers": 150}
+    changed = first.records("customers")[70]["id"]
+    second = next_run(
+        stripe,
+        first,
+        "customers",
+        "charges",
+        change=lambda account: account.update("customer", changed, {"name": "new"}),
+    )
+    assert second.counts == {"customers": 1, "charges": 250}
+    asked = routes(stripe)
+    assert asked.count("/v1/events") == 1
+    assert asked.count("/v1/customers") == 0
+    assert asked.count("/v1/customers/{id}") == 1
+    third = next_run(stripe, second, "customers", "charges")
+    assert third.counts == {}
+    assert routes(stripe) == ["/v1/events"]
+
+
+def test_e12_a_live_state_is_not_taken_for_test_data(stripe: Simulator) -> None:
+    """With a test key it is refused before any list call, unless its mode is removed from it."""
+    stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - DAY)
+    state = run(config_for(stripe), catalog=selecting("coupons")).state
+    state["tap_stripe_connect"]["livemode"] = True
+    stripe.journal.clear()
+    with pytest.raises(TapFault, match="live"):
+        run(config_for(stripe), state=state, catalog=selecting("coupons"))
+    assert routes(stripe) == []
+    del state["tap_stripe_connect"]["livemode"]
+    output = run(config_for(stripe), state=state, catalog=selecting("coupons"))
+    assert output.exit_code == 0
+    assert output.counts == {}
+    assert output.state["tap_stripe_connect"]["livemode"] is False
+
+
+def test_e12_another_platforms_state_claims_nothing_of_this_one(stripe: Simulator) -> None:
+    """Its bookmarks pass through as they are, and the accounts of this key are loaded."""
+    stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - DAY)
+    theirs = {"covered": [["1970-01-01T00:00:00+00:00", "2025-12-31T23:00:00+00:00"]]}
+    state = {
+        "bookmarks": {"coupons": {**theirs, "level_accounts": 1}},
+        "tap_stripe_connect": {"version": 1, "livemode": False, "accounts": ["acct_1Theirs"]},
+    }
+    output = run(config_for(stripe), state=state, catalog=selecting("coupons"))
+    assert output.counts == {"coupons": 1}
+    before, after = Bookmarks(state), Bookmarks(output.state)
+    assert after.get("coupons", "acct_1Theirs") == before.get("coupons", "acct_1Theirs")
