@@ -469,6 +469,86 @@ CASES = (
         ),
     ),
     Case(
+        "D12",
+        "A code of another client, mode or kind is explained",
+        (
+            "connect/test_sitting.py::test_a_foreign_client_id_is_explained",
+            "connect/test_sitting.py::test_another_mode_is_not_saved",
+            "connect/test_oauth.py::test_codes_are_refused_with_a_reason",
+        ),
+    ),
+    Case(
+        "D13",
+        "A code is redeemed once, whatever happens",
+        (
+            "browser/test_connect.py::test_coming_back_twice",
+            "connect/test_sitting.py::test_parallel_answers_are_one_exchange",
+            "connect/test_oauth.py::test_a_lost_answer_is_not_asked_for_again",
+            "connect/test_oauth.py::test_a_second_exchange_cuts_the_connection",
+        ),
+    ),
+    Case(
+        "D14",
+        "Nothing has to be copied by hand",
+        (
+            "browser/test_connect.py::test_the_first_connection",
+            "browser/test_meltano_run.py::test_connected_and_run",
+            "connect/test_store.py::test_new_files_are_the_owners",
+            "connect/test_store.py::test_accounts_are_merged",
+            "connect/test_commands_terminal.py::test_pasting_the_address_connects",
+        ),
+        "a bare code is refused: without its state anybody could have sent it",
+    ),
+    Case(
+        "D15",
+        "A wrong state, a denial, an unknown redirect and a taken port each have their sentence",
+        (
+            "browser/test_connect.py::test_a_wrong_state",
+            "browser/test_connect.py::test_a_denial",
+            "connect/test_oauth.py::test_preflight_says_what_the_browser_would_show",
+            "connect/test_loopback.py::test_a_taken_port_is_refused",
+        ),
+        "a denial exits 3, so that scripts can tell it from a failure",
+    ),
+    Case(
+        "D16",
+        "Only what Stripe allows platforms is asked for, and nothing is ever changed",
+        (
+            "connect/test_oauth.py::test_the_link_asks_for_what_platforms_may_have",
+            "connect/test_oauth.py::test_preflight_explains_a_scope",
+            "connect/test_sitting.py::test_only_the_two_oauth_posts_change_anything",
+        ),
+        "an option for the scope: Stripe offers new platforms one only",
+    ),
+    Case(
+        "D17",
+        "The platform's key reads, and a withdrawn access is told with its cure",
+        (
+            "connect/test_oauth.py::test_tokens_are_not_needed",
+            "browser/test_connect.py::test_access_is_renewed",
+            "connect/test_commands.py::test_status_tells_access_and_repair",
+        ),
+        "tokens of accounts: Stripe deprecated them",
+    ),
+    Case(
+        "D18",
+        "No secret is told",
+        (
+            "connect/test_sitting.py::test_secrets_stay_inside",
+            "connect/test_loopback.py::test_no_page_tells_secrets",
+            "connect/test_commands_terminal.py::test_secrets_stay_where_they_belong",
+        ),
+    ),
+    Case(
+        "D19",
+        "Connections can be seen and undone",
+        (
+            "connect/test_commands.py::test_status_tells_access_and_repair",
+            "connect/test_commands.py::test_disconnecting_leaves_both_sides",
+            "connect/test_oauth.py::test_disconnecting",
+        ),
+    ),
+    Case(
         "E1",
         "An interrupted first load goes on where it was",
         (
