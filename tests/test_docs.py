@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import re
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 GUIDE = (ROOT / "docs" / "connect.md").read_text("utf-8")
 TEST_MODE = Application("ca_…", "http://localhost:8765/callback", livemode=False, url=CONNECT)
+MELTANO: Any = import_module("yaml").safe_load((ROOT / "meltano.yml").read_text("utf-8"))
 OTHERS_OPTIONS = {"--log-level", "--signups", "--state-id-suffix", "--test"}
 """Of Meltano, the simulator and the tap."""
 
@@ -213,3 +215,17 @@ def test_the_first_connection_is_shown_as_it_is(tmp_path: Path, stripe: Simulato
     for real, example in shown:
         seen = re.sub(real, example, seen, flags=re.MULTILINE)
     assert f"```text\n{seen.strip()}\n```" == between("first connection")
+
+
+def test_the_extractor_of_the_guide_is_a_part_of_ours() -> None:
+    """What a project of one's own is told to have fits the meltano.yml of the repository."""
+    (text,) = examples("docs/connect.md", "yaml")
+    (shown,) = import_module("yaml").safe_load(text)["plugins"]["extractors"]
+    (ours,) = MELTANO["plugins"]["extractors"]
+    for name in ("name", "namespace", "executable", "capabilities"):
+        assert shown[name] == ours[name]
+    settings = {row["name"]: row for row in ours["settings"]}
+    for row in shown["settings"]:
+        assert row.items() <= settings[row["name"]].items()
+    for name, arguments in shown["commands"].items():
+        assert arguments == ours["commands"][name]["args"]
