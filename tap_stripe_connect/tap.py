@@ -202,7 +202,8 @@ class TapStripeConnect(Tap):
         if known is not None and known is not given:
             raise TapFault(
                 f"the state tells of {mode[known]} data but api_key is a {mode[given]} key; "
-                "use another state for it, or the other key"
+                "use another state for it, or the other key; or remove livemode from the state "
+                "if it is right all the same"
             )
         self.bookmarks.livemode = given
 

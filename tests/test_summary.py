@@ -401,8 +401,9 @@ def test_a_product_that_is_not_enabled_is_one_information(
     """Two accounts without the product: the run succeeds, and says so once (C8)."""
     for name in ("acct_1One", "acct_1Two"):
         stripe.world.add_account(name).create("plan", {"id": "P"}, at=NOW - DAY)
-    moved = {**LISTED, "coupons": replace(LISTED["coupons"], path=path)}
-    monkeypatch.setattr(planning, "LISTED", moved)
+    moved = replace(LISTED["coupons"], path=path)
+    streams = tuple(moved if one.name == "coupons" else one for one in STREAMS)
+    monkeypatch.setattr("tap_stripe_connect.tap.STREAMS", streams)
     message = "Your account is not set up to use Issuing. Please visit the Dashboard."
     stripe.faults.add(Fault(match=path, status=400, body={"error": {"message": message}}))
     output = run(

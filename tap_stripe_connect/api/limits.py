@@ -19,6 +19,9 @@ ENDPOINT_SHARE = 1 / 4
 LATENESS = 0.015
 """Seconds that a request may go out late without the next one being late as well."""
 
+SOON = 1e-6
+"""Seconds that nobody waits for; a clock need not be able to tell less."""
+
 LEAST = 1 / 16
 """Part of a rate that is left after however many refusals."""
 
@@ -110,7 +113,7 @@ class Limiter:
             # Those behind in the queue sleep until it is their turn, not until the next one.
             ahead = self._queues[endpoint].index(ticket)
             free_from = max(self._all.free_from, pace.free_from) + ahead / pace.rate(now)
-            if free_from > now:
+            if free_from - now > SOON:
                 return free_from - now
             self._all.take(now)
             pace.take(now)
