@@ -30,7 +30,7 @@ def scene(folder: Path, stripe: Simulator) -> Place:
         for number in range(3):
             charge = {"amount": 1200, "currency": "eur", "status": "succeeded"}
             account.create("charge", charge | {"id": f"ch_{owner}{number}"})
-    stripe.world.platform.name = "My Platform"
+    stripe.world.platform.name = "Example platform"
     opener = folder / "opener"
     opener.write_text(OPENER)
     opener.chmod(0o755)

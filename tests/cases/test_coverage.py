@@ -640,6 +640,17 @@ CASES = (
         "is not refused, as it claims nothing of other accounts",
     ),
     Case(
+        "F1",
+        "A first load takes hardly longer than the budget allows",
+        (
+            "cases/test_f.py::test_f01_a_load_takes_hardly_longer_than_the_budget",
+            "test_limits.py::test_the_budget_is_used_up",
+            "test_limits.py::test_waiting_for_an_endpoint_leaves_the_others_their_share",
+        ),
+        "50 requests a second for charges alone where Stripe has not raised limits: it allows "
+        "an endpoint 25, of which the same share is used",
+    ),
+    Case(
         "F2",
         "Children cost no request of their own",
         (
@@ -659,6 +670,62 @@ CASES = (
             "cases/test_f.py::test_f04_one_list_gives_what_a_hundred_retrieves_give",
             "test_changes.py::test_a_hundred_changes_within_an_hour_are_one_list_call",
         ),
+    ),
+    Case(
+        "F5",
+        "Windows are split by what lies in them, and empty ones are not searched",
+        (
+            "test_sync.py::test_a_first_load_takes_hardly_more_requests_than_pages",
+            "test_windows.py::test_requests_stay_near_the_number_of_pages",
+            "test_windows.py::test_an_empty_account_costs_one_request",
+        ),
+    ),
+    Case(
+        "F6",
+        "Of the feed only ids are kept",
+        ("cases/test_f.py::test_f06_of_many_events_only_ids_are_kept",),
+        "two million events: shown on twenty thousand; the memory that two million take is "
+        "measured in benchmarks/, as it takes minutes",
+    ),
+    Case(
+        "F7",
+        "Writing a record costs little",
+        left_out="records a second depend on the machine: measured in benchmarks/, whose demands "
+        "are ratios to a reader without an SDK on the same machine",
+    ),
+    Case(
+        "F8",
+        "A stream's schema is sent once",
+        (
+            "cases/test_f.py::test_f08_each_schema_is_sent_once_however_many_parents",
+            "test_messages.py::test_one_schema_for_each_stream_comes_first",
+        ),
+    ),
+    Case(
+        "F9",
+        "One pass gives parents and children",
+        (
+            "cases/test_f.py::test_f09_one_pass_gives_parents_and_children",
+            "test_sync.py::test_embedded_children_cost_no_request",
+        ),
+    ),
+    Case(
+        "F10",
+        "A parent's row does not carry its children",
+        ("test_sync.py::test_an_invoice_of_thousands_of_lines_stays_small",),
+        "five thousand lines: shown on a thousand",
+    ),
+    Case(
+        "F11",
+        "What is not selected costs no request",
+        (
+            "cases/test_f.py::test_f11_what_is_not_selected_costs_no_request",
+            "cases/test_f.py::test_f11_what_is_deselected_is_not_expanded_when_read_again",
+            "cases/test_a.py::test_a03_what_the_selection_drops_is_not_expanded",
+            "test_sync.py::test_unselected_streams_cost_no_request",
+            "test_sync.py::test_long_lists_are_not_completed_for_a_child_that_is_not_selected",
+        ),
+        "products and prices have no streams yet: shown on coupons and plans",
     ),
     Case(
         "G6",

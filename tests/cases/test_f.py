@@ -1,20 +1,259 @@
-"""Acceptance cases F: the fewest requests that give the same rows."""
+"""Acceptance cases F: the fewest requests that give the same rows, as soon as the budget allows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import heapq
+import threading
+import weakref
+from bisect import bisect_left
+from itertools import count
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+import pytest
+
+from tap_stripe_connect.api.client import Client
+from tap_stripe_connect.api.limits import Limiter
+from tap_stripe_connect.catalog import LISTED
 from tap_stripe_connect.simulator import bulk
+from tap_stripe_connect.simulator.business import populate
+from tap_stripe_connect.sync.changes import Changes
+from tap_stripe_connect.sync.engine import Engine
+from tap_stripe_connect.sync.jobs import Job
+from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window
 from tests.cases.steps import YEAR, next_run, routes
 from tests.harness import DAY, NOW, config_for, run, selecting
 
 if TYPE_CHECKING:
-    import pytest
-
     from tap_stripe_connect.simulator.account import Account
     from tap_stripe_connect.simulator.server import Simulator
+    from tests.harness import Json, Output
 
 NAMES = ("invoices", "invoice_line_items")
+
+
+class Clock:
+    """A clock that moves on once no thread has anything left to do, to the next moment awaited.
+
+    So computing takes no time at all, and waiting takes exactly what it is said to take.
+    """
+
+    def __init__(self) -> None:
+        """Begin at some moment, with the thread that calls this."""
+        self.now = 1_000.0
+        self._busy = 1
+        self._sleepers: list[tuple[float, int, threading.Event]] = []
+        self._number = count()
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        """Return the present moment, in seconds."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let the thread that calls this go on `seconds` from now."""
+        due = threading.Event()
+        with self._lock:
+            heapq.heappush(self._sleepers, (self.now + seconds, next(self._number), due))
+        self.busy(-1)
+        due.wait()
+
+    def busy(self, more: int) -> None:
+        """Take note that so many more threads have something to do, or fewer."""
+        with self._lock:
+            self._busy += more
+            if self._busy or not self._sleepers:
+                return
+            self.now = max(self.now, self._sleepers[0][0])
+            while self._sleepers and self._sleepers[0][0] <= self.now:
+                heapq.heappop(self._sleepers)[2].set()
+                self._busy += 1
+
+    # What the engine takes from the standard library, known to the clock.
+
+    def monotonic(self) -> float:
+        """Return the present moment, as the module `time` would."""
+        return self.now
+
+    def process_time(self) -> float:
+        """Return the seconds of computing: none."""
+        return 0.0
+
+    def condition(self) -> Condition:
+        """Return a condition."""
+        return Condition(self)
+
+    def queue(self) -> Queue:
+        """Return a queue."""
+        return Queue(self)
+
+    def thread(self, **options: Any) -> threading.Thread:
+        """Return a thread that has something to do until it ends, from now on."""
+        part = options.pop("target")
+
+        def whole() -> None:
+            part()
+            self.busy(-1)
+
+        self.busy(1)
+        return threading.Thread(target=whole, **options)
+
+
+class Condition(threading.Condition):
+    """Whoever waits for it has nothing to do."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin with nobody waiting."""
+        super().__init__()
+        self._clock = clock
+        self._waiting = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for `notify_all`, perhaps for some real seconds at most."""
+        self._waiting += 1
+        self._clock.busy(-1)
+        return super().wait(timeout)
+
+    def notify_all(self) -> None:
+        """Let all go on; they count as busy before they run."""
+        self._clock.busy(self._waiting)
+        self._waiting = 0
+        super().notify_all()
+
+
+class Queue:
+    """What one thread hands to another."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin empty."""
+        self._changed = Condition(clock)
+        self._items: list[object] = []
+
+    def put(self, item: object) -> None:
+        """Add something."""
+        with self._changed:
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def get(self) -> object:
+        """Take what was added first; fails where nothing comes in a real minute."""
+        with self._changed:
+            while not self._items:
+                assert self._changed.wait(60), "everybody waits, and nobody for the clock"
+            return self._items.pop(0)
+
+
+class Stopping(threading.Event):
+    """The engine's sign to stop, for which requests wait in the clock's time."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin unset."""
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Sleep for `timeout`, and tell whether it is set then."""
+        assert timeout is not None
+        self._clock.sleep(timeout)
+        return self.is_set()
+
+
+class SlowStripe:
+    """Lists as long as a case wants them; each answer takes 0.3 seconds."""
+
+    def __init__(self, clock: Clock, lists: dict[str, list[int]]) -> None:
+        """Hold rows of these creation times, the oldest first; a row is as heavy as a charge."""
+        self._clock = clock
+        self._ages = {path: [-moment for moment in reversed(lists[path])] for path in lists}
+        self.headers: dict[str, str] = {}
+        self.sent: list[float] = []
+
+    def get(self, url: str, params: dict[str, str], **_: object) -> SimpleNamespace:
+        """Answer a request the way a session does."""
+        self.sent.append(self._clock())
+        self._clock.sleep(0.3)
+        ages = self._ages[url.removeprefix("slow:")]
+        until, since = params.get("created[lt]"), params.get("created[gte]")
+        begin = bisect_left(ages, 1 - int(until)) if until else 0
+        end = bisect_left(ages, 1 - int(since)) if since else len(ages)
+        if cursor := params.get("starting_after"):
+            begin = int(cursor.removeprefix("x_")) + 1
+        places = range(begin, min(end, begin + int(params["limit"])))
+        page = {
+            "data": [{"id": f"x_{place}", "created": -ages[place]} for place in places],
+            "has_more": places.stop < end,
+        }
+        content = msgspec.json.encode(page) + b" " * 3_700 * len(places)
+        return SimpleNamespace(status_code=200, content=content, headers={})
+
+
+def read_slowly(
+    monkeypatch: pytest.MonkeyPatch, lists: dict[str, list[int]], budget: float
+) -> tuple[dict[str, bytearray], list[float]]:
+    """Read lists with the real engine, client and limiter, in virtual time.
+
+    Returns how often each row of each list came, and when each request was sent, the end last.
+    """
+    clock = Clock()
+    stripe = SlowStripe(clock, lists)
+    package = "tap_stripe_connect"
+    threads = SimpleNamespace(Thread=clock.thread, Condition=clock.condition)
+    monkeypatch.setattr(f"{package}.api.client.requests.Session", lambda: stripe)
+    monkeypatch.setattr(f"{package}.sync.readers.threading", threads)
+    monkeypatch.setattr(f"{package}.sync.readers.time", clock)
+    monkeypatch.setattr(f"{package}.sync.engine.threading", threads)
+    monkeypatch.setattr(f"{package}.sync.engine.SimpleQueue", clock.queue)
+    stopping = Stopping(clock)
+    limiter = Limiter(budget, clock=clock)
+    client = Client(
+        url="slow:", api_key="sk_test_x", api_version="x", limiter=limiter, stopping=stopping
+    )
+    engine = Engine(client, stopping)
+    for path in lists:
+        listed = next(one for one in LISTED.values() if one.path == path)
+        plan = Plan([Window(0, END_OF_TIME, frozenset({listed.name}))])
+        engine.add([Job(listed, "acct_1Example", None, plan)])
+    rows = {path: bytearray(len(lists[path])) for path in lists}
+    for arrived in engine.pages():
+        if isinstance(arrived, Job):
+            assert arrived.failure is None
+        else:
+            came = rows[arrived.job.listed.path]
+            for row in arrived.objects:
+                came[int(row["id"].removeprefix("x_"))] += 1
+    return rows, [*stripe.sent, clock()]
+
+
+@pytest.mark.parametrize(
+    ("million", "paths", "budget", "rate"),
+    [
+        # Limits that Stripe has raised: an endpoint has a quarter of them.
+        pytest.param(1.0, ("/v1/charges",), 200, 50, id="charges", marks=pytest.mark.slow),
+        pytest.param(0.2, ("/v1/charges", "/v1/invoices"), 50, 50, id="side-by-side"),
+        pytest.param(0.2, ("/v1/charges",), 50, 25, id="as-an-endpoint-is-limited"),
+    ],
+)
+def test_f01_a_load_takes_hardly_longer_than_the_budget(
+    monkeypatch: pytest.MonkeyPatch,
+    million: float,
+    paths: tuple[str, ...],
+    budget: int,
+    rate: int,
+) -> None:
+    """1M charges, 300 ms for a page, 50 pages a second: at most 1.3 x 200 virtual seconds."""
+    each = int(million * 1_000_000) // len(paths)
+    # More from year to year, as in a business that grows.
+    history = [int(NOW - 10 * YEAR * (1 - (place / each) ** 0.5)) for place in range(each)]
+    rows, moments = read_slowly(monkeypatch, dict.fromkeys(paths, history), budget)
+    assert rows == dict.fromkeys(paths, bytearray(b"\x01" * each))
+    seconds = million * 10_000 / rate
+    assert moments[-1] - moments[0] <= 1.3 * seconds
+    grown = [moment for moment in moments if moment >= moments[0] + 2]
+    assert len(grown) >= 0.75 * rate * (grown[-1] - grown[0])
+    assert all(
+        later - earlier >= 1 - 1e-6 for earlier, later in zip(moments, moments[rate:], strict=False)
+    )
 
 
 def test_f02_lines_cost_no_request_of_their_own(stripe: Simulator) -> None:
@@ -63,3 +302,117 @@ def test_f04_one_list_gives_what_a_hundred_retrieves_give(
     rows = [sorted(one.records("charges"), key=str) for one in (listed, retrieved)]
     assert rows[0] == rows[1]
     assert len(rows[0]) == 100
+
+
+class Payload(dict[str, Any]):
+    """A dictionary of which one can tell whether anybody still holds it."""
+
+
+def test_f06_of_many_events_only_ids_are_kept(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """20,000 events on 200 objects: 200 feed pages, 200 reads, and no payload is held on to."""
+    account = stripe.world.platform
+    bulk.load(account, customers=200, start=NOW - YEAR, until=NOW - 10 * DAY)
+    first = run(config_for(stripe), catalog=selecting("customers"))
+    told: list[weakref.ref[Payload]] = []
+    held: list[int] = []
+    note, read = Changes.note, Changes.of
+
+    def noting(changes: Changes, event: Json) -> None:
+        payload = Payload(event["data"]["object"])
+        whole = Payload(event, data=Payload(event["data"], object=payload))
+        told.extend(map(weakref.ref, (whole, payload)))
+        note(changes, whole)
+
+    def reading(changes: Changes, stream: str) -> Any:
+        held.append(sum(one() is not None for one in told))
+        return read(changes, stream)
+
+    def change(account: Account) -> None:
+        begin = int(stripe.world.clock.now) - 20_000
+        for place, customer in enumerate(list(account.objects("customer")) * 100):
+            if place < 200:
+                account.update("customer", customer["id"], {"name": "new"}, event=None)
+            account.add_event("customer.updated", customer, at=begin + place)
+
+    monkeypatch.setattr(Changes, "note", noting)
+    monkeypatch.setattr(Changes, "of", reading)
+    second = next_run(stripe, first, "customers", change=change)
+    assert len(told) == 2 * 20_000
+    assert held == [0]
+    assert second.counts == {"customers": 200}
+    assert {row["name"] for row in second.records("customers")} == {"new"}
+    asked = routes(stripe)
+    assert asked.count("/v1/customers/{id}") == 200
+    assert asked.count("/v1/events") <= 1.2 * 200 + 50
+
+
+def test_f08_each_schema_is_sent_once_however_many_parents(stripe: Simulator) -> None:
+    """10,000 invoices, and one SCHEMA for their lines."""
+    account = stripe.world.platform
+    bulk.load(account, invoices=10_000, lines=1, start=NOW - YEAR, until=NOW - DAY)
+    output = run(config_for(stripe), catalog=selecting(*NAMES))
+    assert output.counts == {"invoices": 10_000, "invoice_line_items": 10_000}
+    sent = [one["stream"] for one in output.messages if one["type"] == "SCHEMA"]
+    assert sorted(sent) == sorted(NAMES)
+
+
+def test_f09_one_pass_gives_parents_and_children(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page is requested once, and the very same pages when one of the two is selected."""
+    # A single reader: where several split a list depends on who comes first.
+    monkeypatch.setattr("tap_stripe_connect.sync.readers.FIRST", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.readers.MOST", 1)
+    rows = {"invoices": 2500, "invoice_line_items": 5000}
+    bulk.load(stripe.world.platform, invoices=2500, lines=2, start=NOW - YEAR, until=NOW - DAY)
+    asked = []
+    for names in (NAMES, ("invoice_line_items",), ("invoices",)):
+        stripe.journal.clear()
+        output = run(config_for(stripe), catalog=selecting(*names))
+        assert output.counts == {name: rows[name] for name in names}
+        assert set(routes(stripe)) == {"/v1/invoices"}
+        asked.append([tuple(one.query) for one in stripe.journal.requests])
+    assert len(asked[0]) == len(set(asked[0])) == 1 + 25
+    assert asked[0] == asked[1] == asked[2]
+
+
+def test_f11_what_is_not_selected_costs_no_request(stripe: Simulator) -> None:
+    """With coupons alone selected only they and the feed are asked for, whatever has changed."""
+    account = stripe.world.platform
+    populate(account, seed=1, customers=10, start=NOW - YEAR, until=NOW - DAY)
+    account.create("coupon", {"id": "C"}, at=NOW - 9 * DAY)
+    first = run(config_for(stripe), catalog=selecting("coupons"))
+    assert set(routes(stripe)) == {"/v1/coupons"}
+
+    def change(account: Account) -> None:
+        for kind in ("charge", "coupon", "customer", "invoice", "plan", "subscription"):
+            for found in list(account.objects(kind)):
+                account.update(kind, found["id"], {"metadata": {"changed": "yes"}})
+            account.create(kind, {"id": f"new_{kind}"})
+
+    second = next_run(stripe, first, "coupons", change=change)
+    assert {"C", "new_coupon"} <= {row["id"] for row in second.records("coupons")}
+    assert set(second.counts) == {"coupons"}
+    assert set(routes(stripe)) <= {"/v1/events", "/v1/coupons", "/v1/coupons/{id}"}
+
+
+def test_f11_what_is_deselected_is_not_expanded_when_read_again(stripe: Simulator) -> None:
+    """The tiers of a changed plan are asked for only where they are selected."""
+    account = stripe.world.platform
+    account.create("plan", {"id": "plan_1"}, at=NOW - 9 * DAY)
+
+    def changed(before: Output, only: dict[str, list[str]] | None) -> bool:
+        stripe.world.clock.advance(DAY)
+        account.update("plan", "plan_1", {"nickname": str(stripe.world.clock.now)})
+        stripe.journal.clear()
+        catalog = selecting("plans", only_fields=only)
+        after = run(config_for(stripe), state=before.state, catalog=catalog)
+        assert after.counts == {"plans": 1}
+        (asked,) = (one for one in stripe.journal.requests if one.path == "/v1/plans/plan_1")
+        return ("expand[0]", "tiers") in asked.query
+
+    first = run(config_for(stripe), catalog=selecting("plans"))
+    assert changed(first, None)
+    assert not changed(first, {"plans": ["nickname"]})
