@@ -416,3 +416,20 @@ def test_requests_to_a_list_carry_the_parameters_of_the_table(stripe: Simulator)
         (request,) = (one for one in stripe.journal.requests if one.path == listed.path)
         parameters = {**listed.parameters, **listed.expanded("data.")}
         assert dict(request.query) == {"limit": "100", **parameters}
+
+
+def test_a_page_that_takes_too_long_is_asked_for_once_more(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer counts, the other one is of no use; each row is written once."""
+    monkeypatch.setattr("tap_stripe_connect.sync.engine.PATIENCE", 0.1)
+    monkeypatch.setattr("tap_stripe_connect.sync.engine.LOOK_AGAIN", 0.02)
+    bulk.load(stripe.world.platform, customers=800, start=NOW - YEAR, until=NOW - DAY)
+    stripe.faults.add(Fault(match="/v1/customers", skip=1, times=1, delay=3.0))
+    output = run(config_for(stripe), catalog=selecting("customers"))
+    ids = [row["id"] for row in output.records("customers")]
+    assert len(ids) == len(set(ids)) == 800
+    covered = output.state["bookmarks"]["customers"]["covered"]
+    assert len(covered) == 1
+    # Nobody has waited for it.
+    assert any(one.status is None for one in stripe.journal.requests)

@@ -152,9 +152,17 @@ class Walk:
         window = self._plan.next()
         self._in_flight.append((window, *self._fake.answer(window.parameters())))
 
+    def overtake(self) -> None:
+        """Ask once more for a page that is on its way already."""
+        window = self._plan.overtake(1.0, -1.0)
+        if window:
+            self._in_flight.append((window, *self._fake.answer(window.parameters())))
+
     def deliver(self, place: int = 0) -> None:
-        """Let one of the answers arrive."""
+        """Let one of the answers arrive; one that was overtaken is of no use."""
         window, rows, has_more = self._in_flight.pop(place)
+        if window.lost:
+            return
         kept, covered = window.take(rows, has_more=has_more)
         self.delivered.update(row["id"] for row in kept)
         self.claimed = merged([*self.claimed, covered])
@@ -182,8 +190,11 @@ def test_any_interleaving_reads_each_row_once(
     fake = FakeList(stamps, page)
     plan = Plan(Window(*span, frozenset({"charges"})) for span in gaps)
     walk = Walk(fake, plan)
+    overtaking = iter(data.draw(st.lists(st.booleans(), max_size=9), label="overtake"))
     with patch.object(windows, "ROWS_WORTH_SPLITTING", 2):
         while not plan.done:
+            if next(overtaking, False):
+                walk.overtake()
             can_start = plan.has_work and walk.readers < 4
             if can_start and (not walk.readers or data.draw(st.booleans(), label="pick up")):
                 walk.pick_up()

@@ -37,7 +37,7 @@ class Pace:
         self._full = self._left = per_second / (1 + LATENESS)
         self._since = 0.0
         self.free_from = 0.0
-        self._unused = 0
+        self._unused = 0.0
         self._counted_until = 0.0
 
     def rate(self, now: float) -> float:
@@ -51,13 +51,13 @@ class Pace:
         self.free_from = max(self.free_from, now - LATENESS) + 1 / self.rate(now)
 
     def unused(self, now: float) -> int:
-        """Return how many whole turns nobody took, of the last second at most."""
-        rate = self.rate(now)
-        missed = int((now - max(self.free_from, self._counted_until)) * rate)
-        if missed > 0:
-            self._unused = min(int(rate) or 1, self._unused + missed)
+        """Return how many turns nobody took, of the last second at most."""
+        missed = now - max(self.free_from, self._counted_until)
+        if missed > LATENESS:
+            rate = self.rate(now)
+            self._unused = min(max(rate, 1.0), self._unused + missed * rate)
             self._counted_until = now
-        return self._unused
+        return int(self._unused)
 
     def make_up(self, turns: int) -> None:
         """Take note that somebody will take so many turns that were unused."""

@@ -56,6 +56,15 @@ class Board:
             self._active.append(job)
         return job.plan.next()
 
+    def overtake(
+        self, now: float, patience: float, worth_splitting: Callable[[Job], bool]
+    ) -> tuple[Job, Window] | None:
+        """Hand out again what takes too long, where there is nothing else to do."""
+        for job in self._active:
+            if worth_splitting(job) and (window := job.plan.overtake(now, patience)):
+                return job, window
+        return None
+
     def returned(self, job: Job) -> None:
         """Take note that a reader has come back; a job that is begun goes on before others."""
         if not job.plan.readers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -14,13 +15,13 @@ from tap_stripe_connect.sync.board import Board
 from tap_stripe_connect.sync.jobs import Job, Page
 from tap_stripe_connect.sync.readers import Readers
 from tap_stripe_connect.sync.rereads import Single
+from tap_stripe_connect.sync.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tap_stripe_connect.api.answers import Listing
     from tap_stripe_connect.api.client import Client
-    from tap_stripe_connect.sync.windows import Window
 
 BYTES_IN_FLIGHT = 12_000_000
 """Bytes of pages asked for or waiting to be written; decoded they take about five times that."""
@@ -40,6 +41,18 @@ SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
 FRUITLESS_RESTARTS = 3
 """Times that a window may lose its cursor in the same second before its list is given up (C12)."""
 
+PATIENCE = 2.0
+"""Seconds that a request may take, at least, before the same page is asked for once more."""
+
+SLOW = 3
+"""How many times what requests usually take that is."""
+
+RECENT = 20
+"""Requests of which the usual time is a mean, about."""
+
+LOOK_AGAIN = 0.5
+"""Seconds after which readers without work look whether a request takes too long."""
+
 PAGES_BEFORE_GROWTH = 20
 """Pages in a row that must come whole before larger ones are tried again."""
 
@@ -57,6 +70,7 @@ class Engine:
         self._unfinished = 0
         self._asked = 0
         self._waiting = 0
+        self._usual = 0.0
         self._woken = False
         self._arrived: SimpleQueue[Page | Job | BaseException | None] = SimpleQueue()
 
@@ -116,7 +130,7 @@ class Engine:
                 except StripeError as error:
                     if error.verdict is Verdict.STOP:
                         raise
-                    self._fail(job, error, weight)
+                    self._fail(job, unit, error, weight)
         except Interrupted:
             pass
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
@@ -126,18 +140,29 @@ class Engine:
         """Wait for something to read and room for its page; None when the engine stops."""
         with self._changed:
             while not self._stopping.is_set():
-                job = self._board.next(self._worth_splitting)
-                if job and self._room(job):
-                    if not job.plan.has_waiting:
-                        self._client.unused(job.listed.path, most=1)
+                if found := self._choose():
+                    job, unit = found
+                    if isinstance(unit, Window):
+                        unit.asked_at = time.monotonic()
                     self._asked += job.page_bytes
-                    found = job, self._board.hand_out(job), job.page_bytes
                     self._hire()
-                    return found
+                    return job, unit, job.page_bytes
                 self._readers.idle += 1
-                self._changed.wait()
+                self._changed.wait(LOOK_AGAIN)
                 self._readers.idle -= 1
             return None
+
+    def _choose(self) -> tuple[Job, Window | Single] | None:
+        """Return what should be read next, if there is room for its page; under the lock."""
+        job = self._board.next(self._worth_splitting)
+        if job:
+            if not self._room(job):
+                return None
+            if not job.plan.has_waiting:
+                self._client.unused(job.listed.path, most=1)
+            return job, self._board.hand_out(job)
+        patience = max(PATIENCE, SLOW * self._usual)
+        return self._board.overtake(time.monotonic(), patience, self._worth_splitting)
 
     def _room(self, job: Job) -> bool:
         """Tell whether one more page of a job may be asked for; called under the lock."""
@@ -200,12 +225,15 @@ class Engine:
                     job.page_size = min(job.page_size, SMALLER[size])
                     job.whole_pages = 0
                 self._asked -= weight
-                if not job.failure:
+                if not job.failure and not window.lost:
                     job.plan.retry(window)
                     self._board.returned(job)
                 self._changed.notify_all()
             return None
         with self._changed:
+            took = time.monotonic() - window.asked_at
+            # The few that take very long are no measure of what is usual.
+            self._usual += (min(took, 2 * self._usual or took) - self._usual) / RECENT
             job.whole_pages += 1
             if job.page_size < PAGE_SIZE and job.whole_pages >= PAGES_BEFORE_GROWTH:
                 larger = {small: large for large, small in SMALLER.items()}
@@ -240,7 +268,7 @@ class Engine:
     def _hand_over(self, job: Job, unit: Window | Single, page: Page, weight: int) -> None:
         """Pass a page on to the main thread; called under the lock."""
         self._asked -= weight
-        if not job.failure:
+        if not job.failure and not _is_lost(unit):
             job.page_bytes = page.weight
             self._waiting += page.weight
             self._arrived.put(page)
@@ -287,11 +315,11 @@ class Engine:
             )
         return self._client.all_rows(url, job.header)
 
-    def _fail(self, job: Job, error: StripeError, weight: int) -> None:
+    def _fail(self, job: Job, unit: Window | Single, error: StripeError, weight: int) -> None:
         """Give a job up, or all of its account; the others go on."""
         with self._changed:
             self._asked -= weight
-            if not job.failure:
+            if not job.failure and not _is_lost(unit):
                 if error.verdict is Verdict.SKIP_ACCOUNT:
                     lost = self._board.strike(job.account)
                 else:
@@ -306,6 +334,11 @@ class Engine:
         with self._changed:
             self._waiting -= weight
             self._changed.notify_all()
+
+
+def _is_lost(unit: Window | Single) -> bool:
+    """Tell whether the same page has been asked for once more meanwhile."""
+    return isinstance(unit, Window) and unit.lost
 
 
 def _path_part(name: str) -> str:

@@ -40,6 +40,9 @@ class Work(Protocol):
     def next(self) -> Window | Single:
         """Hand out what is to be read next."""
 
+    def overtake(self, now: float, patience: float) -> Window | None:
+        """Hand out again what has been under way for longer than `patience` seconds."""
+
     def give_back(self, unit: Any, /) -> None:  # noqa: ANN401 - each takes what it hands out
         """Take a unit back after its request."""
 

@@ -16,13 +16,13 @@ MOST = 128
 """Threads at most; 100 requests a second at 1 s each keep 100 busy."""
 
 
-AT_ONCE = 8
+AT_ONCE = 24
 """Threads started at once, at most."""
 
 BUSY = 0.5
 """Part of a core in use above which more threads would only be in each other's way."""
 
-LOOK = 0.2
+LOOK = 0.1
 """Seconds over which that is measured, before more are started."""
 
 

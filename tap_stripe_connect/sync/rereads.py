@@ -67,6 +67,10 @@ class Rereads:
         self._reading.append(unit)
         return unit
 
+    def overtake(self, now: float, patience: float) -> None:
+        """Wait for what is under way: each of it is one object, or few of them."""
+        del now, patience
+
     def give_back(self, unit: Window | Single) -> None:
         """Take a unit back after its request.
 

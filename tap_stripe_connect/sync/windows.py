@@ -19,7 +19,7 @@ END_OF_TIME = 253_402_300_800
 BEGINNING = 1_293_840_000
 """2011-01-01: Stripe has nothing older."""
 
-ROWS_WORTH_SPLITTING = 300
+ROWS_WORTH_SPLITTING = 150
 """Estimated rows left in a window below which a second reader saves no time."""
 
 
@@ -109,6 +109,12 @@ class Window:
     """Rows per second of creation time in the last page; 0 before the first."""
     kept: int = 0
     """Rows of the last page that were of use."""
+    asked_at: float = 0.0
+    """When the request that is under way was handed out, in seconds of a monotonic clock."""
+    overtaken: int = 0
+    """How often a request for the next page took so long that another one was sent."""
+    lost: bool = False
+    """Whether that happened to this very request: what it still brings is of no use."""
 
     def __post_init__(self) -> None:
         """Ask for what the window spans when it begins."""
@@ -138,6 +144,7 @@ class Window:
     ) -> tuple[list[dict[str, Any]], Range]:
         """Move past a page; return its rows of this window and the range they complete."""
         upper = self.end
+        self.overtaken = 0
         stamps = [row["created"] for row in rows if row.get("created") is not None]
         if not has_more or (stamps and stamps[-1] < self.start):
             self.end = self.start
@@ -191,6 +198,14 @@ class Window:
         self.start = middle
         return older
 
+    def overtake(self) -> Window:
+        """Give all that is left to a new window."""
+        other = Window(self.start, self.end, self.streams)
+        other.boundary, other.repeated = set(self.boundary), set(self.boundary)
+        other.density, other.overtaken = self.density, self.overtaken + 1
+        self.lost = True
+        return other
+
 
 class Plan:
     """The windows that one list of one account still needs."""
@@ -230,6 +245,20 @@ class Plan:
             window = max(splittable, key=lambda window: window.rows_left).split()
         self._walking.append(window)
         return window
+
+    def overtake(self, now: float, patience: float) -> Window | None:
+        """Hand out the page again that has been under way for more than `patience` seconds.
+
+        Each time for the same page it takes twice that, so that one that is always slow comes
+        at last.
+        """
+        for window in self._walking:
+            waited = now - window.asked_at
+            if waited > patience * 2**window.overtaken:
+                self._walking.remove(window)
+                self._walking.append(window.overtake())
+                return self._walking[-1]
+        return None
 
     def give_back(self, window: Window) -> None:
         """Take a window back after a page; it waits again unless all of it has been read."""

@@ -122,8 +122,9 @@ class _Alone:
     def notify_all(self) -> None:
         """Nobody listens."""
 
-    def wait(self) -> None:
+    def wait(self, timeout: float) -> None:
         """Nobody else will change anything."""
+        del timeout
         raise _IdleError
 
 
@@ -145,7 +146,7 @@ def interleaved(readers: int, chance: random.Random) -> Callable[[Engine], Itera
                     except StripeError as error:
                         if error.verdict is Verdict.STOP:
                             raise
-                        self._fail(job, error, weight)
+                        self._fail(job, unit, error, weight)
                     continue
                 try:
                     arrived = self._arrived.get_nowait()
