@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FIRST = 16
-"""Threads to begin with; 50 requests a second at 0.3 s each keep 15 busy."""
+FIRST = 4
+"""Threads to begin with: without latency more would only be in each other's way."""
 
 MOST = 128
 """Threads at most; 100 requests a second at 1 s each keep 100 busy."""
