@@ -205,6 +205,7 @@ def test_the_first_connection_is_shown_as_it_is(tmp_path: Path, stripe: Simulato
         console.expect(" first.\n> ")
         seen = console.seen
     shown = [
+        (r"^! Keys are sent to .*\n", ""),
         (re.escape(stripe.url), CONNECT),
         (f":{place.port}", ":8765"),
         (stripe.world.platform.id, "acct_1Platform"),

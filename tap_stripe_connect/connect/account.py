@@ -10,8 +10,8 @@ from requests import codes
 
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.api.errors import StripeError, Verdict, account_in
+from tap_stripe_connect.api.keys import is_live, is_organisations
 from tap_stripe_connect.api.limits import Limiter
-from tap_stripe_connect.connect.oauth import is_live
 from tap_stripe_connect.connect.outcome import Access, ConnectedAccount, Kind
 from tap_stripe_connect.connect.refusals import Refusal, one_line
 
@@ -87,9 +87,13 @@ class Look:
         """Look with a key, which also tells the mode."""
         self._client = glance(api_url, key, api_version)
         self._livemode = is_live(key)
+        self._organisation = is_organisations(key)
 
     def at(self, account_id: str | None, *, contents: bool = False) -> ConnectedAccount:
-        """Return an account as it stands; what fails is told in it."""
+        """Return an account as it stands; what fails is told in it.
+
+        With an organisation's key it may be `platform/connected`, and keeps that name.
+        """
         try:
             document = self._document(account_id)
             empty = contents and self._empty(account_id)
@@ -99,9 +103,10 @@ class Look:
                 livemode=self._livemode,
                 access=access_after(error),
                 reason=" - ".join(filter(None, (one_line(error.message), error.advice))),
+                key_refused=error.verdict is Verdict.STOP,
             )
         found = str(document.get("id") or "")
-        if account_id not in {None, "", found}:
+        if account_id and found != account_id.rpartition("/")[2]:
             return ConnectedAccount(
                 str(account_id),
                 livemode=self._livemode,
@@ -110,7 +115,7 @@ class Look:
             )
         country = str(document.get("country"))
         return ConnectedAccount(
-            found,
+            account_id or found,
             name=name_in(document),
             country=country if re.fullmatch("[A-Z]{2}", country) else "",
             livemode=self._livemode,
@@ -127,14 +132,17 @@ class Look:
             own = account_in(error.message)
         if account_id is None:
             return {"id": own}
+        platform, _, connected = account_id.rpartition("/")
+        if self._organisation and not platform:
+            return {"id": connected}
         try:
             return self._client.get(
-                f"/v1/accounts/{account_id}", route="/v1/accounts/{id}"
+                f"/v1/accounts/{connected}", account=platform or None, route="/v1/accounts/{id}"
             ).document
         except StripeError as error:
             if error.verdict is not Verdict.SKIP_STREAM:
                 raise
-        return {"id": account_id}
+        return {"id": connected}
 
     def _empty(self, account_id: str | None) -> bool:
         """Tell whether all that may be looked at has no row; a refusal is no proof of that."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
+import threading
 import webbrowser
 from pathlib import PurePath
 from typing import TYPE_CHECKING
+
+from tap_stripe_connect.connect.environment import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,16 +45,31 @@ def on_windows_kernel(release: str) -> bool:
 def open_page(url: str, release: str) -> bool:
     """Open an address; False if no fit browser could be started."""
     if on_windows_kernel(release) and (opener := _windows_opener()):
-        subprocess.Popen(  # noqa: S603 - Windows' own opener, with our own address
-            [opener, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        _start(opener, url)
         return True
     try:
         controller = webbrowser.get()
         name = PurePath(getattr(controller, "name", "")).name
-        return name not in TEXT_BROWSERS and controller.open(url)
+        if name in TEXT_BROWSERS:
+            return False
+        # Isolated, so that no module in the working folder is taken for one of Python's.
+        _start(sys.executable, "-I", "-m", "webbrowser", url)
     except (webbrowser.Error, OSError):
         return False
+    return True
+
+
+def _start(*command: str) -> None:
+    """Start a program that neither sees our keys nor holds up the terminal."""
+    process = subprocess.Popen(  # noqa: S603 - an opener of pages, with our own address
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=without_secrets(os.environ),
+        start_new_session=True,
+    )
+    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def _windows_opener() -> str | None:

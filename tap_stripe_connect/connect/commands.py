@@ -171,7 +171,7 @@ def connect(  # noqa: PLR0913 - one parameter for each option
         return two_step.start(terminal, store, options, reauth)
     if complete:
         return two_step.complete(terminal, store, options)
-    means = inputs.means(terminal, inputs.reading(store), options)
+    means = inputs.means(terminal, inputs.reading(terminal, store), options)
     wishes = Wishes(
         renewing=reauth,
         streams=streams,

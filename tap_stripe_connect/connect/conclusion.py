@@ -9,6 +9,7 @@ from tap_stripe_connect.connect import oauth, restricted
 from tap_stripe_connect.connect.inputs import hint
 from tap_stripe_connect.connect.outcome import Exit, Kind
 from tap_stripe_connect.connect.refusals import Refusal
+from tap_stripe_connect.settings import READERS
 
 if TYPE_CHECKING:
     from tap_stripe_connect.connect.inputs import Means
@@ -61,17 +62,42 @@ class Conclusion:
         return Exit.FAILED
 
     def _offer_to_undo(self, account: ConnectedAccount) -> None:
-        """Offer to withdraw what was not meant, unless the settings rely on it."""
-        if account.id in self._store.account_ids():
+        """Offer to withdraw what was not meant, unless the settings rely on it.
+
+        Stripe does not tell whether the account was connected before, so that it stays unless
+        somebody says otherwise.
+        """
+        if account.id in self._store.account_ids() or not self._terminal.interactive:
             return
-        question = f"{account.id} is now connected to the platform. Undo that?"
-        if self._terminal.confirm(question, default=True):
+        if self._reads_all():
+            self._terminal.say(
+                f"It stays connected, as all connected accounts are read; disconnect {account.id} "
+                "would give it up."
+            )
+        elif self._is_not_wanted(account.id):
             try:
                 oauth.deauthorize(self._means.application, self._means.secret_key, account.id)
             except Refusal as refusal:
                 self._terminal.bad(refusal.line, refusal.advice)
             else:
                 self._terminal.good(f"{account.id} was disconnected.")
+
+    def _reads_all(self) -> bool:
+        name = "all_connected_accounts"
+        try:
+            return bool(READERS[name](self._store.read().get(name) or False))
+        except ValueError:  # who knows what is meant; rather keep what may be read
+            return True
+
+    def _is_not_wanted(self, account_id: str) -> bool:
+        """Ask; in live mode the id has to be typed, as for `disconnect`."""
+        self._terminal.say(f"{account_id} is connected to the platform, perhaps since long ago.")
+        if self._means.application.livemode:
+            question = (
+                f"Type {account_id} to disconnect it if it is not wanted, or Enter to keep it"
+            )
+            return self._terminal.ask(question, "") == account_id
+        return self._terminal.confirm("Disconnect it, if it is not wanted?", default=False)
 
     def _tell_saved(self) -> None:
         self._terminal.good(saved(self._store, self._changed))

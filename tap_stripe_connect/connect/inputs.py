@@ -6,7 +6,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from tap_stripe_connect.api.keys import is_live
 from tap_stripe_connect.catalog import API_VERSION
 from tap_stripe_connect.connect import oauth
 from tap_stripe_connect.connect.outcome import Exit, Kind
@@ -25,6 +27,7 @@ API_URL = "https://api.stripe.com"
 AROUND = "\ufeff\u200b\"'` \t\r\n"
 """What comes with a key when it is copied."""
 KEY_ADVICE = "Give it by STRIPE_SECRET_KEY in the environment, or by --secret-file FILE."
+HTTPS_ADVICE = "Use https, or the simulator on this machine (127.0.0.1, ::1 or localhost)."
 CLIENT_ADVICE = "Give it by --client-id, or by STRIPE_CLIENT_ID in the environment."
 
 
@@ -60,14 +63,31 @@ class Means:
     reading: Reading
 
 
-def reading(store: Store) -> Reading:
-    """Return what the settings say, or raise Refusal if it makes no sense."""
+def reading(terminal: Terminal, store: Store) -> Reading:
+    """Return what the settings say, or raise Refusal if it makes no sense.
+
+    Whoever is going to type a key hears first whose settings say where it goes.
+    """
     settings = store.read()
+    address = _read(store, settings, "api_url", API_URL)
+    name = store.syntax.name("api_url")
+    terminal.say(f"Settings file: {store.path}")
+    where = urlsplit(address)
+    if where.scheme == "http" and where.hostname not in oauth.LOOPBACK:
+        line = f"{name} is {address}, to which keys would travel unencrypted."
+        raise Refusal(Kind.FAILED, line, HTTPS_ADVICE, exit=Exit.USAGE)
+    if address != API_URL:
+        terminal.care(f"Keys are sent to {address}, not to Stripe: {name} says so.")
     return Reading(
-        _read(store, settings, "api_url", API_URL),
+        address,
         _read(store, settings, "api_key", ""),
         _read(store, settings, "api_version", API_VERSION),
     )
+
+
+def all_accounts(store: Store) -> bool:
+    """Tell whether every account connected to the platform is read."""
+    return _read(store, store.read(), "all_connected_accounts", "") == str(True)
 
 
 def _read(store: Store, settings: Mapping[str, Any], name: str, otherwise: str) -> str:
@@ -82,7 +102,7 @@ def _read(store: Store, settings: Mapping[str, Any], name: str, otherwise: str) 
 def means(terminal: Terminal, found: Reading, options: Options) -> Means:
     """Return key, client id and mode, which have to agree; asks for what is not given."""
     given = _secret_key(terminal, found, options).strip(AROUND)
-    live = oauth.is_live(given) if options.live is None else options.live
+    live = is_live(given) if options.live is None else options.live
     key = oauth.secret_key(given, livemode=live)
     return Means(application(terminal, found, options, live=live), key, found)
 
@@ -95,6 +115,11 @@ def application(
     if not client_id.strip():
         client_id = terminal.ask("Client id of the platform (ca_…)", CLIENT_ADVICE)
     uri = options.redirect_uri or f"{'https' if live else 'http'}://{CALLBACK}"
+    try:
+        urlsplit(uri).port  # noqa: B018 - reading it is the check
+    except ValueError as fault:
+        line = f"The redirect address is none: {fault}."
+        raise Refusal(Kind.FAILED, line, "Mend --redirect-uri.", exit=Exit.USAGE) from None
     return oauth.Application(client_id.strip(), uri, live, oauth.oauth_url(found.api_url))
 
 
@@ -127,4 +152,4 @@ def secret_in(name: str) -> str:
 def hint(key: str) -> str:
     """Return how a key is spoken of: enough to recognise it, and no more."""
     kind = "restricted" if key.startswith("rk_") else "secret"
-    return f"{kind} {'live' if oauth.is_live(key) else 'test'} key ending in {key[-4:]}"
+    return f"{kind} {'live' if is_live(key) else 'test'} key ending in {key[-4:]}"

@@ -21,7 +21,9 @@ def disconnect(terminal: Terminal, store: Store, options: Options, account_id: s
 
     Where Stripe says that it was not connected, it is forgotten all the same.
     """
-    means = inputs.means(terminal, inputs.reading(store), options)
+    for remark in store.remarks():
+        terminal.care(remark)
+    means = inputs.means(terminal, inputs.reading(terminal, store), options)
     reading = means.reading
     owner = account.platform(reading.api_url, means.secret_key, reading.api_version)
     found = account.look_at(reading.api_url, means.secret_key, reading.api_version, account_id)
@@ -40,9 +42,23 @@ def disconnect(terminal: Terminal, store: Store, options: Options, account_id: s
         terminal.good(f"Removed from {store.path}.")
     else:
         terminal.say(f"{store.path} did not name it.")
-    if not store.account_ids():
-        terminal.care("No connected account is left: the tap now reads the account of the key.")
+    _tell_what_is_read(terminal, store, account_id)
     return Exit.OK
+
+
+def _tell_what_is_read(terminal: Terminal, store: Store, account_id: str) -> None:
+    """Say where a run still reads, or now reads, what users may not expect."""
+    left = store.effective_ids()
+    if account_id in left:
+        name = store.syntax.name("account_ids")
+        terminal.care(f"{name} in the environment, perhaps of a parent plugin, still names it.")
+    elif not left and inputs.all_accounts(store):
+        terminal.care(
+            "The settings name no account now; the tap reads the account of the key and, as "
+            f"{store.syntax.name('all_connected_accounts')} is set, every one still connected."
+        )
+    elif not left:
+        terminal.care("No connected account is left: the tap now reads the account of the key.")
 
 
 def _agreed(terminal: Terminal, options: Options, means: Means, found: ConnectedAccount) -> bool:

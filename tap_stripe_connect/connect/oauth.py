@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
@@ -13,6 +15,7 @@ import requests
 from requests import exceptions
 from urllib3.exceptions import NewConnectionError
 
+from tap_stripe_connect.api.keys import is_live
 from tap_stripe_connect.connect.outcome import Exit, Kind
 from tap_stripe_connect.connect.refusals import Refusal, decoded, lost, refused, said_in
 
@@ -24,6 +27,8 @@ DASHBOARD = "https://dashboard.stripe.com"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 TIMEOUT = (5.0, 30.0)
 """Seconds to wait for a connection and for each piece of an answer."""
+WHOLE = 30.0
+"""Seconds for all of an answer to a post; each piece may be in time and still there is no end."""
 PREFLIGHT_TIMEOUT = 8.0
 _HEADERS = {"User-Agent": f"tap-stripe-connect/{version('tap-stripe-connect')}"}
 
@@ -65,11 +70,6 @@ class Grant:
 def mode(*, livemode: bool) -> str:
     """Return the name of a mode."""
     return "live mode" if livemode else "test mode"
-
-
-def is_live(key: str) -> bool:
-    """Whether a key moves real money, by its prefix."""
-    return key.startswith(("sk_live_", "rk_live_"))
 
 
 def oauth_url(api_url: str) -> str:
@@ -225,7 +225,27 @@ def deauthorize(application: Application, secret_key: str, account_id: str) -> b
 def _post(
     application: Application, path: str, form: Mapping[str, str], key: str
 ) -> requests.Response | Refusal:
-    """Post once, and return the answer or why there is none.
+    """Post once, and return the answer or why there is none, within a time for all of it."""
+    ended: Future[requests.Response | Refusal] = Future()
+
+    def post() -> None:
+        try:
+            ended.set_result(_answer(application, path, form, key))
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            ended.set_exception(error)
+
+    # A thread that is left to itself: only so an answer ends whose headers never do.
+    threading.Thread(target=post, daemon=True).start()
+    try:
+        return ended.result(WHOLE)
+    except TimeoutError:
+        return lost("it took too long")
+
+
+def _answer(
+    application: Application, path: str, form: Mapping[str, str], key: str
+) -> requests.Response | Refusal:
+    """Return the answer to a post, or why there is none.
 
     A Refusal is returned, not raised: the errors of `requests` hold the form and the key, and
     would stay with it as its context.

@@ -42,6 +42,8 @@ class ConnectedAccount:
     """Whether it has no charges, customers or balance transactions, where that was looked up."""
     reason: str = ""
     """Why it cannot be read, or is not known: one line, safe to print."""
+    key_refused: bool = False
+    """Whether it is the key that Stripe does not accept, whatever the account."""
 
 
 class Kind(Enum):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tap_stripe_connect.api.keys import is_organisations
 from tap_stripe_connect.connect import account, inputs, oauth
 from tap_stripe_connect.connect.inputs import hint
 from tap_stripe_connect.connect.outcome import Access, ConnectedAccount, Exit
 from tap_stripe_connect.connect.terminal import harmless
-from tap_stripe_connect.settings import READERS
 
 if TYPE_CHECKING:
     from tap_stripe_connect.connect.inputs import Reading
@@ -26,15 +26,21 @@ HEAD = ("ACCOUNT", "NAME", "MODE", "ACCESS", "NOTE")
 
 def status(terminal: Terminal, store: Store, *, as_json: bool) -> Exit:
     """Print a table, or JSON, of the accounts; fails if one of them cannot be read."""
-    found = inputs.reading(store)
-    accounts = _accounts(found, store.account_ids())
+    found = inputs.reading(terminal, store)
+    everything = inputs.all_accounts(store)
+    accounts = _accounts(found, store.effective_ids())
     if as_json:
         click.echo(json.dumps(_document(store, found, accounts), indent=2))
     else:
-        _table(store, accounts)
+        _table(store, found, accounts)
     for remark in store.remarks():
         terminal.care(remark)
     _tell_key(terminal, store, found)
+    if everything:
+        terminal.say(
+            f"{store.syntax.name('all_connected_accounts')} is set: every account connected to "
+            "the platform is read, also those not listed."
+        )
     fine = bool(accounts) and all(each.access is Access.OK for each in accounts)
     return Exit.OK if fine else Exit.FAILED
 
@@ -45,6 +51,8 @@ def _accounts(found: Reading, ids: tuple[str, ...]) -> list[ConnectedAccount]:
         reason = "there is no key to look with"
         return [ConnectedAccount(one, access=Access.UNKNOWN, reason=reason) for one in ids]
     look = account.Look(found.api_url, found.api_key, found.api_version)
+    if not ids and is_organisations(found.api_key):
+        return []
     if not ids:
         return [look.at(None)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -59,22 +67,22 @@ def _tell_key(terminal: Terminal, store: Store, found: Reading) -> None:
         terminal.care(
             f"{name} is not set; the tap cannot read anything. Run {store.command('connect')}"
         )
-    settings = store.read()
-    if READERS["all_connected_accounts"](settings.get("all_connected_accounts") or False):
-        terminal.say(
-            f"{store.syntax.name('all_connected_accounts')} is set: every account connected to "
-            "the platform is read, also those not listed."
+    if is_organisations(found.api_key) and not store.effective_ids():
+        terminal.care(
+            "An organisation's key reads the accounts that "
+            f"{store.syntax.name('account_ids')} names, and it names none."
         )
 
 
-def _repair(store: Store, one: ConnectedAccount) -> str:
+def _repair(store: Store, found: Reading, one: ConnectedAccount) -> str:
+    """Return the command that may help; empty where the reason says more than a command could."""
+    if one.access is not Access.DENIED or "/" in one.id:
+        return ""
     connect = store.command("connect")
-    named = one.id in store.account_ids()
-    return {
-        Access.OK: "",
-        Access.DENIED: f"{connect} --reauth {one.id}" if named else f"{connect} --own",
-        Access.UNKNOWN: "",
-    }[one.access]
+    if one.id not in store.effective_ids():
+        return f"{connect} --own"
+    by_hand = one.key_refused or is_organisations(found.api_key)
+    return "" if by_hand else f"{connect} --reauth {one.id}"
 
 
 def _document(store: Store, found: Reading, accounts: list[ConnectedAccount]) -> dict[str, Any]:
@@ -89,18 +97,19 @@ def _document(store: Store, found: Reading, accounts: list[ConnectedAccount]) ->
                 "livemode": one.livemode,
                 "access": one.access.value,
                 "reason": one.reason,
-                "repair": _repair(store, one),
+                "repair": _repair(store, found, one),
             }
             for one in accounts
         ],
     }
 
 
-def _table(store: Store, accounts: list[ConnectedAccount]) -> None:
+def _table(store: Store, found: Reading, accounts: list[ConnectedAccount]) -> None:
     rows = [HEAD]
     for one in accounts:
-        repair = _repair(store, one)
-        note = f"run: {repair}" if repair else one.reason
+        repair = _repair(store, found, one)
+        told = one.reason if one.key_refused or not repair else ""
+        note = "; ".join(filter(None, (told, repair and f"run: {repair}")))
         mode = oauth.mode(livemode=one.livemode).partition(" ")[0]
         rows.append((one.id or "-", one.name or "-", mode, one.access.value, note))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_stripe_connect.api.keys import is_live, is_organisations
 from tap_stripe_connect.connect import account, inputs, oauth, restricted
 from tap_stripe_connect.connect.conclusion import saved
 from tap_stripe_connect.connect.inputs import hint
@@ -18,17 +19,22 @@ if TYPE_CHECKING:
     from tap_stripe_connect.connect.store import Store
     from tap_stripe_connect.connect.terminal import Terminal
 
+ORGANISATION_ADVICE = (
+    "Use a restricted key of the account; or set api_key to this key by hand, and account_ids to "
+    "the organisation's accounts. Nothing was saved."
+)
+
 
 def connect(terminal: Terminal, store: Store, options: Options, streams: Sequence[str]) -> Exit:
     """Lead to a restricted key, and save it once every stream can be read with it."""
-    found = inputs.reading(store)
+    found = inputs.reading(terminal, store)
     live = options.live
     if live is None and found.api_key:
-        live = oauth.is_live(found.api_key)
+        live = is_live(found.api_key)
     if not options.secret_file:
         _explain(terminal, streams, live=live is not False)
     key = _key(terminal, options)
-    if options.live is not None and oauth.is_live(key) is not options.live:
+    if options.live is not None and is_live(key) is not options.live:
         line = f"The key is not of {oauth.mode(livemode=options.live)}. Nothing was saved."
         raise Refusal(Kind.WRONG_MODE, line, "Name the mode of the key: --live or --test.")
     if key.startswith("sk_"):
@@ -46,10 +52,13 @@ def connect(terminal: Terminal, store: Store, options: Options, streams: Sequenc
     if not _readable(terminal, restricted.check(found.api_url, key, streams), options):
         terminal.say("Nothing was saved.")
         return Exit.FAILED
-    if not _may_replace(terminal, store, found.api_key, key, options):
+    if not _may_replace(terminal, store, store.own_key(), key, options):
         terminal.say("Nothing was saved.")
         return Exit.FAILED
-    terminal.good(saved(store, store.save([], key, other_mode=True)))
+    changed = store.save([], key, other_mode=True)
+    terminal.good(
+        f"Saved to {store.path} (0600): {', '.join(changed)}" if changed else saved(store, ())
+    )
     if number := len(store.account_ids()):
         terminal.care(
             f"The settings name {number} connected account{'s' * (number > 1)}; set "
@@ -79,10 +88,14 @@ def _key(terminal: Terminal, options: Options) -> str:
         otherwise = "Give it by --secret-file FILE, or - for standard input."
         given = terminal.ask_hidden("Paste the restricted key (rk_…)", otherwise)
     try:
-        return str(READERS["api_key"](given.strip(inputs.AROUND)))
+        key = str(READERS["api_key"](given.strip(inputs.AROUND)))
     except ValueError as fault:
         line = f"The key: {fault}."
         raise Refusal(Kind.FAILED, line, "Nothing was saved.", exit=Exit.USAGE) from None
+    if is_organisations(key):
+        line = "This is an organisation's key, which has no account of its own."
+        raise Refusal(Kind.FAILED, line, ORGANISATION_ADVICE, exit=Exit.USAGE)
+    return key
 
 
 def _readable(terminal: Terminal, lacking: dict[str, str], options: Options) -> bool:
@@ -103,7 +116,7 @@ def _may_replace(terminal: Terminal, store: Store, before: str, key: str, option
     """Ask before another key is replaced; between modes, agreeing in advance takes the mode too."""
     if before in {"", key}:
         return True
-    same_mode = oauth.is_live(before) is oauth.is_live(key)
+    same_mode = is_live(before) is is_live(key)
     if options.yes and (same_mode or options.live is not None):
         return True
     question = f"{store.path} has the {hint(before)}. Replace it by the {hint(key)}?"

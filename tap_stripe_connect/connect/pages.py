@@ -134,6 +134,17 @@ def outcome(texts: Mapping[str, str], setting: Setting, ended: Outcome) -> bytes
     return _page(texts, setting, BANNERS[ended.kind].title, _banner(texts, setting, ended))
 
 
+def closed(texts: Mapping[str, str]) -> bytes:
+    """Return the page for whoever was not let in; it tells nothing of the sitting."""
+    sentence = _said(texts, "closed")
+    content = f"""<section class="card">
+<h1>{sentence}</h1>
+</section>"""
+    return PAGE.format(
+        lang=texts["lang"], title=sentence, style=STYLE, mode="", content=content, footer=""
+    ).encode()
+
+
 def sources(texts: Mapping[str, str], setting: Setting) -> bytes:
     """Return the page on which Stripe is chosen as a data source."""
     content = f"""<section class="card">
@@ -228,9 +239,11 @@ def _row(texts: Mapping[str, str], setting: Setting, account: ConnectedAccount) 
     tone, state = STATES[account.access]
     details = ""
     if account.access is Access.DENIED:
-        command = f"{setting.command} --reauth {account.id}"
+        words = f"{setting.command} --reauth {account.id}".split(" ")
+        # Each word keeps together: browsers break lines after the hyphens of options.
+        command = " ".join(f"<span>{escape(word)}</span>" for word in words)
         details = f"""<div class="repair"><span>{_said(texts, "repair")}</span>
-<code translate="no">{escape(command)}</code></div>"""
+<code translate="no">{command}</code></div>"""
     elif account.empty:
         details = f'<p class="quiet">{_said(texts, "no_data")}</p>'
     return f"""<tr role="row">

@@ -28,6 +28,8 @@ KINDS = {
     "renewing": str,
     "deadline": float,
 }
+_CAREFULLY = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Neither a link to elsewhere, nor a pipe that nobody writes to."""
 _START = "Begin with connect --start."
 
 
@@ -60,17 +62,19 @@ def keep(path: Path, pending: Pending) -> None:
 def load(path: Path) -> Pending:
     """Return the attempt, or raise Refusal if there is none, it is too old, or not our own."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        handle = os.open(path, os.O_RDONLY | _CAREFULLY)
     except FileNotFoundError:
         raise _refusal("No attempt was started, or it is complete already.") from None
     except OSError as error:
         raise _refusal(f"{path} cannot be read: {error.strerror}") from None
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise _refusal(f"{path} is not a file.")
         foreign = sys.platform != "win32" and (
             found.st_uid != os.getuid() or bool(stat.S_IMODE(found.st_mode) & 0o077)
         )
-        if foreign or not stat.S_ISREG(found.st_mode):
+        if foreign:
             raise _refusal(f"{path} could have been written by somebody else.")
         pending = _read(file.read(LARGEST), path)
     if not time.time() < pending.deadline <= time.time() + LIFETIME:
@@ -91,7 +95,7 @@ def claim(path: Path) -> None:
 def _read(content: bytes, path: Path) -> Pending:
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     right = isinstance(found, dict) and found.keys() == KINDS.keys()
     if not right or any(type(found[name]) is not kind for name, kind in KINDS.items()):

@@ -88,7 +88,10 @@ class SigningIn:
             with pages:
                 self._introduce()
                 self._invite(pages)
-                return self._lead(pages)
+                try:
+                    return self._lead(pages)
+                finally:
+                    self._count_strays(pages)
         except PortTaken as taken:
             raise Refusal(
                 Kind.FAILED,
@@ -125,13 +128,13 @@ class SigningIn:
             reason = "" if self._no_browser.startswith("-") else f" ({self._no_browser})"
             say(f"Open this address in a browser, on any machine{reason}:")
         elif self._terminal.interactive:
-            say(f"Press Enter to open {pages.address} in your browser, or open Stripe yourself:")
+            say(f"Press Enter to open {pages.entrance} in your browser, or open Stripe yourself:")
         else:
-            say(f"Opening {pages.address}; or open Stripe yourself:")
+            say(f"Opening {pages.entrance}; or open Stripe yourself:")
             self._open(pages)
         self._terminal.show(self._sitting.link())
         if self._no_browser:
-            say(f"The pages of this sitting are at {pages.address} on this machine.")
+            say(f"The pages of this sitting are at {pages.entrance} on this machine.")
         if pages.returns and "SSH" in self._no_browser:
             say(f"They work from afar with ssh -L {pages.port}:localhost:{pages.port}.")
         while_waiting = f"{span(self._wishes.timeout)}, Ctrl-C to cancel"
@@ -151,7 +154,7 @@ class SigningIn:
         """Take what comes from the browser or the prompt until there is nothing to wait for."""
         connected = False
         deadline = time.monotonic() + self._wishes.timeout
-        hint = _Hint(pages)
+        hint = _Hints(pages)
         while True:
             left = None if connected else deadline - time.monotonic()
             try:
@@ -161,15 +164,13 @@ class SigningIn:
                     raise
                 self._terminal.end_line()
                 return Exit.OK
-            if isinstance(came, Outcome) and came.kind.final:
+            if isinstance(came, Outcome):
                 self._told.append(came)
                 code = self._conclusion.of(came, self._sitting)
                 connected = connected or code is Exit.OK
                 if not self._goes_on(came, pages, connected=connected):
                     return code
                 deadline = time.monotonic() + self._wishes.timeout
-            elif isinstance(came, Outcome):
-                self._terminal.care(f"{came.line} Still waiting.")
             elif came is None:
                 line = f"Nobody approved within {span(self._wishes.timeout)}."
                 raise Refusal(Kind.FAILED, line, "Nothing was saved.", exit=Exit.TIMED_OUT)
@@ -184,7 +185,7 @@ class SigningIn:
             return False
         if self._terminal.interactive and connected:
             self._terminal.say(
-                f"Press Enter to end, or add another account at {pages.address} first."
+                f"Press Enter to end, or add another account at {pages.entrance} first."
             )
             return True
         if self._terminal.interactive and ended.kind is Kind.EXPIRED:
@@ -216,23 +217,41 @@ class SigningIn:
             raise
         if ended in self._told:
             self._terminal.care(f"That address was used already: {ended.line}")
+        if not ended.kind.final:
+            self._terminal.care(_still(ended.line))
         self._pasted = ended if ended.kind.final else None
 
     def _open(self, pages: Pages) -> bool:
-        return not self._no_browser and browser.open_page(pages.address, platform.release())
+        return not self._no_browser and browser.open_page(pages.entrance_once(), platform.release())
+
+    def _count_strays(self, pages: Pages) -> None:
+        """Say how many answers there were that were not told of one by one."""
+        more = pages.strays.total() - len(pages.strays)
+        if more:
+            self._terminal.end_line()
+            self._terminal.care(f"Answers that belonged to no attempt: {more} more.")
 
 
-class _Hint:
-    """Says once that a browser came with TLS, where nothing can answer it."""
+class _Hints:
+    """Says once each what the browser alone is not told enough of."""
 
     def __init__(self, pages: Pages) -> None:
-        self._pages: Pages | None = pages
+        self._pages = pages
+        self._said: set[str] = set()
 
     def __call__(self) -> str:
-        if self._pages is None or not self._pages.told_tls.is_set():
-            return ""
-        self._pages = None
-        return "Your browser is at the last step: copy its whole address and paste it here."
+        news = [_still(line) for line in list(self._pages.strays)]
+        if self._pages.told_tls.is_set():
+            news.append(
+                "Your browser is at the last step: copy its whole address and paste it here."
+            )
+        fresh = next((line for line in news if line not in self._said), "")
+        self._said.add(fresh)
+        return fresh
+
+
+def _still(line: str) -> str:
+    return f"{line} Still waiting."
 
 
 def _locale() -> str:

@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from tap_stripe_connect.api.keys import is_live
 from tap_stripe_connect.catalog import API_VERSION, STREAMS
 from tap_stripe_connect.connect import account, oauth
 from tap_stripe_connect.connect.attempt import Attempt
@@ -56,7 +57,7 @@ class Sitting:
         self.streams = tuple(streams) or tuple(stream.name for stream in STREAMS)
         self.renewing = renewing
         self.outcomes: queue.Queue[Outcome] = queue.Queue()
-        """The end of each attempt, once, and every answer that belonged to none."""
+        """The end of each attempt, once."""
         self._key = oauth.secret_key(secret_key, livemode=application.livemode)
         self._saved = saved
         self._account_ids = list(dict.fromkeys(account_ids))
@@ -66,7 +67,7 @@ class Sitting:
         self._lock = threading.Lock()
         self._looking = threading.Lock()
         reader = read_key or self._key
-        if oauth.is_live(reader) is not application.livemode:
+        if is_live(reader) is not application.livemode:
             raise Refusal(
                 Kind.WRONG_MODE,
                 f"The api_key of the settings is not of {self._mode}.",
@@ -128,14 +129,15 @@ class Sitting:
         """End the attempt that an answer belongs to, and return how.
 
         Whoever comes again, or at the same time, waits for the same outcome; Stripe is asked
-        once. An answer that belongs to no attempt is told and changes nothing.
+        once. An answer that belongs to no attempt gets an outcome that is not final, and changes
+        nothing.
         """
         attempt = self._attempt_of(query)
         if attempt is None:
-            return self._foreign("That address belongs to another, perhaps older, attempt.")
+            return _foreign("That address belongs to another, perhaps older, attempt.")
         given = [name for name, value in query if value]
         if "code" not in given and "error" not in given:
-            return self._foreign("That address is cut off: it has no code.")
+            return _foreign("That address is cut off: it has no code.")
         ended = self._attempts[attempt]
         if attempt.claim():
             outcome = BROKEN
@@ -146,13 +148,6 @@ class Sitting:
                 ended.set_result(outcome)
                 self.outcomes.put(outcome)
         return ended.result()
-
-    def _foreign(self, line: str) -> Outcome:
-        outcome = Outcome(
-            Kind.WRONG_SESSION, line, "Use the newest link and copy the address whole."
-        )
-        self.outcomes.put(outcome)
-        return outcome
 
     def _attempt_of(self, query: Sequence[tuple[str, str]]) -> Attempt | None:
         states = [value for name, value in query if name == "state"]
@@ -193,7 +188,7 @@ class Sitting:
             before = found.id in self._account_ids
         if self.renewing not in {"", found.id}:
             line = f"You approved {told}, but {self.renewing} is being renewed. Nothing was saved."
-            advice = "" if before else "It is connected to your platform from now on."
+            advice = "" if before else "It is connected to your platform."
             return Outcome(Kind.OTHER_ACCOUNT, line, advice, found)
         if found.access is Access.DENIED:
             line = f"Stripe connected {told}, but the key cannot read it: {found.reason}"
@@ -223,6 +218,10 @@ EMPTY_ADVICE = (
     "It does so when the existing one is controlled by another platform. Then OAuth cannot reach "
     "the old data: use a restricted key of that account (connect --own)."
 )
+
+
+def _foreign(line: str) -> Outcome:
+    return Outcome(Kind.WRONG_SESSION, line, "Use the newest link and copy the address whole.")
 
 
 def _of_other_mode(grant: Grant) -> Outcome:

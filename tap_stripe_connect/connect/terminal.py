@@ -147,8 +147,11 @@ class Terminal:
         """Return what comes first: an outcome, a line that was typed, or None after the time.
 
         All that is pasted at once is one line, as terminals break long addresses. Meanwhile it
-        says what `notice` has to say.
+        says what `notice` has to say. Where there is no time limit, the end of input is an empty
+        line, as nothing else may ever come.
         """
+        if seconds is None:
+            self._listening = self.interactive
         deadline = None if seconds is None else time.monotonic() + seconds
         while deadline is None or time.monotonic() < deadline:
             with suppress(queue.Empty):
@@ -157,11 +160,14 @@ class Terminal:
                 return found
             if news := notice():
                 self.end_line()
-                self.say(news)
+                self.care(news)
             if self._listening and not self._asking:
                 self._prompt("> ")
             if self._listening and (line := self._line(POLL)) is not None:
                 return self._rest_of_paste(line)
+            if deadline is None and self.interactive and not self._listening:
+                self.end_line()
+                return ""
         self.end_line()
         return None
 

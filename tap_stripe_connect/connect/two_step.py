@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tap_stripe_connect.api.keys import is_live
 from tap_stripe_connect.connect import inputs, oauth, pending
 from tap_stripe_connect.connect.address import landed
 from tap_stripe_connect.connect.attempt import Attempt
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 def start(terminal: Terminal, store: Store, options: Options, renewing: str) -> Exit:
     """Print the link to open as JSON, and remember the attempt beside the settings."""
-    found = inputs.reading(store)
+    found = inputs.reading(terminal, store)
     live = _mode(found) if options.live is None else options.live
     application = inputs.application(terminal, found, options, live=live)
     oauth.preflight(application)
@@ -59,7 +60,7 @@ def _mode(found: Reading) -> bool:
     if not found.api_key:
         line = "It is not known which mode is meant."
         raise Refusal(Kind.FAILED, line, "Say --test or --live.", exit=Exit.USAGE)
-    return oauth.is_live(found.api_key)
+    return is_live(found.api_key)
 
 
 def complete(terminal: Terminal, store: Store, options: Options) -> Exit:
@@ -73,7 +74,7 @@ def complete(terminal: Terminal, store: Store, options: Options) -> Exit:
     options = replace(
         options, live=kept.livemode, client_id=kept.client_id, redirect_uri=kept.redirect_uri
     )
-    means = inputs.means(terminal, inputs.reading(store), options)
+    means = inputs.means(terminal, inputs.reading(terminal, store), options)
     attempt = Attempt(means.application, state=kept.state, lifetime=kept.deadline - time.time())
     if not any(attempt.matches(value) for name, value in query if name == "state"):
         raise Refusal(

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from tap_stripe_connect.api.client import PAGE_SIZE, Interrupted, check_progress
 from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing, says_no_cursor
-from tap_stripe_connect.catalog import nested_in
 from tap_stripe_connect.sync.board import Board
 from tap_stripe_connect.sync.jobs import Job, Page
+from tap_stripe_connect.sync.nested import completed
 from tap_stripe_connect.sync.readers import Readers
 from tap_stripe_connect.sync.rereads import Single
 from tap_stripe_connect.sync.windows import Window
@@ -187,7 +187,7 @@ class Engine:
         if isinstance(unit, Single):
             self._retrieve(job, unit, weight)
         elif (listing := self._list(job, unit, weight)) is not None:
-            added, lost = self._complete(job, unit.streams, listing.rows)
+            added, lost = completed(self._client, job, unit.streams, listing.rows)
             size = listing.size + added
             with self._changed:
                 kept, covered = unit.take(listing.rows, has_more=listing.has_more)
@@ -254,7 +254,7 @@ class Engine:
             )
             if answer.document.get("deleted") is not True:
                 found = [answer.document]
-                added, lost = self._complete(job, single.streams, found)
+                added, lost = completed(self._client, job, single.streams, found)
                 size = answer.size + added
                 found = [] if lost else found
         except StripeError as error:
@@ -277,43 +277,6 @@ class Engine:
             if job.plan.done:
                 self._arrived.put(job)
         self._changed.notify_all()
-
-    def _complete(
-        self, job: Job, streams: frozenset[str], rows: list[dict[str, Any]]
-    ) -> tuple[int, set[str]]:
-        """Read the rest of nested lists that Stripe cut short (B1).
-
-        Returns the bytes added, and the ids of rows that have vanished meanwhile (C9).
-        """
-        added = 0
-        lost: set[str] = set()
-        nested = {one.list_field: one.name in streams for one in nested_in(job.listed.name)}
-        for row in rows:
-            for name, value in row.items():
-                if type(value) is dict and value.get("has_more") is True and nested.get(name, True):
-                    try:
-                        value["data"], size = self._all_rows(job, value)
-                    except StripeError as error:
-                        if not says_missing(error, row["id"]):
-                            raise
-                        lost.add(row["id"])
-                        break
-                    value["has_more"] = False
-                    added += size
-        return added, lost
-
-    def _all_rows(self, job: Job, nested: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
-        """Return all rows of a nested list, and their bytes."""
-        url = nested.get("url")
-        if not isinstance(url, str):
-            raise StripeError(
-                "a list in an object goes on, but Stripe does not say where",
-                verdict=Verdict.FAIL_STREAM,
-                path=job.listed.path,
-                account=job.header,
-                advice="run again later; report it if it stays",
-            )
-        return self._client.all_rows(url, job.header)
 
     def _fail(self, job: Job, unit: Window | Single, error: StripeError, weight: int) -> None:
         """Give a job up, or all of its account; the others go on."""

@@ -12,30 +12,24 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.simulator.server import Simulator
 
-ALPHA, BETA = "acct_1AlphaExample", "acct_1BetaExample"
-CHARGES = ["ch_Alpha0", "ch_Alpha1", "ch_Alpha2"]
+FIRST, SECOND = "acct_1Example", "acct_2Example"
+FIRST_NAME, SECOND_NAME = "Example account", "Example Nº 2"
+CHARGES = ["ch_1Example0", "ch_1Example1", "ch_1Example2"]
 """Of the first account."""
-OPENER = """#!/bin/sh
-echo "OPENED $1" >&2
-"""
-"""Stands for a browser: says what it was asked to open."""
 
 
 def scene(folder: Path, stripe: Simulator) -> Place:
     """Return a folder with almost empty settings, beside two accounts with data to connect."""
-    for id_, name in ((ALPHA, "Alpha GmbH"), (BETA, "Béta SARL")):
+    for id_, name in ((FIRST, FIRST_NAME), (SECOND, SECOND_NAME)):
         account = stripe.world.add_signup(id_, name=name)
-        owner = id_.removeprefix("acct_1").removesuffix("Example")
+        owner = id_.removeprefix("acct_")
         account.create("customer", {"id": f"cus_{owner}"})
         for number in range(3):
             charge = {"amount": 1200, "currency": "eur", "status": "succeeded"}
             account.create("charge", charge | {"id": f"ch_{owner}{number}"})
     stripe.world.platform.name = "Example platform"
-    opener = folder / "opener"
-    opener.write_text(OPENER)
-    opener.chmod(0o755)
     place = Place(folder, stripe)
-    place.environ["BROWSER"] = str(opener)
+    place.environ["BROWSER"] = "true"
     write(place, api_url=stripe.url)
     return place
 

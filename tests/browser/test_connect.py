@@ -8,9 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.browser.scene import (
-    ALPHA,
-    BETA,
     CHARGES,
+    FIRST,
+    FIRST_NAME,
+    SECOND,
+    SECOND_NAME,
     charges,
     connected,
     rows,
@@ -18,6 +20,7 @@ from tests.browser.scene import (
     token_posts,
 )
 from tests.browser.visit import DE, EN, FR, IT, PT, SV, looks
+from tests.connect.opener import Opener
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
@@ -26,17 +29,21 @@ if TYPE_CHECKING:
     from tests.connect.console import Place
 
 pytestmark = pytest.mark.browser
+WHOLE_COMMAND = """
+    [document.querySelector(".repair code")].every(code => code.scrollWidth <= code.clientWidth)
+"""
+"""Whether all of the command that renews access can be read without scrolling."""
 
 
 @looks(EN, DE)
 def test_the_first_connection(visit: Visit, place: Place) -> None:
     """From empty settings to `Connection successful!`, and the tap reads what was written."""
-    with place.connect() as console:
+    with Opener(place) as opener, place.connect() as console:
         console.expect("Press Enter to open ")
         console.expect("> ")
         console.type("\n")
-        shown = console.expect(f"OPENED {visit.address}")
-        visit.open(shown.rpartition("OPENED ")[2])
+        visit.open(opener.opened())
+        assert visit.page.url == visit.address
         visit.heading("connections")
         visit.says("none_yet")
         visit.shoot("1-connections", "connections-empty")
@@ -48,12 +55,12 @@ def test_the_first_connection(visit: Visit, place: Place) -> None:
         visit.says("admin", "read_write", "comes_back", "stream_charges", "stream_customers")
         visit.shoot("3-authorization", "authorization")
         visit.click("Connect with Stripe")
-        visit.decide(ALPHA)
+        visit.decide(FIRST)
         visit.heading("success")
-        visit.says("success_body", account=f"Alpha GmbH ({ALPHA})")
+        visit.says("success_body", account=f"{FIRST_NAME} ({FIRST})")
         visit.shoot("4-success", "success")
-        assert list(visit.accounts()) == [ALPHA]
-        console.expect("Connection successful! Alpha GmbH")
+        assert list(visit.accounts()) == [FIRST]
+        console.expect(f"Connection successful! {FIRST_NAME}")
         console.expect("Save the secret test key")
         console.type("y\n")
         console.expect("Press Enter to end")
@@ -61,42 +68,42 @@ def test_the_first_connection(visit: Visit, place: Place) -> None:
         console.type("\n")
         assert console.ended() == 0
     assert token_posts(place) == 1
-    expected = {"account_ids": [ALPHA], "api_key": place.stripe.api_key}
+    expected = {"account_ids": [FIRST], "api_key": place.stripe.api_key}
     assert saved(place) == {"api_url": place.stripe.url} | expected
     done = place.run("--config", "config.json")
     assert done.returncode == 0, done.stderr
     found = rows(done.stdout)
     assert charges(found) == CHARGES
-    assert {row["account_id"] for row in found} == {ALPHA}
+    assert {row["account_id"] for row in found} == {FIRST}
 
 
 @looks(SV, FR)
 def test_a_second_account(visit: Visit, place: Place) -> None:
     """What is connected is listed, and another account comes beside it, in one sitting."""
-    connected(place, ALPHA)
+    connected(place, FIRST)
     with place.connect() as console:
         console.expect("> ")
-        visit.open()
-        assert list(visit.accounts()) == [ALPHA]
+        visit.open(console.entrance())
+        assert list(visit.accounts()) == [FIRST]
         visit.shoot("1-connections")
         visit.to_stripe()
-        visit.decide(BETA)
+        visit.decide(SECOND)
         visit.heading("success")
-        assert list(visit.accounts()) == [ALPHA, BETA]
+        assert list(visit.accounts()) == [FIRST, SECOND]
         visit.shoot("2-success")
-        console.expect("Connection successful! Béta SARL")
+        console.expect(f"Connection successful! {SECOND_NAME}")
         console.expect("(2 accounts)")
         console.expect("> ")
         visit.to_stripe()
-        visit.decide(BETA)
+        visit.decide(SECOND)
         visit.heading("already")
-        visit.says("already_body", account=f"Béta SARL ({BETA})")
+        visit.says("already_body", account=f"{SECOND_NAME} ({SECOND})")
         visit.shoot("3-already")
-        console.expect("Already connected: Béta SARL")
+        console.expect(f"Already connected: {SECOND_NAME}")
         console.expect("> ")
         console.type("\n")
         assert console.ended() == 0
-    assert saved(place)["account_ids"] == [ALPHA, BETA]
+    assert saved(place)["account_ids"] == [FIRST, SECOND]
 
 
 @looks(PT, IT)
@@ -105,9 +112,9 @@ def test_a_denial(visit: Visit, place: Place) -> None:
     before = saved(place)
     with place.connect() as console:
         console.expect("> ")
-        visit.open()
+        visit.open(console.entrance())
         visit.to_stripe()
-        visit.decide(ALPHA, "Deny")
+        visit.decide(FIRST, "Deny")
         visit.heading("denied")
         visit.says("denied_body", "nothing_saved", "start_again")
         visit.shoot("denied")
@@ -122,21 +129,25 @@ def test_a_wrong_state(visit: Visit, place: Place) -> None:
     """An answer that is not this session's is refused, and the right one still counts."""
     with place.connect() as console:
         console.expect("> ")
-        landed = place.approve(visit.link(), BETA)
+        visit.open()
+        visit.heading("closed")
+        visit.shoot("closed")
+        visit.open(console.entrance())
+        landed = place.approve(visit.link(), SECOND)
         state = parse_qs(urlsplit(landed).query)["state"][0]
         visit.open(landed.replace(state, "x" * len(state)))
         visit.heading("wrong_session")
         visit.says("newest_link", "nothing_saved")
         visit.shoot("wrong-session")
-        assert visit.statuses == [200, 400]
+        assert visit.statuses == [403, 303, 200, 200, 400]
         assert token_posts(place) == 0
         console.expect("Still waiting.")
         visit.click(visit.said["back"])
         visit.to_stripe()
-        visit.decide(ALPHA)
+        visit.decide(FIRST)
         visit.heading("success")
-        console.expect("Connection successful! Alpha GmbH")
-    assert saved(place)["account_ids"] == [ALPHA]
+        console.expect(f"Connection successful! {FIRST_NAME}")
+    assert saved(place)["account_ids"] == [FIRST]
 
 
 @looks(EN, PT)
@@ -151,10 +162,10 @@ def test_an_expired_code(visit: Visit, place: Place) -> None:
 
     with place.connect() as console:
         console.expect("> ")
-        visit.open()
+        visit.open(console.entrance())
         visit.page.route("**/oauth/authorize?*", late)
         visit.to_stripe()
-        visit.decide(ALPHA)
+        visit.decide(FIRST)
         visit.heading("expired")
         visit.says("expired_body", "nothing_saved")
         visit.shoot("expired", "expired")
@@ -163,11 +174,11 @@ def test_an_expired_code(visit: Visit, place: Place) -> None:
         visit.page.unroute("**/oauth/authorize?*")
         visit.open()
         visit.to_stripe()
-        visit.decide(ALPHA)
+        visit.decide(FIRST)
         visit.heading("success")
-        console.expect("Connection successful! Alpha GmbH")
+        console.expect(f"Connection successful! {FIRST_NAME}")
     assert token_posts(place) == 2
-    assert saved(place)["account_ids"] == [ALPHA]
+    assert saved(place)["account_ids"] == [FIRST]
 
 
 @looks(FR, IT)
@@ -175,9 +186,9 @@ def test_coming_back_twice(visit: Visit, place: Place) -> None:
     """Callback, favicon, callback, reload, back and forward: one exchange, and the same page."""
     with place.connect() as console:
         console.expect("> ")
-        visit.open()
+        visit.open(console.entrance())
         visit.to_stripe()
-        visit.decide(ALPHA)
+        visit.decide(FIRST)
         visit.heading("success")
         end = visit.page.url
         assert urlsplit(end).path == "/"
@@ -199,62 +210,63 @@ def test_coming_back_twice(visit: Visit, place: Place) -> None:
         visit.page.go_forward()
         visit.heading("success")
         visit.shoot("success")
-        assert list(visit.accounts()) == [ALPHA]
+        assert list(visit.accounts()) == [FIRST]
         console.expect("Connection successful!")
         assert console.seen.count("Connection successful!") == 1
     assert token_posts(place) == 1
     assert visit.callbacks == [landed] * 2
 
 
-@looks(EN, FR)
+@looks(EN, FR, DE)
 def test_access_is_renewed(visit: Visit, place: Place) -> None:
     """A withdrawn account is shown with its command, and that command gets access back."""
-    connected(place, ALPHA, BETA)
-    place.stripe.world.disconnect(BETA)
-    with place.connect("--reauth", BETA) as console:
+    connected(place, FIRST, SECOND)
+    place.stripe.world.disconnect(SECOND)
+    with place.connect("--reauth", SECOND) as console:
         console.expect("> ")
-        visit.open()
-        assert visit.said["access_ok"] in visit.accounts()[ALPHA]
-        row = visit.accounts()[BETA]
+        visit.open(console.entrance())
+        assert visit.said["access_ok"] in visit.accounts()[FIRST]
+        row = visit.accounts()[SECOND]
         assert visit.said["access_denied"] in row
-        assert row.endswith(f"tap-stripe-connect connect --config config.json --reauth {BETA}")
+        assert row.endswith(f"tap-stripe-connect connect --config config.json --reauth {SECOND}")
+        assert visit.page.evaluate(WHOLE_COMMAND)
         visit.shoot("1-withdrawn", "connections")
         visit.click(visit.said["add_source"])
         visit.page.locator("a.tile").click()
-        visit.says("renewal_intro", account=BETA)
+        visit.says("renewal_intro", account=SECOND)
         visit.shoot("2-authorization")
         visit.click("Connect with Stripe")
-        visit.decide(BETA)
+        visit.decide(SECOND)
         visit.heading("success")
-        assert visit.said["access_ok"] in visit.accounts()[BETA]
+        assert visit.said["access_ok"] in visit.accounts()[SECOND]
         visit.shoot("3-success")
-        console.expect("Connection successful! Béta SARL")
+        console.expect(f"Connection successful! {SECOND_NAME}")
         console.expect("> ")
         console.type("\n")
         assert console.ended() == 0
-    assert saved(place)["account_ids"] == [ALPHA, BETA]
+    assert saved(place)["account_ids"] == [FIRST, SECOND]
 
 
 @looks(DE, PT)
 def test_another_account_renews_nothing(visit: Visit, place: Place) -> None:
     """Coming back with another account changes no setting, and can be undone."""
-    connected(place, BETA)
-    place.stripe.world.disconnect(BETA)
+    connected(place, SECOND)
+    place.stripe.world.disconnect(SECOND)
     before = (place.folder / "config.json").read_bytes()
-    with place.connect("--reauth", BETA) as console:
+    with place.connect("--reauth", SECOND) as console:
         console.expect("> ")
-        visit.open()
+        visit.open(console.entrance())
         visit.to_stripe()
-        visit.decide(ALPHA)
+        visit.decide(FIRST)
         visit.heading("other_account")
-        visit.says("other_account_body", account=f"Alpha GmbH ({ALPHA})", expected=BETA)
+        visit.says("other_account_body", account=f"{FIRST_NAME} ({FIRST})", expected=SECOND)
         visit.shoot("other-account")
-        console.expect("Undo that? [Y/n]")
-        console.type("\n")
-        console.expect(f"{ALPHA} was disconnected")
+        console.expect("Disconnect it, if it is not wanted? [y/N]")
+        console.type("y\n")
+        console.expect(f"{FIRST} was disconnected")
         assert console.ended() == 4
     assert (place.folder / "config.json").read_bytes() == before
-    assert not place.stripe.world.connected(ALPHA)
+    assert not place.stripe.world.connected(FIRST)
 
 
 @looks(SV, IT)
@@ -265,7 +277,7 @@ def test_a_new_account_without_data(visit: Visit, place: Place) -> None:
     )
     with place.connect() as console:
         console.expect("> ")
-        visit.open()
+        visit.open(console.entrance())
         visit.to_stripe()
         visit.decide("acct_1GammaExample", "Create account and connect")
         visit.heading("empty")
@@ -274,8 +286,8 @@ def test_a_new_account_without_data(visit: Visit, place: Place) -> None:
         console.expect("[y/N]")
         console.type("n\n")
         console.expect("Nothing was saved.")
-        console.expect("Undo that? [Y/n]")
-        console.type("n\n")
+        console.expect("Disconnect it, if it is not wanted? [y/N]")
+        console.type("\n")
         assert console.ended() == 1
     assert "account_ids" not in saved(place)
 
@@ -288,7 +300,7 @@ def test_live_mode_by_pasting(visit: Visit, place: Place) -> None:
     secure = place.redirect.replace("http:", "https:")
     with place.console("connect", "--live", "--redirect-uri", secure) as console:
         console.expect("> ")
-        visit.open()
+        visit.open(console.entrance())
         visit.click(visit.said["add_source"])
         visit.page.locator("a.tile").click()
         visit.heading("authorization")
@@ -296,14 +308,14 @@ def test_live_mode_by_pasting(visit: Visit, place: Place) -> None:
         assert visit.page.inner_text("header .badge") == visit.said["live_mode"]
         visit.shoot("authorization", "authorization-live")
         visit.click("Connect with Stripe")
-        visit.decide(ALPHA)
+        visit.decide(FIRST)
         console.expect("Your browser is at the last step")
         visit.page.wait_for_url("chrome-error://**")
         (landed,) = set(visit.callbacks)
         console.type(f"{landed}\n")
-        console.expect("Connection successful! Alpha GmbH")
+        console.expect(f"Connection successful! {FIRST_NAME}")
         console.expect("[y/N]")
         console.type("n\n")
         assert console.ended() == 0
-    assert saved(place)["account_ids"] == [ALPHA]
+    assert saved(place)["account_ids"] == [FIRST]
     assert token_posts(place) == 1

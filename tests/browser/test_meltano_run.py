@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.scene import ALPHA, CHARGES, charges, rows, token_posts
+from tests.browser.scene import CHARGES, FIRST, FIRST_NAME, charges, rows, token_posts
 from tests.browser.visit import EN, IT, looks
+from tests.connect.opener import Opener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,27 +92,25 @@ def meltano(project: Place, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 def test_connected_and_run(visit: Visit, project: Place) -> None:
     """`meltano invoke …:connect` writes `.env`, and `meltano run` reads the account with it."""
     options = ("--redirect-uri", project.redirect, "--yes", "--timeout", "60")
-    with meltano(project, "invoke", "tap-stripe-connect:connect", *options) as process:
+    with (
+        Opener(project) as opener,
+        meltano(project, "invoke", "tap-stripe-connect:connect", *options) as process,
+    ):
         assert process.stderr
-        shown = ""
-        while "OPENED " not in shown:
-            line = process.stderr.readline()
-            assert line, f"it ended after:\n{shown}"
-            shown += line
-        visit.open(re.findall(r"OPENED (\S+)", shown)[0])
+        visit.open(opener.opened())
         visit.heading("connections")
         visit.to_stripe()
-        visit.decide(ALPHA)
+        visit.decide(FIRST)
         visit.heading("success")
         visit.shoot("success")
-        shown += process.stderr.read()
+        shown = process.stderr.read()
         assert process.wait(PATIENCE) == 0, shown
-    assert "Connection successful! Alpha GmbH" in shown
+    assert f"Connection successful! {FIRST_NAME}" in shown
     assert project.stripe.api_key not in shown
     assert token_posts(project) == 1
     written = (project.folder / ".env").read_text()
     assert written.startswith("# of the simulator\nTAP_STRIPE_CONNECT_API_URL='")
-    assert f"TAP_STRIPE_CONNECT_ACCOUNT_IDS='[\"{ALPHA}\"]'" in written
+    assert f"TAP_STRIPE_CONNECT_ACCOUNT_IDS='[\"{FIRST}\"]'" in written
     for name in ("STRIPE_SECRET_KEY", "STRIPE_CLIENT_ID"):
         del project.environ[name]
     with meltano(project, "run", "tap-stripe-connect", "target-rows") as process:
@@ -120,4 +118,4 @@ def test_connected_and_run(visit: Visit, project: Place) -> None:
         assert process.returncode == 0, told
     found = rows((project.folder / "rows.jsonl").read_text())
     assert charges(found) == CHARGES
-    assert {row["account_id"] for row in found} == {ALPHA}
+    assert {row["account_id"] for row in found} == {FIRST}

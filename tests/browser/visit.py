@@ -97,7 +97,7 @@ class Visit:
         return f"http://localhost:{self.place.port}/"
 
     def open(self, address: str = "") -> None:
-        """Go to an address; without one to Connections."""
+        """Go to an address; without one to Connections, which takes having been let in."""
         self.page.goto(address or self.address)
 
     def click(self, name: str) -> None:

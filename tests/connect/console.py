@@ -33,6 +33,7 @@ OWNER = (
     "os.execv(sys.executable, [sys.executable, '-m', 'tap_stripe_connect', *sys.argv[1:]])\n"
 )
 """Makes standard input the process's own terminal, so that Ctrl-C reaches it."""
+ENTRANCE = re.compile(r"http://localhost:\d+/\?key=\w+")
 LINK = re.compile(r"http://\S+/oauth/authorize\?\S+")
 
 
@@ -176,6 +177,10 @@ class Console:
         self.expect("/oauth/authorize?")
         self.expect("\n")
         return str(LINK.findall(self.seen[: self._read])[-1])
+
+    def entrance(self) -> str:
+        """Return the address of the pages that was shown last."""
+        return str(ENTRANCE.findall(self.seen[: self._read])[-1])
 
     def type(self, text: str) -> None:
         """Type."""

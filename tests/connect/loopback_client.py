@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tap_stripe_connect.connect.loopback import Pages
 
 LOOPBACK = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 
@@ -29,9 +33,18 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def ask(port: int, sent: bytes | str, *, address: str = "127.0.0.1") -> Answer:
-    """Send bytes, or ask for a target, and return the answer to them."""
+def ask(whom: Pages | int, sent: bytes | str, *, address: str = "127.0.0.1") -> Answer:
+    """Send bytes, or ask for a target, and return the answer to them.
+
+    Pages know their visitor by its cookie; by a port alone comes a stranger.
+    """
     content = request(sent) if isinstance(sent, str) else sent
+    if isinstance(whom, int):
+        port = whom
+    else:
+        port = whom.port
+        cookie = whom.admission.cookie.partition(";")[0]
+        content = content.replace(b"\r\nHost:", f"\r\nCookie: a=b; {cookie}\r\nHost:".encode(), 1)
     content = content.replace(b"{host}", f"localhost:{port}".encode())
     with connect(port, address) as client:
         # The server may have heard enough before all is sent.

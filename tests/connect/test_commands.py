@@ -383,7 +383,113 @@ def test_a_secret_file_is_read(place: Place) -> None:
         assert name in lone_line(done)
 
 
+# Where keys go
+
+
+@pytest.mark.parametrize(
+    "command", [["connect"], ["connect", "--own"], ["status"], ["disconnect", ALPHA]]
+)
+def test_it_is_said_where_keys_go(place: Place, command: list[str]) -> None:
+    """The settings file, and an address that is not Stripe's, are told before a key is asked."""
+    del place.environ["STRIPE_SECRET_KEY"]
+    done = place.run(*command)
+    file, address, *rest = done.stderr.splitlines()
+    assert file == "Settings file: config.json"
+    assert address == f"! Keys are sent to {place.stripe.url}, not to Stripe: api_url says so."
+    assert rest
+    place.configure(api_url="https://api.stripe.com/")
+    assert "Keys are sent" not in place.run("connect", "--own").stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["connect"], ["connect", "--own"], ["status"], ["disconnect", ALPHA]]
+)
+@pytest.mark.parametrize("host", ["127.0.0.2", "stripe.example", "localhost.example"])
+def test_keys_do_not_travel_unencrypted(place: Place, command: list[str], host: str) -> None:
+    """Plain http is for this very machine; elsewhere nothing is asked for or sent."""
+    place.configure(api_url=f"http://{host}:1", api_key=READ_KEY)
+    done = place.run(*command)
+    assert done.returncode == 2
+    assert "unencrypted" in lone_line(done)
+
+
+@pytest.mark.parametrize(
+    ("settings", "command", "code"),
+    [
+        ({"all_connected_accounts": "maybe"}, ["status"], 2),
+        ({"account_ids": {"a": 1}}, ["status"], 1),
+        ({}, ["connect", "--redirect-uri", "http://localhost:99999/callback"], 2),
+        ({}, ["connect", "--redirect-uri", "http://[::1/callback"], 2),
+    ],
+)
+def test_nonsense_is_told_in_a_line(
+    place: Place, settings: dict[str, object], command: list[str], code: int
+) -> None:
+    """Values that cannot be are named, without a traceback."""
+    place.configure(**settings)
+    done = place.run(*command)
+    assert done.returncode == code
+    assert lone_line(done)
+
+
+def test_an_organisations_key_is_told_apart(place: Place) -> None:
+    """It has no account of its own, which is said before it is sent anywhere."""
+    key = place.stripe.world.add_organisation_key("sk_org_test_1Planted", accounts=[])
+    done = place.run("connect", "--own", "--secret-file", "-", stdin=key)
+    assert done.returncode == 2
+    assert "organisation's key" in lone_line(done)
+    assert not place.stripe.journal.requests
+
+
+@pytest.mark.parametrize("parents", [READ_KEY, "rk_test_1Older", LIVE_KEY])
+def test_a_key_of_the_parent_plugin_is_saved_for_the_child(place: Place, parents: str) -> None:
+    """What Meltano hands on is not the plugin's own, so that saving it is no matter of course."""
+    place.stripe.world.add_key(READ_KEY)
+    env = place.folder / ".env"
+    env.write_text(f"TAP_STRIPE_CONNECT_API_KEY={parents}\n")
+    place.environ |= {
+        "MELTANO_PROJECT_ROOT": str(place.folder),
+        "MELTANO_EXTRACTOR_NAME": "tap-stripe-connect--two",
+        "TAP_STRIPE_CONNECT__TWO_API_URL": place.stripe.url,
+        "TAP_STRIPE_CONNECT__TWO_API_KEY": parents,
+    }
+    done = place.run("connect", "--own", "--secret-file", "-", stdin=READ_KEY)
+    assert done.returncode == 0, done.stderr
+    assert "(0600): TAP_STRIPE_CONNECT__TWO_API_KEY\n" in done.stderr
+    assert f"TAP_STRIPE_CONNECT__TWO_API_KEY='{READ_KEY}'\n" in env.read_text()
+
+
 # Status
+
+
+def test_status_says_that_the_key_is_wrong(place: Place) -> None:
+    """Where Stripe does not accept the key, that is told; renewing accounts would not help."""
+    place.configure(api_key="rk_test_1Unknown", account_ids=[ALPHA])
+    for ids in ([ALPHA], []):
+        place.configure(api_key="rk_test_1Unknown", account_ids=ids)
+        done = place.run("status")
+        assert done.returncode == 1
+        assert "check api_key" in done.stdout
+        assert "--reauth" not in done.stdout
+
+
+def test_status_of_an_organisation(place: Place) -> None:
+    """Its accounts, and those connected to its platforms, are looked at where they are."""
+    world = place.stripe.world
+    world.add_account(ALPHA)
+    key = world.add_organisation_key("sk_org_test_1Planted", accounts=[world.platform.id])
+    place.configure(api_key=key, account_ids=[world.platform.id, f"{world.platform.id}/{ALPHA}"])
+    done = place.run("status", "--json")
+    assert done.returncode == 0, done.stdout
+    own, connected = json.loads(done.stdout)["accounts"]
+    assert own["id"] == world.platform.id
+    assert connected["id"] == f"{world.platform.id}/{ALPHA}"
+    assert connected["name"] == "Alpha GmbH"
+    assert "/v1/account" in {request.path for request in place.stripe.journal.requests}
+    place.configure(api_key=key)
+    done = place.run("status")
+    assert done.returncode == 1
+    assert "account_ids names, and it names none" in done.stderr
 
 
 def test_status_tells_access_and_repair(place: Place, reader: str) -> None:
@@ -450,6 +556,18 @@ def test_disconnecting_leaves_both_sides(place: Place) -> None:
     assert "was not connected any more" in done.stderr
     assert "No connected account is left" in done.stderr
     assert place.settings == {"account_ids": []}
+
+
+def test_what_is_read_after_the_last_account_is_told(place: Place) -> None:
+    """With all_connected_accounts the others are still read; remarks are shown here as well."""
+    place.stripe.world.add_account(ALPHA)
+    place.configure(account_ids=[ALPHA], all_connected_accounts=True)
+    place.config.chmod(0o644)
+    done = place.run("disconnect", ALPHA, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "every one still connected" in done.stderr
+    assert "No connected account is left" not in done.stderr
+    assert "can be read by others" in done.stderr
 
 
 def test_settings_outlast_a_stripe_that_is_down(place: Place) -> None:

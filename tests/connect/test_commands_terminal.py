@@ -13,10 +13,12 @@ import pytest
 import requests
 
 from tap_stripe_connect.connect.commands import _interrupt
+from tap_stripe_connect.simulator.connect.registry import Client
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
 from tests.connect.console import Place
+from tests.connect.opener import Opener
 from tests.harness import NOW
 
 if TYPE_CHECKING:
@@ -129,22 +131,20 @@ def test_the_end_of_input_leaves_the_browser(place: Place) -> None:
 @pytest.mark.usefixtures("reader")
 def test_the_browser_connects_one_account_after_the_other(place: Place) -> None:
     """Enter opens the pages, each answer of the browser is saved, and Enter ends it."""
-    opened = place.folder / "opened"
-    script = place.folder / "browser"
-    script.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.new && mv {opened}.new {opened}\n')
-    script.chmod(0o700)
-    place.environ["BROWSER"] = str(script)
-    with place.connect() as console:
-        console.expect(f"Press Enter to open http://localhost:{place.port}/")
+    with Opener(place) as opener, place.connect() as console:
+        console.expect(f"Press Enter to open http://localhost:{place.port}/?key=")
         link = console.link()
         console.expect("> ")
         console.type("\n")
+        opened = opener.opened()
         console.expect("> ")
-        assert opened.read_text() == f"http://localhost:{place.port}/"
+        assert opened != console.entrance() != f"http://localhost:{place.port}/"
+        browser = requests.Session()
+        assert browser.get(opened, timeout=30).status_code == 200
         requests.get(place.approve(link, ALPHA), timeout=30)
         console.expect("Connection successful! Alpha")
         console.expect("Press Enter to end")
-        page = requests.get(f"http://localhost:{place.port}/authorize", timeout=30).text
+        page = browser.get(f"http://localhost:{place.port}/authorize", timeout=30).text
         state = page.partition("state=")[2].partition("&")[0]
         again = link.replace(link.partition("state=")[2].partition("&")[0], state)
         address = place.approve(again, BETA)
@@ -163,13 +163,64 @@ def test_the_browser_connects_one_account_after_the_other(place: Place) -> None:
 @pytest.mark.usefixtures("reader")
 def test_the_last_step_of_live_mode_is_told(place: Place) -> None:
     """When a browser comes with https, the terminal says what to do at that moment."""
-    with place.connect() as console:
+    secure = place.redirect.replace("http:", "https:")
+    client = Client(id="ca_1Secure", redirect_uris=(secure,))
+    place.stripe.world.connect.add_client(client)
+    arguments = ("--redirect-uri", secure, "--client-id", client.id)
+    with place.console("connect", *arguments) as console:
         console.expect("> ")
         with closing(socket.create_connection(("127.0.0.1", place.port))) as browser:
             browser.sendall(b"\x16\x03\x01\x00\x05hello")
             console.expect("Your browser is at the last step: copy its whole address")
         console.type(CTRL_C)
         assert console.ended() == 130
+
+
+@pytest.mark.usefixtures("reader")
+def test_a_browser_that_stays_holds_up_nothing(place: Place) -> None:
+    """A browser that ends only when it is closed does not keep the terminal from what comes."""
+    with Opener(place) as opener, place.connect() as console:
+        link = console.link()
+        console.expect("> ")
+        console.type("\n")
+        assert opener.opened()
+        requests.get(place.approve(link, ALPHA), timeout=30)
+        console.expect("Connection successful!")
+        console.expect("> ")
+        console.type("\n")
+        assert console.ended() == 0
+
+
+@pytest.mark.usefixtures("reader")
+def test_foreign_answers_do_not_bury_the_rest(place: Place) -> None:
+    """Any page can send the browser here with a wrong state: it is told once, and counted."""
+    with place.connect() as console:
+        link = console.link()
+        console.expect("> ")
+        for _ in range(30):
+            answer = requests.get(f"{place.redirect}?code=ac_1&state=x", timeout=30)
+            assert answer.status_code == 400
+        console.expect("! That address belongs to another, perhaps older, attempt. Still waiting.")
+        requests.get(place.approve(link, ALPHA), timeout=30)
+        console.expect("Connection successful!")
+        console.expect("> ")
+        console.type("\n")
+        assert console.ended() == 0
+    assert console.seen.count("Still waiting") == 1
+    assert console.seen.endswith("! Answers that belonged to no attempt: 29 more.\n")
+
+
+@pytest.mark.usefixtures("reader")
+def test_the_end_of_input_ends_what_is_done(place: Place) -> None:
+    """Once an account is connected, Ctrl-D is as good as Enter."""
+    with place.connect() as console:
+        link = console.link()
+        console.expect("> ")
+        requests.get(place.approve(link, ALPHA), timeout=30)
+        console.expect("Press Enter to end")
+        console.expect("> ")
+        console.type(CTRL_D)
+        assert console.ended() == 0
 
 
 # Other ends
@@ -229,8 +280,8 @@ def test_an_empty_account_is_asked_about(place: Place, *, keep: bool) -> None:
         console.expect(f"Keep {EMPTY}? [y/N] ")
         console.type("y\n" if keep else "\n")
         if not keep:
-            console.expect("Undo that? [Y/n] ")
-            console.type("\n")
+            console.expect("Disconnect it, if it is not wanted? [y/N] ")
+            console.type("y\n")
             console.expect(f"✓ {EMPTY} was disconnected.")
         assert console.ended() == (0 if keep else 1)
     assert place.settings.get("account_ids", []) == ([EMPTY] if keep else [])
@@ -247,7 +298,8 @@ def test_a_renewal_takes_the_same_account(place: Place, reader: str) -> None:
         console.expect("> ")
         console.type(f"{address}\n")
         console.expect(f"You approved Beta GmbH ({BETA}), US, test mode, but {ALPHA}")
-        console.expect("Undo that? [Y/n] ")
+        console.expect(f"{BETA} is connected to the platform, perhaps since long ago.")
+        console.expect("Disconnect it, if it is not wanted? [y/N] ")
         console.type("y\n")
         console.expect(f"✓ {BETA} was disconnected.")
         assert console.ended() == 4
@@ -271,7 +323,42 @@ def test_an_account_in_use_is_not_undone(place: Place, reader: str) -> None:
         console.type(f"{address}\n")
         console.expect("You approved")
         assert console.ended() == 4
-    assert "Undo" not in console.seen
+    assert "isconnect" not in console.seen
+
+
+@pytest.mark.parametrize("question", ["Keep", "Renew"])
+def test_enter_cuts_no_connection(place: Place, reader: str, question: str) -> None:
+    """Stripe does not tell a new connection from an old one, so that Enter keeps it."""
+    approved = EMPTY if question == "Keep" else BETA
+    place.configure(api_key=reader, account_ids=[ALPHA])
+    place.stripe.world.add_account(approved)
+    with place.connect(*(() if question == "Keep" else ("--reauth", ALPHA))) as console:
+        address = place.approve(console.link(), approved)
+        console.expect("> ")
+        console.type(f"{address}\n")
+        if question == "Keep":
+            console.expect("[y/N] ")
+            console.type("\n")
+        console.expect("Disconnect it, if it is not wanted? [y/N] ")
+        console.type("\n")
+        assert console.ended() == (1 if question == "Keep" else 4)
+    assert place.stripe.world.connected(approved)
+
+
+@pytest.mark.parametrize("setting", [True, "who knows"])
+def test_what_is_read_with_all_is_not_undone(place: Place, reader: str, setting: object) -> None:
+    """Where every connected account is read, giving one up takes a command of its own."""
+    place.configure(api_key=reader, all_connected_accounts=setting)
+    place.stripe.world.add_account(EMPTY)
+    with place.connect() as console:
+        address = place.approve(console.link(), EMPTY)
+        console.expect("> ")
+        console.type(f"{address}\n")
+        console.expect("[y/N] ")
+        console.type("\n")
+        console.expect(f"disconnect {EMPTY} would give it up.")
+        assert console.ended() == 1
+    assert place.stripe.world.connected(EMPTY)
 
 
 @pytest.mark.usefixtures("reader")
@@ -337,7 +424,7 @@ def test_ctrl_c_while_waiting(place: Place) -> None:
 
 
 @pytest.mark.usefixtures("reader")
-@pytest.mark.parametrize("question", ["Keep", "Undo"])
+@pytest.mark.parametrize("question", ["Keep", "Disconnect"])
 def test_ctrl_c_at_an_empty_account(place: Place, question: str) -> None:
     """Asked what to do with an empty account."""
     with place.connect() as console:
@@ -345,9 +432,9 @@ def test_ctrl_c_at_an_empty_account(place: Place, question: str) -> None:
         console.expect("> ")
         console.type(f"{address}\n")
         console.expect("[y/N] ")
-        if question == "Undo":
+        if question == "Disconnect":
             console.type("n\n")
-            console.expect("[Y/n] ")
+            console.expect("Disconnect it, if it is not wanted? [y/N] ")
         cancelled(place, console)
     assert "account_ids" not in place.settings
 
@@ -533,6 +620,22 @@ def test_live_mode_goes_by_pasting(live: Place) -> None:
         console.expect("Connection successful! Alpha GmbH (acct_1Alpha), US, live mode")
         assert console.ended() == 0
     assert live.settings["account_ids"] == [ALPHA]
+
+
+@pytest.mark.parametrize("typed", ["", "y", ALPHA])
+def test_giving_up_in_live_mode_is_typed(live: Place, typed: str) -> None:
+    """In live mode an account that was not meant is given up by its id, and not by a yes."""
+    secure = f"https://localhost:{live.port}/callback"
+    live.configure(api_key=live.stripe.api_key, account_ids=[BETA])
+    arguments = ("--redirect-uri", secure, "--reauth", BETA)
+    with live.console("connect", *arguments) as console:
+        address = live.approve(console.link(), ALPHA)
+        console.expect("> ")
+        console.type(f"{address}\n")
+        console.expect(f"Type {ALPHA} to disconnect it if it is not wanted, or Enter to keep it: ")
+        console.type(f"{typed}\n")
+        assert console.ended() == 4
+    assert live.stripe.world.connected(ALPHA) is (typed != ALPHA)
 
 
 @pytest.mark.parametrize(("typed", "code"), [(BETA, 1), ("y", 1), (ALPHA, 0)])

@@ -14,6 +14,8 @@ import pytest
 import requests
 
 from tap_stripe_connect.connect import loopback
+from tap_stripe_connect.connect.handler import IDLE_SECONDS, Handler
+from tap_stripe_connect.connect.language import LANGUAGES, texts
 from tap_stripe_connect.connect.loopback import Pages, PortTaken
 from tap_stripe_connect.connect.oauth import Application
 from tap_stripe_connect.connect.outcome import ConnectedAccount, Kind, Outcome
@@ -88,20 +90,19 @@ def test_the_way_to_success(
     stripe: Simulator, sitting: Sitting, pages: Pages, saved: list[ConnectedAccount], address: str
 ) -> None:
     """From an empty list over both steps to Stripe and back, on either loopback address."""
-    port = pages.port
-    assert "No account is connected yet." in ask(port, "/", address=address).body
-    assert 'href="/authorize"' in ask(port, "/add", address=address).body
-    authorization = ask(port, "/authorize", address=address)
+    assert "No account is connected yet." in ask(pages, "/", address=address).body
+    assert 'href="/authorize"' in ask(pages, "/add", address=address).body
+    authorization = ask(pages, "/authorize", address=address)
     assert sitting.link().replace("&", "&amp;") in authorization.body
     assert "Afterwards Stripe brings you back here." in authorization.body
     assert not pages.delivered.is_set()
-    answer = ask(port, consent(sitting), address=address)
+    answer = ask(pages, consent(sitting), address=address)
     assert answer.status == 303
     assert answer.body == ""
     assert re.fullmatch(r"/\?done=[\w-]{22}", answer.headers["location"])
     assert [account.id for account in saved] == ["acct_1Example"]
     assert not pages.delivered.is_set()
-    end = ask(port, answer.headers["location"], address=address)
+    end = ask(pages, answer.headers["location"], address=address)
     assert end.status == 200
     assert end.body.index("Connection successful!") < end.body.index("acct_1Example")
     assert pages.delivered.wait(10)
@@ -111,14 +112,14 @@ def test_the_way_to_success(
 def test_the_end_can_be_loaded_again(stripe: Simulator, sitting: Sitting, pages: Pages) -> None:
     """Reload and Back show the same end; the answer of Stripe a second time does, too."""
     landed = consent(sitting)
-    where = ask(pages.port, landed).headers["location"]
-    first = ask(pages.port, where).body
-    assert ask(pages.port, where).body == first
-    assert ask(pages.port, landed).headers["location"] == where
-    plain = ask(pages.port, "/")
+    where = ask(pages, landed).headers["location"]
+    first = ask(pages, where).body
+    assert ask(pages, where).body == first
+    assert ask(pages, landed).headers["location"] == where
+    plain = ask(pages, "/")
     assert "Connection successful!" not in plain.body
     assert "acct_1Example" in plain.body
-    assert ask(pages.port, "/?done=unknown").body == plain.body
+    assert ask(pages, "/?done=unknown").body == plain.body
     assert token_posts(stripe) == 1
     assert outcomes(sitting) == [Kind.CONNECTED]
 
@@ -127,7 +128,7 @@ def test_eight_answers_at_once_are_one(stripe: Simulator, sitting: Sitting, page
     """All wait for the one exchange and are shown its end."""
     landed = consent(sitting)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: ask(pages.port, landed), range(8)))
+        answers = list(pool.map(lambda _: ask(pages, landed), range(8)))
     assert {answer.status for answer in answers} == {303}
     assert len({answer.headers["location"] for answer in answers}) == 1
     assert token_posts(stripe) == 1
@@ -136,8 +137,8 @@ def test_eight_answers_at_once_are_one(stripe: Simulator, sitting: Sitting, page
 
 def test_a_denial_is_an_end(stripe: Simulator, sitting: Sitting, pages: Pages) -> None:
     """Its page says that nothing was saved, and nothing is asked of Stripe."""
-    where = ask(pages.port, consent(sitting, "deny")).headers["location"]
-    assert "Access was not granted" in ask(pages.port, where).body
+    where = ask(pages, consent(sitting, "deny")).headers["location"]
+    assert "Access was not granted" in ask(pages, where).body
     assert pages.delivered.wait(10)
     assert token_posts(stripe) == 0
     assert outcomes(sitting) == [Kind.DENIED]
@@ -165,14 +166,15 @@ def test_an_answer_without_the_right_state_changes_nothing(
     stripe: Simulator, sitting: Sitting, pages: Pages, query: str
 ) -> None:
     """It is told so with status 400 and without the accounts, and waiting goes on."""
-    answer = ask(pages.port, f"/callback{query}")
+    answer = ask(pages, f"/callback{query}")
     assert answer.status == 400
     assert "This sign-in does not belong to this session" in answer.body
     assert "script" not in answer.body
-    assert outcomes(sitting) == [Kind.WRONG_SESSION]
+    assert outcomes(sitting) == []
+    assert pages.strays.total() == 1
     assert not pages.delivered.is_set()
     assert token_posts(stripe) == 0
-    assert ask(pages.port, consent(sitting)).status == 303
+    assert ask(pages, consent(sitting)).status == 303
 
 
 @pytest.mark.parametrize("twice", ["code=ac_2", "state=other", "state={state}", "error=no"])
@@ -182,10 +184,10 @@ def test_an_answer_that_says_something_twice_is_refused(
     """Nothing is exchanged when it is not certain what was said, and that is an end."""
     landed = consent(sitting)
     state = parse_qs(urlsplit(landed).query)["state"][0]
-    answer = ask(pages.port, f"{landed}&{twice.format(state=state)}")
+    answer = ask(pages, f"{landed}&{twice.format(state=state)}")
     if twice == "error=no":  # which comes once, but beside a code
         assert answer.status == 303
-        answer = ask(pages.port, answer.headers["location"])
+        answer = ask(pages, answer.headers["location"])
     else:
         assert answer.status == 400
     assert "The connection could not be completed" in answer.body
@@ -197,10 +199,11 @@ def test_an_answer_that_says_something_twice_is_refused(
 def test_an_old_link_belongs_to_no_session(sitting: Sitting, pages: Pages) -> None:
     """What was answered once stays answered; an answer with an invented state never is."""
     old = consent(sitting, "deny")
-    ask(pages.port, old)
+    ask(pages, old)
     forged = old.replace("state=", "state=x")
-    assert ask(pages.port, forged).status == 400
-    assert outcomes(sitting) == [Kind.DENIED, Kind.WRONG_SESSION]
+    assert ask(pages, forged).status == 400
+    assert outcomes(sitting) == [Kind.DENIED]
+    assert pages.strays.total() == 1
 
 
 @pytest.mark.parametrize(
@@ -224,7 +227,7 @@ def test_a_foreign_host_gets_nothing(
     """A name that was bent to lead here, or none, is refused before all else."""
     given = host.format(port=pages.port) or None
     for target in ("/", "/authorize", "/nothing", consent(sitting)):
-        answer = ask(pages.port, request(target, host=given))
+        answer = ask(pages, request(target, host=given))
         assert answer.status == 421
         assert answer.body == "This program does not answer for that host.\n"
     assert token_posts(stripe) == 0
@@ -233,9 +236,68 @@ def test_a_foreign_host_gets_nothing(
 
 def test_hosts_are_the_same_in_any_case(sitting: Sitting, pages: Pages) -> None:
     """Names of hosts know no case."""
-    assert ask(pages.port, request("/", host=f"LocalHost:{pages.port}")).status == 200
+    assert ask(pages, request("/", host=f"LocalHost:{pages.port}")).status == 200
     landed = consent(sitting)
-    assert ask(pages.port, request(landed, host=f"LOCALHOST:{pages.port}")).status == 303
+    assert ask(pages, request(landed, host=f"LOCALHOST:{pages.port}")).status == 303
+
+
+# Other users of the machine
+
+
+@pytest.mark.parametrize("target", ["/", "/add", "/authorize", "/?done=x", "/?key=x", "/?key="])
+def test_a_stranger_sees_no_page(sitting: Sitting, pages: Pages, target: str) -> None:
+    """Whoever has not come by the terminal's address learns nothing, least of all the state."""
+    cookie = pages.admission.cookie.partition(";")[0]
+    name, _, value = cookie.partition("=")
+    state = parse_qs(urlsplit(sitting.link()).query)["state"][0]
+    for header in ("X: y", f"Cookie: {name}=", f"Cookie: {name}={value[:-1]}", f"Cookie: {value}"):
+        answer = ask(pages.port, request(target, header))
+        assert answer.status == 403
+        assert "<h1>Open the address that the terminal shows.</h1>" in answer.body
+        assert state not in answer.body
+        assert "mode" not in answer.body.partition("</style>")[2]
+        assert "set-cookie" not in answer.headers
+
+
+def test_the_terminals_address_lets_a_browser_in(pages: Pages) -> None:
+    """It leads on to an address without the key, with a cookie that scripts do not see."""
+    for entrance in (pages.entrance, pages.entrance_once()):
+        parts = urlsplit(entrance)
+        first = ask(pages.port, f"{parts.path}?{parts.query}")
+        assert (first.status, first.headers["location"], first.body) == (303, "/", "")
+        cookie, *attributes = first.headers["set-cookie"].split("; ")
+        assert set(attributes) == {"Path=/", "HttpOnly", "SameSite=Lax"}
+        assert re.fullmatch(rf"tap_stripe_connect_{pages.port}=\w{{32}}", cookie)
+        for target in ("/", "/add", "/authorize"):
+            assert ask(pages.port, request(target, f"Cookie: a=b; {cookie}")).status == 200
+
+
+def test_the_address_of_a_command_line_counts_once(pages: Pages) -> None:
+    """All users see how a browser was started; what the terminal shows is good until the end."""
+    once, again = pages.entrance_once(), pages.entrance
+    assert once != pages.entrance_once()
+    for entrance, statuses in ((once, [303, 403]), (again, [303, 303])):
+        target = f"/?{urlsplit(entrance).query}"
+        assert [ask(pages.port, target).status for _ in range(2)] == statuses
+
+
+def test_an_answer_of_stripe_lets_its_browser_in(sitting: Sitting, pages: Pages) -> None:
+    """Who comes back from Stripe by the printed link has no cookie yet, but the state."""
+    back = ask(pages.port, consent(sitting))
+    assert back.status == 303
+    cookie = back.headers["set-cookie"].partition(";")[0]
+    assert ask(pages.port, request("/add", f"Cookie: {cookie}")).status == 200
+    # Where cookies are blocked the end is told all the same.
+    assert "Connection successful!" in ask(pages.port, back.headers["location"]).body
+    assert pages.delivered.is_set()
+    assert ask(pages.port, "/callback?code=ac_1&state=wrong").headers.get("set-cookie") is None
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_strangers_are_told_in_their_language(sitting: Sitting, port: int, code: str) -> None:
+    """The one sentence is there in each language."""
+    with Pages(sitting, sitting.application.redirect_uri, language=code):
+        assert f"<h1>{texts(code)['closed']}</h1>" in ask(port, "/").body
 
 
 @pytest.mark.parametrize(
@@ -270,12 +332,12 @@ def test_an_answer_may_come_to_the_address_of_a_page(
     stripe: Simulator, sitting: Sitting, port: int, path: str
 ) -> None:
     """A redirect to the path of a page is told from a visit by what it says."""
-    with Pages(sitting, f"http://localhost:{port}{path}"):
+    with Pages(sitting, f"http://localhost:{port}{path}") as pages:
         landed = consent(sitting).replace("/callback", path)
-        assert ask(port, path).status == 200
-        assert ask(port, f"{path}?done=x").status == 200
-        assert ask(port, f"{path}?state=x").status == 400
-        assert ask(port, landed).status == 303
+        assert ask(pages, path).status == 200
+        assert ask(pages, f"{path}?done=x").status == 200
+        assert ask(pages, f"{path}?state=x").status == 400
+        assert ask(pages, landed).status == 303
     assert token_posts(stripe) == 1
 
 
@@ -283,9 +345,9 @@ def test_elsewhere_no_answer_is_taken(sitting: Sitting, monkeypatch: pytest.Monk
     """Where Stripe answers to another host there is no page for it, and how to paste is told."""
     port = free_port()
     monkeypatch.setattr(loopback, "PORT", port)
-    with Pages(sitting, "https://example.com/callback"):
-        assert ask(port, consent(sitting)).status == 404
-        assert "paste it into the terminal" in ask(port, "/authorize").body
+    with Pages(sitting, "https://example.com/callback") as pages:
+        assert ask(pages, consent(sitting)).status == 404
+        assert "paste it into the terminal" in ask(pages, "/authorize").body
 
 
 @pytest.mark.parametrize(
@@ -306,7 +368,7 @@ def test_elsewhere_no_answer_is_taken(sitting: Sitting, monkeypatch: pytest.Monk
 )
 def test_other_paths_are_not_there(sitting: Sitting, pages: Pages, path: str) -> None:
     """They are one line of text, and change nothing."""
-    answer = ask(pages.port, path)
+    answer = ask(pages, path)
     assert (answer.status, answer.body) == (404, "There is no such page.\n")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert outcomes(sitting) == []
@@ -317,7 +379,7 @@ def test_only_get_is_answered(
     stripe: Simulator, sitting: Sitting, pages: Pages, method: str
 ) -> None:
     """Another method changes nothing, not even with an answer that would be right."""
-    answer = ask(pages.port, request(consent(sitting), "Content-Length: 0", method=method))
+    answer = ask(pages, request(consent(sitting), "Content-Length: 0", method=method))
     assert answer.status == 405
     assert answer.headers["allow"] == "GET"
     assert answer.body == ("" if method == "HEAD" else "Only GET is answered here.\n")
@@ -340,25 +402,26 @@ def test_only_get_is_answered(
 )
 def test_what_is_no_proper_request_is_refused(pages: Pages, sent: bytes, status: int) -> None:
     """It gets a line that repeats none of it, and the next one is served."""
-    answer = ask(pages.port, sent)
+    answer = ask(pages, sent)
     assert answer.status == status
     assert re.fullmatch(r"[A-Z][\w' ]+\.?\n", answer.body)
-    assert ask(pages.port, "/").status == 200
+    assert ask(pages, "/").status == 200
 
 
 def test_every_answer_protects_itself(sitting: Sitting, pages: Pages) -> None:
     """No cache, no referrer, no frame, no script, and no word on what the server is made of."""
     targets = ["/", "/add", "/authorize", "/nothing", "/callback", consent(sitting)]
-    answers = [ask(pages.port, target) for target in targets]
-    answers.append(ask(pages.port, request("/", method="POST")))
-    answers.append(ask(pages.port, request("/", host="evil.example")))
+    answers = [ask(pages, target) for target in targets]
+    answers.append(ask(pages, request("/", method="POST")))
+    answers.append(ask(pages, request("/", host="evil.example")))
     for answer in answers:
         assert SECURITY.items() <= answer.headers.items()
         policy = answer.headers["content-security-policy"]
         for rule in ("default-src 'none'", "frame-ancestors 'none'", "form-action 'none'"):
             assert rule in policy
         assert "unsafe" not in policy
-        assert not {"server", "set-cookie", "date"} & answer.headers.keys()
+        assert not {"server", "date"} & answer.headers.keys()
+        assert ("set-cookie" in answer.headers) is (answer.status == 303)
 
 
 def test_nobody_waits_for_the_idle(pages: Pages) -> None:
@@ -367,7 +430,7 @@ def test_nobody_waits_for_the_idle(pages: Pages) -> None:
         for number in range(40):
             idle = stack.enter_context(connect(pages.port))
             idle.sendall(b"GET /callback?st" if number % 2 else b"")
-        assert ask(pages.port, "/").status == 200
+        assert ask(pages, "/").status == 200
         waiting = [one for one in threading.enumerate() if "process_request" in one.name]
         assert len(waiting) >= 40
         assert all(thread.daemon for thread in waiting), "the program could not end"
@@ -377,8 +440,8 @@ def test_an_idle_connection_is_hung_up_on(
     pages: Pages, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever says nothing is not waited for for ever, nor told of in the terminal."""
-    assert loopback._Handler.timeout == loopback.IDLE_SECONDS
-    monkeypatch.setattr(loopback._Handler, "timeout", 0.01)
+    assert Handler.timeout == IDLE_SECONDS
+    monkeypatch.setattr(Handler, "timeout", 0.01)
     with connect(pages.port) as idle:
         assert idle.recv(1) == b""
     with connect(pages.port) as slow:
@@ -387,15 +450,17 @@ def test_an_idle_connection_is_hung_up_on(
     assert capfd.readouterr() == ("", "")
 
 
-def test_tls_is_noticed(pages: Pages) -> None:
-    """A browser that comes with TLS can't be served, but the terminal hears of it."""
-    ask(pages.port, "/")
-    assert not pages.told_tls.is_set()
-    with connect(pages.port) as client:
-        client.sendall(CLIENT_HELLO)
-        assert client.recv(5) != b"\x16\x03"
-    assert pages.told_tls.wait(10)
-    assert ask(pages.port, "/").status == 200
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_tls_is_noticed(sitting: Sitting, port: int, scheme: str) -> None:
+    """A browser with TLS can't be served; the terminal hears of it where Stripe leads to https."""
+    with Pages(sitting, f"{scheme}://localhost:{port}/callback") as pages:
+        ask(pages, "/")
+        assert not pages.told_tls.is_set()
+        with connect(port) as client:
+            client.sendall(CLIENT_HELLO)
+            assert client.recv(5) != b"\x16\x03"
+        assert pages.told_tls.is_set() is (scheme == "https")
+        assert ask(pages, "/").status == 200
 
 
 def test_an_answer_waits_for_the_exchange(sitting: Sitting, pages: Pages) -> None:
@@ -414,7 +479,7 @@ def test_an_answer_waits_for_the_exchange(sitting: Sitting, pages: Pages) -> Non
         content = request(landed, host=f"localhost:{pages.port}")
         client.sendall(content)
         assert begun.wait(10)
-        assert ask(pages.port, "/").status == 200
+        assert ask(pages, "/").status == 200
         client.settimeout(0)
         with pytest.raises(BlockingIOError):
             client.recv(1)
@@ -442,7 +507,7 @@ def test_a_fault_inside_is_told_without_its_text(
         raise KeyError(query)
 
     sitting.finish = broken  # type: ignore[method-assign]
-    answer = ask(pages.port, "/callback?code=ac_1Secret&state=x")
+    answer = ask(pages, "/callback?code=ac_1Secret&state=x")
     assert (answer.status, answer.body) == (500, "Internal Server Error\n")
     assert caplog.messages == ["A page could not be shown (KeyError)"]
 
@@ -452,7 +517,7 @@ def test_nothing_is_printed(
 ) -> None:
     """No request leaves a line in the terminal, where it could show a code."""
     for sent in ("/", "/nothing", consent(sitting), b"nonsense\r\n\r\n"):
-        ask(pages.port, sent)
+        ask(pages, sent)
     assert capfd.readouterr() == ("", "")
 
 
@@ -468,13 +533,13 @@ def test_nothing_is_printed(
     ],
 )
 def test_pages_speak_the_browsers_language(
-    sitting: Sitting, port: int, header: str, chosen: dict[str, str], expected: str
+    sitting: Sitting, header: str, chosen: dict[str, str], expected: str
 ) -> None:
     """The browser's wish holds, unless one language was set for all; then the fallback."""
     redirect = sitting.application.redirect_uri
-    with Pages(sitting, redirect, **chosen):
+    with Pages(sitting, redirect, **chosen) as pages:
         for target in ("/", "/authorize", "/callback"):
-            answer = ask(port, request(target, f"Accept-Language: {header}"))
+            answer = ask(pages, request(target, f"Accept-Language: {header}"))
             assert f'<html lang="{expected}">' in answer.body
 
 
@@ -487,7 +552,7 @@ def test_a_taken_port_is_refused(sitting: Sitting, port: int, address: str) -> N
         with pytest.raises(PortTaken, match=rf"^Port {port} on .* Address already in use\.$"):
             pages.__enter__()
     with pages:
-        assert ask(port, "/").status == 200
+        assert ask(pages, "/").status == 200
 
 
 def test_a_port_that_is_not_allowed_is_refused(
@@ -511,16 +576,16 @@ def test_without_ipv6_the_other_address_serves(
 ) -> None:
     """A machine without IPv6 has nobody who could take our answers there."""
     monkeypatch.setattr(loopback, "FAMILIES", ((socket.AF_INET, "127.0.0.1"), (10, "2001:db8::1")))
-    with Pages(sitting, f"http://localhost:{port}/callback"):
-        assert ask(port, "/").status == 200
+    with Pages(sitting, f"http://localhost:{port}/callback") as pages:
+        assert ask(pages, "/").status == 200
 
 
 def test_a_second_start_works_at_once(sitting: Sitting, port: int) -> None:
     """Connections that still linger from a moment ago do not keep the port."""
     redirect = f"http://localhost:{port}/callback"
     for _ in range(3):
-        with Pages(sitting, redirect):
-            assert ask(port, "/").status == 200
+        with Pages(sitting, redirect) as pages:
+            assert ask(pages, "/").status == 200
         with pytest.raises(ConnectionRefusedError), connect(port):
             pass
 
@@ -529,7 +594,7 @@ def test_a_name_is_never_markup(stripe: Simulator, sitting: Sitting, pages: Page
     """What an account calls itself reaches the page as text, whatever it is."""
     name = "</h1><script>alert(1)</script>\x1b]0;x\x07\u202e"
     stripe.world.add_signup("acct_1Example", name=name).create("customer", {})
-    page = ask(pages.port, ask(pages.port, consent(sitting)).headers["location"])
+    page = ask(pages, ask(pages, consent(sitting)).headers["location"])
     assert "&lt;/h1&gt;&lt;script&gt;alert(1)&lt;/script&gt;" in page.body
     assert not {"\x1b", "\x07", "\u202e"} & set(page.body)
 
@@ -538,12 +603,12 @@ def test_no_page_tells_secrets(stripe: Simulator, sitting: Sitting, pages: Pages
     """Neither key nor code is in any page or header; the state is in Stripe's link alone."""
     landed = consent(sitting)
     code, state = (parse_qs(urlsplit(landed).query)[name][0] for name in ("code", "state"))
-    link = ask(pages.port, "/authorize")
+    link = ask(pages, "/authorize")
     assert link.body.count(state) == 1
-    first = ask(pages.port, landed)
-    answers = [link, first, *(ask(pages.port, t) for t in (first.headers["location"], "/", landed))]
+    first = ask(pages, landed)
+    answers = [link, first, *(ask(pages, t) for t in (first.headers["location"], "/", landed))]
     denial = urlencode({"error": "access_denied", "error_description": quote(code), "state": "x"})
-    answers.append(ask(pages.port, f"/callback?{denial}"))
+    answers.append(ask(pages, f"/callback?{denial}"))
     for answer in answers:
         for secret in (stripe.api_key, code, *([state] if answer is not link else [])):
             assert secret not in f"{answer.headers} {answer.body}"

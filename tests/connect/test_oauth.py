@@ -416,8 +416,10 @@ def test_a_doubtful_disconnection_is_a_failure(
 class Listener:
     """Notes what requests look like on the wire, and answers each the same."""
 
-    def __init__(self, body: bytes) -> None:
-        """Listen on a free port."""
+    def __init__(self, body: bytes, *, at_once: int | None = None) -> None:
+        """Listen on a free port; what is not sent `at_once` comes byte by byte."""
+        self._at_once = at_once
+        self._closed = threading.Event()
         self.heads: list[str] = []
         self._answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -436,13 +438,35 @@ class Listener:
                 length = re.search(r"(?i)content-length: (\d+)", head)
                 head += lines.read(int(length[1]) if length else 0).decode()
                 self.heads.append(head)
-                connection.sendall(self._answer)
+                connection.sendall(self._answer[: self._at_once])
+                for byte in self._answer[self._at_once :] if self._at_once is not None else b"":
+                    if self._closed.wait(0.05):
+                        return
+                    connection.sendall(bytes([byte]))
 
     def close(self) -> None:
         """Stop."""
+        self._closed.set()
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self._thread.join()
+
+
+@pytest.mark.parametrize("at_once", [5, 45], ids=["head", "body"])
+def test_an_answer_that_drips_ends_too(
+    application: Application, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """Each byte is in time, but all of them take too long: it is given up, after one request."""
+    monkeypatch.setattr(oauth, "WHOLE", 0.5)
+    body = b'{"stripe_user_id": "acct_1Example", "livemode": false, "scope": "read_write"}'
+    listener = Listener(body, at_once=at_once)
+    try:
+        there = replace(application, url=listener.url)
+        refusal = refusal_of(lambda: exchange(there, KEY, CODE), KEY, CODE)
+        assert refusal.line.endswith("it took too long")
+        assert len(listener.heads) == 1
+    finally:
+        listener.close()
 
 
 @pytest.fixture

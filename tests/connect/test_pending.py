@@ -74,12 +74,19 @@ def test_what_was_edited_is_refused(
         load(path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", "\x00", "9" * 20_000])
+@pytest.mark.parametrize("content", ["", "[]", "{", "\x00", "9" * 20_000, "[" * 9_999])
 def test_what_is_no_attempt_is_refused(path: Path, attempt: Pending, content: str) -> None:
     """A file that is cut off, or is something else, is not worked with."""
     keep(path, attempt)
     path.write_text(content)
     with pytest.raises(Refusal, match="damaged"):
+        load(path)
+
+
+def test_a_pipe_is_not_waited_for(path: Path) -> None:
+    """A pipe in the file's place, to which nobody writes, is refused at once."""
+    os.mkfifo(path)
+    with pytest.raises(Refusal, match="not a file"):
         load(path)
 
 

@@ -95,6 +95,37 @@ def test_choices_without_sense_are_refused() -> None:
         found({"MELTANO_PROJECT_ROOT": "/nowhere/at/all"})
 
 
+@pytest.mark.parametrize("file", ["config.json", "meltano.yml", ".env"])
+def test_files_of_others_have_to_be_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """What another user left on the way says nothing of where keys go, unless it is named."""
+    (folder / "meltano.yml").touch()
+    if file == "config.json":
+        (folder / "meltano.yml").unlink()
+    (folder / file).touch()
+    inside = folder / "inside"
+    inside.mkdir()
+    monkeypatch.chdir(folder if file == "config.json" else inside)
+    assert found({})
+    others = {(folder / file).stat().st_ino}
+    theirs = os.getuid() + 1
+    real = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        values = list(real(path))
+        if values[stat.ST_INO] in others:
+            values[stat.ST_UID] = theirs
+        return os.stat_result(values)
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    with pytest.raises(StoreFault, match="another user"):
+        found({})
+    assert found({}, config=folder / file)
+    assert found({}, dotenv=folder / file)
+    assert found({"MELTANO_PROJECT_ROOT": str(folder)})
+
+
 # What is read
 
 
@@ -135,6 +166,14 @@ def test_what_is_not_a_file_is_refused(make: Any) -> None:
         make().save([ACCOUNT])
 
 
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"account_ids": "' + "[" * 200_000 + '"}'])
+def test_deep_nesting_is_refused(text: str) -> None:
+    """What is nested beyond all measure is a fault like another."""
+    Path("config.json").write_text(text)
+    with pytest.raises(StoreFault):
+        config().account_ids()
+
+
 @pytest.mark.parametrize("value", ["not a list", '["acct_1", "sk_test_1Planted"]', "[1"])
 def test_account_ids_of_another_kind_are_refused(value: str) -> None:
     """What account_ids hold is understood before it is replaced."""
@@ -169,6 +208,36 @@ def test_accounts_of_the_environment_are_kept() -> None:
     assert Path(".env").read_text() == (
         f"""TAP_STRIPE_CONNECT_ACCOUNT_IDS='["{ACCOUNT}","{OTHER}"]'\n"""
     )
+
+
+def test_a_key_of_the_environment_can_be_saved() -> None:
+    """A key that only the environment has is written where that is wanted."""
+    store = dotenv({"TAP_STRIPE_CONNECT_API_KEY": KEY})
+    assert store.save([], KEY) == ("TAP_STRIPE_CONNECT_API_KEY",)
+    assert store.save([], KEY) == ()
+
+
+def test_a_parents_settings_are_not_ones_own(folder: Path) -> None:
+    """What Meltano hands on from the parent plugin is written where it becomes one's own."""
+    Path(".env").write_text(
+        f"""TAP_STRIPE_CONNECT_API_KEY='{KEY}'\n"""
+        f"""TAP_STRIPE_CONNECT_ACCOUNT_IDS='["{ACCOUNT}","{OTHER}"]'\n"""
+    )
+    environ = {
+        "MELTANO_PROJECT_ROOT": str(folder),
+        "MELTANO_EXTRACTOR_NAME": "tap-stripe-connect--two",
+        "TAP_STRIPE_CONNECT__TWO_API_KEY": KEY,
+        "TAP_STRIPE_CONNECT__TWO_ACCOUNT_IDS": f'["{ACCOUNT}", "{OTHER}"]',
+    }
+    store = found(environ)
+    assert store.read()["api_key"] == KEY
+    assert store.effective_ids() == (ACCOUNT, OTHER)
+    assert (store.own_key(), store.account_ids()) == ("", ())
+    assert store.save([OTHER], KEY) == (
+        "TAP_STRIPE_CONNECT__TWO_ACCOUNT_IDS",
+        "TAP_STRIPE_CONNECT__TWO_API_KEY",
+    )
+    assert (store.own_key(), store.account_ids()) == (KEY, (OTHER,))
 
 
 @STORES
@@ -247,6 +316,46 @@ def test_what_git_would_commit_is_told(make: Any, folder: Path) -> None:
     store.save([ACCOUNT])
     subprocess.run([*git, "add", "--force", str(store.path)], check=True)  # noqa: S603 - the same
     assert len(store.remarks()) == 1
+
+
+def test_git_runs_no_program_of_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a folder's git configuration names is not run; a folder of others is not asked about."""
+    git = ("git", "-C", str(folder))
+    hook = folder / "hook"
+    hook.write_text(f"#!/bin/sh\ntouch {folder}/ran\n")
+    hook.chmod(0o755)
+    for arguments in (
+        ["init", "--quiet"],
+        ["add", "hook"],
+        ["config", "core.fsmonitor", str(hook)],
+    ):
+        subprocess.run([*git, *arguments], check=True)  # noqa: S603 - our own arguments
+    (folder / "ran").unlink(missing_ok=True)
+    assert len(config().remarks()) == 1
+    assert not (folder / "ran").exists()
+    monkeypatch.setattr("os.getuid", lambda: -1)
+    assert config().remarks() == []
+
+
+@pytest.mark.parametrize(("root", "said"), [(True, "it stays theirs"), (False, "makes it yours")])
+@STORES
+def test_whose_the_file_is_afterwards_is_told(
+    make: Any, monkeypatch: pytest.MonkeyPatch, *, root: bool, said: str
+) -> None:
+    """Before a file of another user is replaced it is said who can read it then."""
+    make().save([ACCOUNT])
+    monkeypatch.setattr("os.getuid", lambda: 12_345)
+    monkeypatch.setattr("os.geteuid", lambda: 0 if root else 12_345)
+    (remark,) = make().remarks()
+    assert said in remark
+
+
+@STORES
+def test_what_only_looks_left_over_stays(make: Any, folder: Path) -> None:
+    """A folder, or a file that cannot be removed, with such a name does not stop saving."""
+    store = make()
+    (folder / f".{store.path.name}.connect-folder").mkdir()
+    assert store.save([ACCOUNT])
 
 
 # Accidents

@@ -1,14 +1,12 @@
-"""What reaches the terminal, and which browser is opened."""
+"""What reaches the terminal, and what is asked in it."""
 
 from __future__ import annotations
 
 import io
 import sys
-import webbrowser
 
 import pytest
 
-from tap_stripe_connect.connect import browser
 from tap_stripe_connect.connect.inputs import hint
 from tap_stripe_connect.connect.outcome import Exit
 from tap_stripe_connect.connect.refusals import Refusal
@@ -77,65 +75,3 @@ def test_closed_streams_are_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None
 def test_spans_are_in_words(seconds: float, said: str) -> None:
     """Whole minutes are told as minutes."""
     assert span(seconds) == said
-
-
-@pytest.mark.parametrize(
-    ("environ", "platform", "release", "why"),
-    [
-        ({"DISPLAY": ":0"}, "linux", "6.1", ""),
-        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", "6.1", ""),
-        ({}, "linux", "6.1", "there is no display"),
-        ({"BROWSER": "mine"}, "linux", "6.1", ""),
-        ({}, "linux", "5.15.0-microsoft-standard-WSL2", ""),
-        ({}, "darwin", "23.1", ""),
-        ({}, "win32", "10", ""),
-        ({"SSH_CONNECTION": "x", "DISPLAY": ":0"}, "linux", "6.1", "this is an SSH session"),
-        ({"SSH_TTY": "/dev/pts/1"}, "darwin", "23.1", "this is an SSH session"),
-    ],
-)
-def test_where_a_browser_can_be_opened(
-    environ: dict[str, str], platform: str, release: str, why: str
-) -> None:
-    """Not over SSH, and on Linux only with a display or a browser that the user named."""
-    assert browser.missing(environ, platform, release) == why
-
-
-class Fake(webbrowser.GenericBrowser):
-    """A browser that only notes what it is to open."""
-
-    opened: str = ""
-
-    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:  # noqa: FBT001, FBT002
-        """Note it."""
-        del new, autoraise
-        self.opened = url
-        return True
-
-
-@pytest.mark.parametrize(
-    ("name", "opens"),
-    [
-        ("/usr/bin/firefox", True),
-        ("xdg-open", True),
-        ("w3m", False),
-        ("/usr/bin/www-browser", False),
-    ],
-)
-def test_text_browsers_are_left_alone(
-    monkeypatch: pytest.MonkeyPatch, name: str, *, opens: bool
-) -> None:
-    """A browser that would take over the terminal is not started."""
-    fake = Fake(name)
-    monkeypatch.setattr(webbrowser, "get", lambda: fake)
-    assert browser.open_page("http://localhost:1/", "6.1") is opens
-    assert bool(fake.opened) is opens
-
-
-def test_a_browser_that_is_none_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If no browser is found, that is told by the result."""
-
-    def none() -> None:
-        raise webbrowser.Error("could not locate runnable browser")
-
-    monkeypatch.setattr(webbrowser, "get", none)
-    assert not browser.open_page("http://localhost:1/", "6.1")

@@ -9,10 +9,10 @@ from unittest import mock
 
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.sync import changes as changes_module
+from tap_stripe_connect.sync import engine as engine_module
 from tap_stripe_connect.sync import resuming
 from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.changes import Changes
-from tap_stripe_connect.sync.engine import Engine
 from tap_stripe_connect.sync.rows import Rows
 from tap_stripe_connect.sync.run import Run
 from tap_stripe_connect.sync.transfer import Transfer
@@ -96,8 +96,8 @@ DEFECTS: tuple[Defect, ...] = (
     one(
         "ten lines",
         "nested lists end where Stripe cuts them",
-        Engine,
-        "_complete",
+        engine_module,
+        "completed",
         lambda _: lambda *_arguments: (0, set()),
     ),
     Defect(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from contextlib import contextmanager, suppress
@@ -61,8 +62,9 @@ def _leftovers(target: Path) -> str:
 def _clear(target: Path) -> None:
     """Remove what a run that was killed between writing and replacing has left."""
     for left in target.parent.iterdir():
-        if left.name.startswith(_leftovers(target)):
-            left.unlink()
+        if left.name.startswith(_leftovers(target)) and stat.S_ISREG(left.lstat().st_mode):
+            with suppress(PermissionError):  # in a shared folder it may be another user's
+                left.unlink()
 
 
 def _sync(folder: Path) -> None:

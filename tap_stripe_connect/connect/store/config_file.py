@@ -39,12 +39,19 @@ class Json:
             return {}
         try:
             found: Any = json.loads(text.removeprefix(_BOM))
+        except RecursionError:
+            raise StoreFault("is nested too deeply; mend it first") from None
         except ValueError as error:
             place = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
             raise StoreFault(f"is not valid JSON{place}; mend it first") from None
         if not isinstance(found, dict):
             raise StoreFault("is JSON, but not an object; mend it first")
         return found
+
+    def of_others(self, text: str, setting: str) -> list[str]:
+        """Return nothing: the file is of one plugin alone."""
+        del text, setting
+        return []
 
     def edited(self, text: str, values: Mapping[str, Value]) -> str:
         """Return the text with these settings, and nothing else, changed."""

@@ -52,6 +52,14 @@ class Dotenv:
             if name.startswith(self.prefix) and value is not None
         }
 
+    def of_others(self, text: str, setting: str) -> list[str]:
+        """Return what the file has for a setting of other plugins."""
+        return [
+            value
+            for name, value in dotenv_values(stream=_stream(text)).items()
+            if name.endswith(f"_{setting.upper()}") and name != self.name(setting) and value
+        ]
+
     def edited(self, text: str, values: Mapping[str, Value]) -> str:
         """Return the text with these settings, and nothing else, changed."""
         wanted = {self.name(setting): _written(value) for setting, value in values.items()}

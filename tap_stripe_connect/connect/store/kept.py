@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tap_stripe_connect.connect.oauth import is_live
+from tap_stripe_connect.api.keys import is_live
 from tap_stripe_connect.connect.store import atomic
+from tap_stripe_connect.connect.store.git import would_be_committed
+from tap_stripe_connect.connect.store.owners import stranger
 from tap_stripe_connect.settings import READERS
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class Syntax(Protocol):
 
     def values(self, text: str) -> dict[str, Value]:
         """Return the settings in the text; raises StoreFault."""
+
+    def of_others(self, text: str, setting: str) -> Sequence[str]:
+        """Return the values that a setting has in the text for other plugins."""
 
     def edited(self, text: str, values: Mapping[str, Value]) -> str:
         """Return the text with other values; raises StoreFault."""
@@ -79,7 +83,16 @@ class Store:
         return self._inherited() | self._values(self._content())
 
     def account_ids(self) -> tuple[str, ...]:
-        """Return the connected accounts that the settings name."""
+        """Return the connected accounts that the settings name, without a parent's."""
+        content = self._content()
+        return self._accounts(self._own(_text(content)) | self._values(content))
+
+    def own_key(self) -> str:
+        """Return the key that the file has, empty if it has none."""
+        return str(self._values(self._content()).get("api_key") or "")
+
+    def effective_ids(self) -> tuple[str, ...]:
+        """Return the connected accounts that a run reads, also those of a parent."""
         return self._accounts(self.read())
 
     def save(
@@ -91,16 +104,17 @@ class Store:
     ) -> tuple[str, ...]:
         """Add accounts, and set the key; return the names, in the file, of what has changed.
 
-        A live key gives way to a test key, or the other way round, only with `other_mode`.
+        A live key gives way to a test key, or the other way round, only with `other_mode`. A key
+        that only the environment has is written: it may be a parent's, or gone tomorrow.
         """
 
-        def wanted(settings: dict[str, Value]) -> dict[str, Value]:
+        def wanted(settings: dict[str, Value], kept: dict[str, Value]) -> dict[str, Value]:
             values: dict[str, Value] = {}
             known = self._accounts(settings)
             merged = list(dict.fromkeys([*known, *account_ids]))
             if merged != list(known):
                 values["account_ids"] = merged
-            before = str(settings.get("api_key") or "")
+            before = str(kept.get("api_key") or "")
             if api_key and api_key != before:
                 if before and mode(before) != mode(api_key) and not other_mode:
                     raise StoreFault(
@@ -114,7 +128,7 @@ class Store:
     def remove(self, account_id: str) -> tuple[str, ...]:
         """Take an account out; return the names, in the file, of what has changed."""
 
-        def wanted(settings: dict[str, Value]) -> dict[str, Value]:
+        def wanted(settings: dict[str, Value], _: object) -> dict[str, Value]:
             known = self._accounts(settings)
             if account_id not in known:
                 return {}
@@ -129,6 +143,8 @@ class Store:
             found.append(f"{self.path} is a symbolic link; {self.target} will be written")
         if self.target.exists() and (bits := stat.S_IMODE(self.target.stat().st_mode)) & 0o077:
             found.append(f"{self.target} can be read by others ({bits:04o}); saving makes it 0600")
+        if (user := stranger(self.target)) is not None:
+            found.append(f"{self.target} belongs to another user (uid {user}){_after_saving()}")
         if would_be_committed(self.target):
             found.append(
                 f"git does not ignore {self.target}, so a commit could publish the key; "
@@ -156,10 +172,24 @@ class Store:
             if (name := self.syntax.name(setting)) in self.environ
         }
 
+    def _own(self, text: str) -> dict[str, Value]:
+        """Return what the environment has, without what Meltano handed on from a parent plugin.
+
+        Meltano passes a parent's settings by the names of the child. They are known by their
+        values, which the file has for the parent.
+        """
+        return {
+            setting: value
+            for setting, value in self._inherited().items()
+            if not any(
+                _same(setting, value, other) for other in self.syntax.of_others(text, setting)
+            )
+        }
+
     def _accounts(self, settings: Mapping[str, Value]) -> tuple[str, ...]:
         try:
             return tuple(READERS["account_ids"](settings.get("account_ids") or []))
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             raise StoreFault(f"{self.path}: account_ids: {fault}") from None
 
     def _content(self) -> bytes:
@@ -181,12 +211,16 @@ class Store:
         except StoreFault as fault:
             raise StoreFault(f"{self.path} {fault}") from None
 
-    def _change(self, wanted: Callable[[dict[str, Value]], dict[str, Value]]) -> tuple[str, ...]:
+    def _change(
+        self, wanted: Callable[[dict[str, Value], dict[str, Value]], dict[str, Value]]
+    ) -> tuple[str, ...]:
+        """Write what is `wanted`, given all settings and those of the file alone."""
         changed: list[str] = []
 
         def change(content: bytes) -> bytes:
             text = _text(content)
-            values = wanted(self._inherited() | self.syntax.values(text))
+            kept = self.syntax.values(text)
+            values = wanted(self._own(text) | kept, kept)
             changed[:] = [self.syntax.name(setting) for setting in values]
             return _bytes(self.syntax.edited(text, values)) if values else content
 
@@ -207,18 +241,19 @@ def mode(api_key: str) -> str:
     return "live" if is_live(api_key) else "test"
 
 
-def would_be_committed(path: Path) -> bool:
-    """Tell whether the file is in a git work tree, and not ignored or already tracked."""
-    git = shutil.which("git")
-    if not git or not path.parent.is_dir():
-        return False
-    asked = subprocess.run(  # noqa: S603 - git, found on the path, with a file's name
-        [git, "-C", str(path.parent), "check-ignore", "--quiet", "--", path.name],
-        check=False,
-        capture_output=True,
-    )
-    not_ignored = 1
-    return asked.returncode == not_ignored
+def _same(setting: str, one: str, other: str) -> bool:
+    """Tell whether two texts mean the same; Meltano writes lists in its own way."""
+    try:
+        return bool(READERS[setting](one) == READERS[setting](other))
+    except (ValueError, RecursionError):
+        return one == other
+
+
+def _after_saving() -> str:
+    """Say whose a file of another user is once it has been replaced."""
+    if sys.platform == "win32" or os.geteuid() == 0:
+        return ", who can read what is saved; it stays theirs, as the tap may run as that user"
+    return "; saving makes it yours"
 
 
 # Bytes that are not UTF-8 come through unchanged.
