@@ -14,6 +14,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 
 from tap_stripe_connect.catalog import Listed
+from tap_stripe_connect.sync.pruning import Pruning, pruning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -81,15 +82,19 @@ class StripeStream(Stream):
 
     @cached_property
     def emits_as_is(self) -> bool:
-        """Whether neither selection nor stream maps change a record."""
+        """Whether nothing but the selection of fields changes a record."""
         maps = self.stream_maps
         return (
             len(maps) == 1
             and type(maps[0]) is SameRecordTransform
             and not maps[0].flattening_enabled
             and maps[0].stream_alias == self.name
-            and all(self.mask.values())
         )
+
+    @cached_property
+    def pruning(self) -> Pruning:
+        """What the selection takes out of each record."""
+        return pruning(self.mask)
 
     def schema_messages(self) -> Iterable[SchemaMessage]:
         """Return the SCHEMA messages, one for each stream map."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from singer_sdk.singerlib import RecordMessage, SchemaMessage
 
+    from tap_stripe_connect.sync.pruning import Pruning
+
 BLOCK = 65_536
 """Bytes gathered before they are written; a reader that is slow holds us back here."""
 
@@ -28,7 +30,11 @@ class EmittingStream(Protocol):
 
     @property
     def emits_as_is(self) -> bool:
-        """Whether neither selection nor stream maps change a record."""
+        """Whether nothing but the selection of fields changes a record."""
+
+    @property
+    def pruning(self) -> Pruning:
+        """What the selection takes out of each record."""
 
     def schema_messages(self) -> Iterable[SchemaMessage]:
         """Return the SCHEMA messages, one for each stream map."""
@@ -64,6 +70,7 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
             for message in messages:
                 self.write_message(message)
             return len(messages)
+        stream.pruning.apply(record)
         gathered = self._gathered
         whole = len(gathered)
         gathered += b'{"type":"RECORD","stream":"%b","record":' % stream.name.encode()
