@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tap_stripe_connect.catalog import nested_in
@@ -19,12 +20,16 @@ Step = tuple[str, "Callable[[Any], Any]"]
 
 def date_time(value: object) -> object:
     """Return unix seconds as an ISO 8601 date-time in UTC; anything else as it is."""
-    if type(value) is not int:
-        return value
+    return _iso(value) if type(value) is int else value
+
+
+@lru_cache(maxsize=4096)
+def _iso(seconds: int) -> object:
+    # A row says the same moment several times.
     try:
-        return datetime.fromtimestamp(value, UTC).isoformat()
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (OverflowError, ValueError, OSError):
-        return value
+        return seconds
 
 
 def reference(value: object) -> object:
@@ -82,11 +87,12 @@ def apply(plan: Sequence[Step], value: Json) -> None:
     """Convert the properties of `value` that the plan names, in place."""
     for name, convert in plan:
         given = value.get(name)
-        if given is not None:
+        # Most of what could be an object is the id of one, and stays as it is.
+        if given is not None and type(given) is not str:
             value[name] = convert(given)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Facts:
     """What a record says beside what Stripe's object says."""
 
@@ -126,12 +132,7 @@ class Converter:
         ):
             self.unusable += 1
             return None
-        additional = {}
-        for name in value.keys() - self._known:
-            field = value.pop(name)
-            if name not in self._left_out:
-                additional[name] = field
-                self.unknown.add(name)
+        additional = {} if value.keys() <= self._known else self._unknown_fields(value)
         apply(self._steps, value)
         value["account_id"] = facts.account
         if value.get("livemode") is None:
@@ -140,6 +141,16 @@ class Converter:
         value["_sdc_deleted_at"] = date_time(facts.deleted_at)
         value["additional_fields"] = additional or None
         return value
+
+    def _unknown_fields(self, value: Json) -> Json:
+        """Take out what the schema does not know, and return it but for nested lists."""
+        additional = {}
+        for name in value.keys() - self._known:
+            field = value.pop(name)
+            if name not in self._left_out:
+                additional[name] = field
+                self.unknown.add(name)
+        return additional
 
 
 class Records:
