@@ -21,7 +21,6 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from tap_stripe_connect import settings as settings_table
 from tap_stripe_connect.accounts import accounts
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.errors import Verdict
 from tap_stripe_connect.api.limits import Limiter
 from tap_stripe_connect.catalog import STREAMS
 from tap_stripe_connect.cli import TapFault, command_group
@@ -38,7 +37,7 @@ from tap_stripe_connect.sync.records import Converter, Records
 from tap_stripe_connect.sync.run import Run
 from tap_stripe_connect.sync.summary import Summary, announce
 from tap_stripe_connect.sync.transfer import Transfer
-from tap_stripe_connect.sync.troubles import troubles
+from tap_stripe_connect.sync.troubles import fails_the_run, troubles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -272,7 +271,7 @@ class TapStripeConnect(Tap):
         if transfer.interrupted_by:
             logger.warning("Stopped by a signal; the next run goes on from here")
             sys.exit(128 + transfer.interrupted_by)
-        if any(self._counts(job) for job in transfer.ledger.failed):
+        if fails_the_run(transfer.ledger.failed, self.settings):
             sys.exit(1)
 
     def _sum_up(self, outcome: str, transfer: Transfer, client: Client, progress: Progress) -> None:
@@ -295,17 +294,6 @@ class TapStripeConnect(Tap):
             notes=left_out(self._converters, self._unexplained),
         )
         announce(summary, selected)
-
-    def _counts(self, job: Job) -> bool:
-        """Tell whether a failure makes the run fail."""
-        verdict = job.failure.verdict if job.failure else None
-        if verdict is Verdict.NOT_ENABLED:
-            return False
-        if verdict is Verdict.SKIP_STREAM:
-            return self.settings.on_permission_error == "fail"
-        if verdict is Verdict.SKIP_ACCOUNT:
-            return self.settings.on_account_error == "fail"
-        return True
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Note a signal; while records are written they are brought to an end first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 
@@ -96,7 +96,3 @@ class Outcome:
     advice: str = ""
     """What to do next; more lines for the terminal."""
     account: ConnectedAccount | None = None
-
-    def renamed(self, kind: Kind) -> Outcome:
-        """Return the same outcome as another kind."""
-        return replace(self, kind=kind)

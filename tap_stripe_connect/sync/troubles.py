@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tap_stripe_connect.api.errors import StripeError
+    from tap_stripe_connect.settings import Settings
     from tap_stripe_connect.sync.jobs import Job
 
 NAMED = 5
@@ -127,3 +128,13 @@ def troubles(failed: Iterable[Job]) -> list[Trouble]:
     for trouble in found.values():
         trouble.accounts = list(dict.fromkeys(trouble.accounts))
     return list(found.values())
+
+
+def fails_the_run(failed: Iterable[Job], settings: Settings) -> bool:
+    """Tell whether what could not be read makes the run end non-zero (G13)."""
+    pardoned = {Verdict.NOT_ENABLED}
+    if settings.on_permission_error == "warn":
+        pardoned.add(Verdict.SKIP_STREAM)
+    if settings.on_account_error == "warn":
+        pardoned.add(Verdict.SKIP_ACCOUNT)
+    return any(not job.failure or job.failure.verdict not in pardoned for job in failed)
