@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tap_stripe_connect.sync import windows
 from tap_stripe_connect.sync.windows import (
+    BEGINNING,
     END_OF_TIME,
     Plan,
     Range,
@@ -191,7 +192,7 @@ def test_any_interleaving_reads_each_row_once(
     plan = Plan(Window(*span, frozenset({"charges"})) for span in gaps)
     walk = Walk(fake, plan)
     overtaking = iter(data.draw(st.lists(st.booleans(), max_size=9), label="overtake"))
-    with patch.object(windows, "ROWS_WORTH_SPLITTING", 2):
+    with patch.multiple(windows, ROWS_WORTH_SPLITTING=2, PAGE_SIZE=1, DOUBT=2, BEGINNING=0):
         while not plan.done:
             if next(overtaking, False):
                 walk.overtake()
@@ -271,18 +272,38 @@ def test_filters_name_only_real_bounds(span: Range, query: dict[str, str]) -> No
 
 def test_the_filter_outlives_a_split() -> None:
     """A window keeps the filter of its cursor after giving half of itself away (A27)."""
-    window = Window(0, 1_000, frozenset({"charges"}))
-    rows = [{"id": f"ch_{stamp}", "created": stamp} for stamp in range(999, 899, -1)]
+    window = Window(0, NOW, frozenset({"charges"}))
+    rows = [{"id": f"ch_{age}", "created": NOW - age} for age in range(1, 101)]
     window.take(rows, has_more=True)
     older = window.split()
-    assert window.parameters() == {"created[lt]": "1000", "starting_after": "ch_900"}
+    assert window.parameters() == {"created[lt]": str(NOW), "starting_after": "ch_100"}
     assert older.parameters() == {"created[lt]": str(window.start)}
     assert older.streams == window.streams
-    late = [{"id": f"ch_{stamp}", "created": stamp} for stamp in range(899, 0, -1)]
+    split_at = window.start
+    late = [{"id": "ch_101", "created": split_at}, {"id": "ch_102", "created": split_at - 1}]
     kept, covered = window.take(late, has_more=True)
-    assert [row["created"] for row in kept] == list(range(899, window.start - 1, -1))
-    assert covered == (older.end, 901)
+    assert [row["created"] for row in kept] == [split_at]
+    assert covered == (older.end, NOW - 99)
     assert window.finished
+
+
+def test_older_halves_begin_where_there_can_be_rows() -> None:
+    """Years before Stripe are not taken for half of the history, but are read all the same."""
+    window = Window(0, END_OF_TIME, frozenset({"charges"}))
+    rows = [{"id": f"ch_{age}", "created": NOW - age} for age in range(100)]
+    window.take(rows, has_more=True)
+    older = window.split()
+    assert BEGINNING < older.end < NOW - 100
+    assert older.start == 0
+
+
+@pytest.mark.parametrize("pages", [2, 3, 4, 7])
+def test_halves_hold_whole_pages(pages: int) -> None:
+    """A split leaves as many pages to read as before, where rows lie evenly."""
+    window = Window(NOW - 100 * pages - 1, NOW, frozenset({"charges"}), density=1.0)
+    older = window.split()
+    rows = (window.end - 1 - window.start, older.end - older.start)
+    assert rows == ((pages - pages // 2) * 100, pages // 2 * 100)
 
 
 def test_the_second_at_the_end_of_a_page_is_not_claimed() -> None:

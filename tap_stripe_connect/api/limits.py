@@ -16,8 +16,11 @@ PER_ENDPOINT = 25
 ENDPOINT_SHARE = 1 / 4
 """Part of the whole budget that an endpoint gets where Stripe has raised an account's limits."""
 
-LATENESS = 0.015
+LATENESS = 0.05
 """Seconds that a request may go out late without the next one being late as well."""
+
+MARGIN = 0.01
+"""Part by which a second is taken to be longer: requests need not arrive as evenly as sent."""
 
 SOON = 1e-6
 """Seconds that nobody waits for; a clock need not be able to tell less."""
@@ -34,9 +37,10 @@ class Pace:
 
     def __init__(self, per_second: float) -> None:
         """Allow `per_second` until something is refused."""
-        self._full = self._left = per_second / (1 + LATENESS)
+        self._full = self._left = per_second
         self._since = 0.0
-        self.free_from = 0.0
+        self._next = 0.0
+        self._sent: deque[float] = deque(maxlen=max(1, int(per_second)))
         self._unused = 0.0
         self._counted_until = 0.0
 
@@ -45,14 +49,23 @@ class Pace:
         recovered = self._full * RECOVERY * max(0.0, now - self._since)
         return min(self._full, self._left + recovered)
 
+    def free_from(self, now: float) -> float:
+        """Return when the next turn may be taken; in no second there are more than the rate."""
+        rate = self.rate(now)
+        whole = max(1, int(rate))
+        if len(self._sent) < whole:
+            return self._next
+        return max(self._next, self._sent[-whole] + whole / rate * (1 + MARGIN))
+
     def take(self, now: float) -> None:
-        """Take a turn; in no second there are more than the rate, late ones included."""
+        """Take a turn."""
         self.unused(now)
-        self.free_from = max(self.free_from, now - LATENESS) + 1 / self.rate(now)
+        self._sent.append(now)
+        self._next = max(self._next, now - LATENESS) + 1 / self.rate(now)
 
     def unused(self, now: float) -> int:
         """Return how many turns nobody took, of the last second at most."""
-        missed = now - max(self.free_from, self._counted_until)
+        missed = now - max(self.free_from(now), self._counted_until)
         if missed > LATENESS:
             rate = self.rate(now)
             self._unused = min(max(rate, 1.0), self._unused + missed * rate)
@@ -61,7 +74,7 @@ class Pace:
 
     def make_up(self, turns: int) -> None:
         """Take note that somebody will take so many turns that were unused."""
-        self._unused -= turns
+        self._unused = max(0.0, self._unused - turns)
 
     def refused(self, now: float, seconds: float) -> None:
         """Let nobody send for `seconds`, and go on at half the rate.
@@ -71,7 +84,7 @@ class Pace:
         if now >= self._since:
             self._left = max(self._full * LEAST, self.rate(now) / 2)
         self._since = max(self._since, now + seconds)
-        self.free_from = max(self.free_from, now + seconds)
+        self._next = max(self._next, now + seconds)
 
 
 class Limiter:
@@ -112,7 +125,8 @@ class Limiter:
             pace = self._endpoints[endpoint]
             # Those behind in the queue sleep until it is their turn, not until the next one.
             ahead = self._queues[endpoint].index(ticket)
-            free_from = max(self._all.free_from, pace.free_from) + ahead / pace.rate(now)
+            free_from = max(self._all.free_from(now), pace.free_from(now))
+            free_from += ahead / pace.rate(now)
             if free_from - now > SOON:
                 return free_from - now
             self._all.take(now)
@@ -138,6 +152,8 @@ class Limiter:
             now = self._clock()
             pace = self._endpoints[endpoint]
             turns = min(pace.unused(now), self._all.unused(now))
+            if not turns and not self._queues[endpoint]:
+                turns = int(now >= max(pace.free_from(now), self._all.free_from(now)))
             for one in (pace, self._all):
                 one.make_up(min(turns, most))
             return turns

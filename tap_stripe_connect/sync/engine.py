@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -13,8 +13,9 @@ from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing, sa
 from tap_stripe_connect.sync.board import Board
 from tap_stripe_connect.sync.jobs import Job, Page
 from tap_stripe_connect.sync.nested import completed
-from tap_stripe_connect.sync.readers import Readers
+from tap_stripe_connect.sync.readers import LOOK, Readers
 from tap_stripe_connect.sync.rereads import Single
+from tap_stripe_connect.sync.room import Room
 from tap_stripe_connect.sync.windows import Window
 
 if TYPE_CHECKING:
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.api.answers import Listing
     from tap_stripe_connect.api.client import Client
-
-BYTES_IN_FLIGHT = 12_000_000
-"""Bytes of pages asked for or waiting to be written; decoded they take about five times that."""
-
-BYTES_ASKED = 48_000_000
-"""Bytes of pages asked for while next to none wait: answers that take long are many at a time."""
-
-BYTES_WAITING = 3_000_000
-"""Bytes of pages waiting to be written above which no more are asked for than to go on."""
 
 FIRST_TRIES = 2
 """Requests for a page before a smaller one is asked for (C5)."""
@@ -41,16 +33,16 @@ SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
 FRUITLESS_RESTARTS = 3
 """Times that a window may lose its cursor in the same second before its list is given up (C12)."""
 
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds that a request may take, at least, before the same page is asked for once more."""
 
-SLOW = 3
+SLOW = 2
 """How many times what requests usually take that is."""
 
 RECENT = 20
 """Requests of which the usual time is a mean, about."""
 
-LOOK_AGAIN = 0.5
+LOOK_AGAIN = 0.25
 """Seconds after which readers without work look whether a request takes too long."""
 
 PAGES_BEFORE_GROWTH = 20
@@ -68,10 +60,10 @@ class Engine:
         self._board = Board()
         self._readers = Readers(self._read)
         self._unfinished = 0
-        self._asked = 0
-        self._waiting = 0
+        self._room = Room()
         self._usual = 0.0
         self._woken = False
+        self._watched = False
         self._arrived: SimpleQueue[Page | Job | BaseException | None] = SimpleQueue()
 
     def add(self, jobs: Iterable[Job]) -> None:
@@ -94,7 +86,12 @@ class Engine:
         self._readers.start()
         try:
             while self._unfinished:
-                arrived = self._arrived.get()
+                try:
+                    arrived = self._arrived.get(timeout=LOOK)
+                except Empty:
+                    with self._changed:
+                        self._hire()
+                    continue
                 if self._woken or arrived is None:
                     return
                 if isinstance(arrived, BaseException):
@@ -144,19 +141,31 @@ class Engine:
                     job, unit = found
                     if isinstance(unit, Window):
                         unit.asked_at = time.monotonic()
-                    self._asked += job.page_bytes
+                    self._room.ask(job.page_bytes)
                     self._hire()
+                    # Where one found something there may be something for the next.
+                    self._changed.notify()
                     return job, unit, job.page_bytes
-                self._readers.idle += 1
-                self._changed.wait(LOOK_AGAIN)
-                self._readers.idle -= 1
+                self._idle()
             return None
+
+    def _idle(self) -> None:
+        """Wait until there may be something to read; called under the lock.
+
+        One of those who wait looks from time to time; nobody tells when an answer is late.
+        """
+        watching, self._watched = not self._watched, True
+        self._readers.idle += 1
+        self._changed.wait(LOOK_AGAIN if watching else None)
+        self._readers.idle -= 1
+        if watching:
+            self._watched = False
 
     def _choose(self) -> tuple[Job, Window | Single] | None:
         """Return what should be read next, if there is room for its page; under the lock."""
         job = self._board.next(self._worth_splitting)
         if job:
-            if not self._room(job):
+            if not self._room.allows(job.page_bytes):
                 return None
             if not job.plan.has_waiting:
                 self._client.unused(job.listed.path, most=1)
@@ -164,18 +173,12 @@ class Engine:
         patience = max(PATIENCE, SLOW * self._usual)
         return self._board.overtake(time.monotonic(), patience, self._worth_splitting)
 
-    def _room(self, job: Job) -> bool:
-        """Tell whether one more page of a job may be asked for; called under the lock."""
-        asked = self._asked + job.page_bytes
-        few = self._waiting <= BYTES_WAITING and asked <= BYTES_ASKED
-        return few or asked + self._waiting <= max(BYTES_IN_FLIGHT, job.page_bytes)
-
     def _hire(self) -> None:
         """Start readers where the budget was not used up for want of them; under the lock."""
-        if self._readers.idle or self._waiting > BYTES_WAITING:
+        if self._readers.idle or self._room.crowded:
             return
         job = self._board.next(self._worth_splitting)
-        if job and self._room(job):
+        if job and self._room.allows(job.page_bytes):
             self._readers.grow(self._client.unused(job.listed.path))
 
     def _worth_splitting(self, job: Job) -> bool:
@@ -224,16 +227,17 @@ class Engine:
                 else:
                     job.page_size = min(job.page_size, SMALLER[size])
                     job.whole_pages = 0
-                self._asked -= weight
+                self._room.answered(weight)
                 if not job.failure and not window.lost:
                     job.plan.retry(window)
                     self._board.returned(job)
-                self._changed.notify_all()
+                self._changed.notify()
             return None
         with self._changed:
-            took = time.monotonic() - window.asked_at
-            # The few that take very long are no measure of what is usual.
-            self._usual += (min(took, 2 * self._usual or took) - self._usual) / RECENT
+            if not window.lost:
+                took = time.monotonic() - window.asked_at
+                # The few that take very long are no measure of what is usual.
+                self._usual += (min(took, 2 * self._usual or took) - self._usual) / RECENT
             job.whole_pages += 1
             if job.page_size < PAGE_SIZE and job.whole_pages >= PAGES_BEFORE_GROWTH:
                 larger = {small: large for large, small in SMALLER.items()}
@@ -267,21 +271,21 @@ class Engine:
 
     def _hand_over(self, job: Job, unit: Window | Single, page: Page, weight: int) -> None:
         """Pass a page on to the main thread; called under the lock."""
-        self._asked -= weight
+        self._room.answered(weight)
         if not job.failure and not _is_lost(unit):
             job.page_bytes = page.weight
-            self._waiting += page.weight
+            self._room.wait(page.weight)
             self._arrived.put(page)
             job.plan.give_back(unit)
             self._board.returned(job)
             if job.plan.done:
                 self._arrived.put(job)
-        self._changed.notify_all()
+        self._changed.notify()
 
     def _fail(self, job: Job, unit: Window | Single, error: StripeError, weight: int) -> None:
         """Give a job up, or all of its account; the others go on."""
         with self._changed:
-            self._asked -= weight
+            self._room.answered(weight)
             if not job.failure and not _is_lost(unit):
                 if error.verdict is Verdict.SKIP_ACCOUNT:
                     lost = self._board.strike(job.account)
@@ -291,12 +295,12 @@ class Engine:
                 for one in lost:
                     one.failure = error
                     self._arrived.put(one)
-            self._changed.notify_all()
+            self._changed.notify()
 
     def _release(self, weight: int) -> None:
         with self._changed:
-            self._waiting -= weight
-            self._changed.notify_all()
+            self._room.written(weight)
+            self._changed.notify()
 
 
 def _is_lost(unit: Window | Single) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FIRST = 2
+FIRST = 1
 """Threads to begin with: without latency more would only be in each other's way."""
 
 MOST = 128

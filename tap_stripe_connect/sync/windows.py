@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING, Any
+
+from tap_stripe_connect.api.client import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,8 +22,15 @@ END_OF_TIME = 253_402_300_800
 BEGINNING = 1_293_840_000
 """2011-01-01: Stripe has nothing older."""
 
-ROWS_WORTH_SPLITTING = 150
+ROWS_WORTH_SPLITTING = 120
 """Estimated rows left in a window below which a second reader saves no time."""
+
+DOUBT = 32
+"""How many times sparser the older half of a window is taken to be, until its first page comes.
+
+Enough for the half of a long one to be split before that, and little enough that years without
+any rows are not searched again and again (F5).
+"""
 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
@@ -106,7 +116,7 @@ class Window:
     fruitless: int = 0
     """Restarts in a row that began where the one before did."""
     density: float = 0.0
-    """Rows per second of creation time in the last page; 0 before the first."""
+    """Rows per second of creation time in the last page; before the first a guess, or 0."""
     kept: int = 0
     """Rows of the last page that were of use."""
     asked_at: float = 0.0
@@ -184,17 +194,20 @@ class Window:
     @property
     def rows_left(self) -> float:
         """Rows still to come if they lie as densely as those of the last page."""
-        return self.density * (self.end - 1 - self.start)
+        return self.density * (self.end - 1 - max(self.start, BEGINNING))
 
     @property
     def splittable(self) -> bool:
         """Whether a second reader would have enough to do."""
-        return self.end - 1 - self.start > 1 and self.rows_left >= ROWS_WORTH_SPLITTING
+        begin = max(self.start, BEGINNING)
+        return self.end - 1 - begin > 1 and self.rows_left >= ROWS_WORTH_SPLITTING
 
     def split(self) -> Window:
-        """Give the older half of what is left to a new window, and return that."""
-        middle = self.start + (self.end - 1 - self.start) // 2
-        older = Window(self.start, middle, self.streams)
+        """Give the older half of the pages that are left to a new window, and return that."""
+        pages = ceil(self.rows_left / PAGE_SIZE)
+        begin = max(self.start, BEGINNING)
+        middle = begin + max(1, (self.end - 1 - begin) * (pages // 2) // pages)
+        older = Window(self.start, middle, self.streams, density=self.density / DOUBT)
         self.start = middle
         return older
 

@@ -509,8 +509,11 @@ def test_a26_twenty_five_busy_days_are_claimed_day_by_day(
     assert halfway["bookmarks"]["customers"]["events_until"] >= "2026-01-10"
 
 
-def test_a27_a_cursor_stays_with_the_filter_it_came_from(stripe: Simulator) -> None:
+def test_a27_a_cursor_stays_with_the_filter_it_came_from(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """250 rows of one second arrive once each while the windows around them are split."""
+    monkeypatch.setattr("tap_stripe_connect.sync.readers.FIRST", 4)
     account = stripe.world.platform
     bulk.load(account, customers=3000, start=NOW - YEAR, until=NOW - DAY)
     bulk.load(account, customers=250, start=NOW - 200 * DAY, until=NOW - 200 * DAY + 1)

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import heapq
-import threading
 import weakref
-from bisect import bisect_left
-from itertools import count
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
-from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.limits import Limiter
-from tap_stripe_connect.catalog import LISTED
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.sync.changes import Changes
-from tap_stripe_connect.sync.engine import Engine
-from tap_stripe_connect.sync.jobs import Job
-from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window
+from tests.cases.slow_stripe import Slowness, read_slowly
 from tests.cases.steps import YEAR, next_run, routes
 from tests.harness import DAY, NOW, config_for, run, selecting
 
@@ -31,198 +20,6 @@ if TYPE_CHECKING:
     from tests.harness import Json, Output
 
 NAMES = ("invoices", "invoice_line_items")
-
-
-class Clock:
-    """A clock that moves on once no thread has anything left to do, to the next moment awaited.
-
-    So computing takes no time at all, and waiting takes exactly what it is said to take.
-    """
-
-    def __init__(self) -> None:
-        """Begin at some moment, with the thread that calls this."""
-        self.now = 1_000.0
-        self._busy = 1
-        self._sleepers: list[tuple[float, int, threading.Event]] = []
-        self._number = count()
-        self._lock = threading.Lock()
-
-    def __call__(self) -> float:
-        """Return the present moment, in seconds."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let the thread that calls this go on `seconds` from now."""
-        due = threading.Event()
-        with self._lock:
-            heapq.heappush(self._sleepers, (self.now + seconds, next(self._number), due))
-        self.busy(-1)
-        due.wait()
-
-    def busy(self, more: int) -> None:
-        """Take note that so many more threads have something to do, or fewer."""
-        with self._lock:
-            self._busy += more
-            if self._busy or not self._sleepers:
-                return
-            self.now = max(self.now, self._sleepers[0][0])
-            while self._sleepers and self._sleepers[0][0] <= self.now:
-                heapq.heappop(self._sleepers)[2].set()
-                self._busy += 1
-
-    # What the engine takes from the standard library, known to the clock.
-
-    def monotonic(self) -> float:
-        """Return the present moment, as the module `time` would."""
-        return self.now
-
-    def process_time(self) -> float:
-        """Return the seconds of computing: none."""
-        return 0.0
-
-    def condition(self) -> Condition:
-        """Return a condition."""
-        return Condition(self)
-
-    def queue(self) -> Queue:
-        """Return a queue."""
-        return Queue(self)
-
-    def thread(self, **options: Any) -> threading.Thread:
-        """Return a thread that has something to do until it ends, from now on."""
-        part = options.pop("target")
-
-        def whole() -> None:
-            part()
-            self.busy(-1)
-
-        self.busy(1)
-        return threading.Thread(target=whole, **options)
-
-
-class Condition(threading.Condition):
-    """Whoever waits for it has nothing to do."""
-
-    def __init__(self, clock: Clock) -> None:
-        """Begin with nobody waiting."""
-        super().__init__()
-        self._clock = clock
-        self._waiting = 0
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for `notify_all`, perhaps for some real seconds at most."""
-        self._waiting += 1
-        self._clock.busy(-1)
-        return super().wait(timeout)
-
-    def notify_all(self) -> None:
-        """Let all go on; they count as busy before they run."""
-        self._clock.busy(self._waiting)
-        self._waiting = 0
-        super().notify_all()
-
-
-class Queue:
-    """What one thread hands to another."""
-
-    def __init__(self, clock: Clock) -> None:
-        """Begin empty."""
-        self._changed = Condition(clock)
-        self._items: list[object] = []
-
-    def put(self, item: object) -> None:
-        """Add something."""
-        with self._changed:
-            self._items.append(item)
-            self._changed.notify_all()
-
-    def get(self) -> object:
-        """Take what was added first; fails where nothing comes in a real minute."""
-        with self._changed:
-            while not self._items:
-                assert self._changed.wait(60), "everybody waits, and nobody for the clock"
-            return self._items.pop(0)
-
-
-class Stopping(threading.Event):
-    """The engine's sign to stop, for which requests wait in the clock's time."""
-
-    def __init__(self, clock: Clock) -> None:
-        """Begin unset."""
-        super().__init__()
-        self._clock = clock
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Sleep for `timeout`, and tell whether it is set then."""
-        assert timeout is not None
-        self._clock.sleep(timeout)
-        return self.is_set()
-
-
-class SlowStripe:
-    """Lists as long as a case wants them; each answer takes 0.3 seconds."""
-
-    def __init__(self, clock: Clock, lists: dict[str, list[int]]) -> None:
-        """Hold rows of these creation times, the oldest first; a row is as heavy as a charge."""
-        self._clock = clock
-        self._ages = {path: [-moment for moment in reversed(lists[path])] for path in lists}
-        self.headers: dict[str, str] = {}
-        self.sent: list[float] = []
-
-    def get(self, url: str, params: dict[str, str], **_: object) -> SimpleNamespace:
-        """Answer a request the way a session does."""
-        self.sent.append(self._clock())
-        self._clock.sleep(0.3)
-        ages = self._ages[url.removeprefix("slow:")]
-        until, since = params.get("created[lt]"), params.get("created[gte]")
-        begin = bisect_left(ages, 1 - int(until)) if until else 0
-        end = bisect_left(ages, 1 - int(since)) if since else len(ages)
-        if cursor := params.get("starting_after"):
-            begin = int(cursor.removeprefix("x_")) + 1
-        places = range(begin, min(end, begin + int(params["limit"])))
-        page = {
-            "data": [{"id": f"x_{place}", "created": -ages[place]} for place in places],
-            "has_more": places.stop < end,
-        }
-        content = msgspec.json.encode(page) + b" " * 3_700 * len(places)
-        return SimpleNamespace(status_code=200, content=content, headers={})
-
-
-def read_slowly(
-    monkeypatch: pytest.MonkeyPatch, lists: dict[str, list[int]], budget: float
-) -> tuple[dict[str, bytearray], list[float]]:
-    """Read lists with the real engine, client and limiter, in virtual time.
-
-    Returns how often each row of each list came, and when each request was sent, the end last.
-    """
-    clock = Clock()
-    stripe = SlowStripe(clock, lists)
-    package = "tap_stripe_connect"
-    threads = SimpleNamespace(Thread=clock.thread, Condition=clock.condition)
-    monkeypatch.setattr(f"{package}.api.client.requests.Session", lambda: stripe)
-    monkeypatch.setattr(f"{package}.sync.readers.threading", threads)
-    monkeypatch.setattr(f"{package}.sync.readers.time", clock)
-    monkeypatch.setattr(f"{package}.sync.engine.threading", threads)
-    monkeypatch.setattr(f"{package}.sync.engine.SimpleQueue", clock.queue)
-    stopping = Stopping(clock)
-    limiter = Limiter(budget, clock=clock)
-    client = Client(
-        url="slow:", api_key="sk_test_x", api_version="x", limiter=limiter, stopping=stopping
-    )
-    engine = Engine(client, stopping)
-    for path in lists:
-        listed = next(one for one in LISTED.values() if one.path == path)
-        plan = Plan([Window(0, END_OF_TIME, frozenset({listed.name}))])
-        engine.add([Job(listed, "acct_1Example", None, plan)])
-    rows = {path: bytearray(len(lists[path])) for path in lists}
-    for arrived in engine.pages():
-        if isinstance(arrived, Job):
-            assert arrived.failure is None
-        else:
-            came = rows[arrived.job.listed.path]
-            for row in arrived.objects:
-                came[int(row["id"].removeprefix("x_"))] += 1
-    return rows, [*stripe.sent, clock()]
 
 
 @pytest.mark.parametrize(
@@ -245,15 +42,36 @@ def test_f01_a_load_takes_hardly_longer_than_the_budget(
     each = int(million * 1_000_000) // len(paths)
     # More from year to year, as in a business that grows.
     history = [int(NOW - 10 * YEAR * (1 - (place / each) ** 0.5)) for place in range(each)]
-    rows, moments = read_slowly(monkeypatch, dict.fromkeys(paths, history), budget)
-    assert rows == dict.fromkeys(paths, bytearray(b"\x01" * each))
-    seconds = million * 10_000 / rate
-    assert moments[-1] - moments[0] <= 1.3 * seconds
+    reading = read_slowly(monkeypatch, dict.fromkeys(paths, history), budget)
+    assert reading.rows == dict.fromkeys(paths, bytearray(b"\x01" * each))
+    assert reading.seconds <= 1.3 * million * 10_000 / rate
+    moments = reading.sent
     grown = [moment for moment in moments if moment >= moments[0] + 2]
     assert len(grown) >= 0.75 * rate * (grown[-1] - grown[0])
     assert all(
         later - earlier >= 1 - 1e-6 for earlier, later in zip(moments, moments[rate:], strict=False)
     )
+
+
+@pytest.mark.parametrize(
+    ("slowness", "share"),
+    [
+        pytest.param(Slowness(seconds=0.2), 0.9, id="near"),
+        pytest.param(Slowness(seconds=1.0), 0.85, id="far"),
+        pytest.param(Slowness(seconds=0.2, stalls_every=20, stall=10.0), 0.85, id="stalls"),
+    ],
+)
+def test_f01_slow_answers_cost_a_load_little(
+    monkeypatch: pytest.MonkeyPatch, slowness: Slowness, share: float
+) -> None:
+    """Three lists at Stripe's limits: from the first request to the last row, no row twice."""
+    paths = ("/v1/charges", "/v1/customers", "/v1/invoices")
+    pages = 1_000
+    history = [NOW - DAY - 2 * YEAR * age // (100 * pages) for age in range(100 * pages, 0, -1)]
+    reading = read_slowly(monkeypatch, dict.fromkeys(paths, history), 100, slowness)
+    assert reading.rows == dict.fromkeys(paths, bytearray(b"\x01" * 100 * pages))
+    assert reading.seconds <= len(paths) * pages / 75 / share
+    assert len(reading.sent) <= 1.1 * len(paths) * pages + 50
 
 
 def test_f02_lines_cost_no_request_of_their_own(stripe: Simulator) -> None:
