@@ -644,6 +644,7 @@ CASES = (
         "A first load takes hardly longer than the budget allows",
         (
             "cases/test_f.py::test_f01_a_load_takes_hardly_longer_than_the_budget",
+            "cases/test_f.py::test_f01_slow_answers_cost_a_load_little",
             "test_limits.py::test_the_budget_is_used_up",
             "test_limits.py::test_waiting_for_an_endpoint_leaves_the_others_their_share",
         ),

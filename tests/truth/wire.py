@@ -119,10 +119,12 @@ class _Alone:
     def __exit__(self, *_: object) -> None:
         """Nobody waits outside."""
 
-    def notify_all(self) -> None:
+    def notify(self) -> None:
         """Nobody listens."""
 
-    def wait(self, timeout: float) -> None:
+    notify_all = notify
+
+    def wait(self, timeout: float | None) -> None:
         """Nobody else will change anything."""
         del timeout
         raise _IdleError
