@@ -30,6 +30,7 @@ from tap_stripe_connect.sync.bookmark import StateError
 from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.engine import Engine
 from tap_stripe_connect.sync.figures import figures, left_out, standings
+from tap_stripe_connect.sync.garbage import collecting_rarely
 from tap_stripe_connect.sync.jobs import Job
 from tap_stripe_connect.sync.messages import MessageWriter
 from tap_stripe_connect.sync.progress import Progress
@@ -256,7 +257,7 @@ class TapStripeConnect(Tap):
             self._writer, self.bookmarks, selected, self.state_interval, progress
         )
         try:
-            with progress.telling():
+            with progress.telling(), collecting_rarely():
                 run, planned = self._begin(client, selected, self.bookmarks)
                 engine = Engine(client, stopping)
                 engine.add(planned)

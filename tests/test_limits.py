@@ -156,6 +156,49 @@ def test_the_budget_is_used_up(per_second: int, endpoints: Sequence[str], wanted
     assert total >= 0.98 * wanted * DURATION
 
 
+@pytest.mark.parametrize("per_second", [12, 100])
+def test_requests_that_go_out_late_cost_the_budget_little(per_second: int) -> None:
+    """A busy machine wakes threads late; others make up for it, and still no second holds more."""
+    crowd = Crowd(per_second)
+
+    def part(crowd: Crowd, number: int) -> None:
+        chance = random.Random(number)  # noqa: S311 - repeatable delays, not secrets
+        while crowd.clock() < crowd.begin + DURATION:
+            endpoint = FEW[number % len(FEW)]
+            late = chance.uniform(0, 0.03)
+            crowd.limiter.wait(endpoint, lambda seconds: crowd.clock.sleep(seconds + late))  # noqa: B023 - called at once
+            crowd.sent[endpoint].append(crowd.clock())
+
+    sent = crowd.run(part)
+    check_budget(sent, per_second, PER_ENDPOINT)
+    assert sum(len(moments) for moments in sent.values()) >= 0.96 * per_second * DURATION
+
+
+def test_turns_that_nobody_takes_are_told_once() -> None:
+    """Those of the last second, less those that are made up for; then one whenever it is free."""
+    crowd = Crowd(50, threads=1)
+    told: list[int] = []
+
+    def part(crowd: Crowd, number: int) -> None:
+        del number
+        # Nobody has sent anything before.
+        told.append(crowd.limiter.unused(ONE[0], most=100))
+        crowd.send(ONE[0])
+        told.append(crowd.limiter.unused(ONE[0]))
+        crowd.clock.sleep(0.5)
+        told.append(crowd.limiter.unused(ONE[0], most=5))
+        told.append(crowd.limiter.unused(ONE[0], most=100))
+        told.append(crowd.limiter.unused(ONE[0]))
+        crowd.send(ONE[0])
+        told.append(crowd.limiter.unused(ONE[0]))
+        crowd.clock.sleep(60.0)
+        told.append(crowd.limiter.unused(ONE[0]))
+
+    crowd.run(part)
+    # One may be as late as the next one is away, so that after a pause two go out together.
+    assert told == [PER_ENDPOINT, 1, 12, 7, 1, 1, PER_ENDPOINT]
+
+
 def test_raised_limits_raise_those_of_endpoints() -> None:
     """Where Stripe allows an account more, an endpoint gets a quarter of it."""
     crowd = Crowd(400)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +11,15 @@ from tap_stripe_connect.catalog import LISTED, STREAMS
 from tap_stripe_connect.simulator import bulk, shapes
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.faults import Fault
+from tap_stripe_connect.sync.engine import Engine
+from tap_stripe_connect.sync.garbage import RARELY
 from tests.harness import DAY, NOW, Warehouse, cli, config_for, expected, run, selecting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_stripe_connect.simulator.server import Simulator
+    from tap_stripe_connect.sync.jobs import Job, Page
 
 YEAR = 365 * DAY
 
@@ -433,3 +439,23 @@ def test_a_page_that_takes_too_long_is_asked_for_once_more(
     assert len(covered) == 1
     # Nobody has waited for it.
     assert any(one.status is None for one in stripe.journal.requests)
+
+
+def test_a_run_leaves_the_search_for_garbage_as_it_was(stripe: Simulator) -> None:
+    """Whoever runs the tap inside another program has the same settings afterwards."""
+    before = gc.get_threshold()
+    during: list[tuple[int, int, int]] = []
+
+    class Noticing(Engine):
+        """An engine that looks at the settings."""
+
+        def pages(self) -> Iterator[Page | Job]:
+            """Note them before anything is read."""
+            during.append(gc.get_threshold())
+            return super().pages()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tap_stripe_connect.tap.Engine", Noticing)
+        run(config_for(stripe), catalog=selecting("charges"))
+    assert during == [RARELY] != [before]
+    assert gc.get_threshold() == before

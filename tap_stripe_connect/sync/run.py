@@ -118,9 +118,9 @@ class Run:
             self._changes[account.id] = Changes()
             gaps[FEED] = [(min(since), END_OF_TIME)]
         if gaps:
-            jobs.append(
-                Job(LISTED["events"], account.id, account.header, _windows(gaps), Purpose.FEED)
-            )
+            purpose = Purpose.FEED if since else Purpose.LOAD
+            windows = _windows(gaps)
+            jobs.append(Job(LISTED["events"], account.id, account.header, windows, purpose))
         return jobs
 
     def _load(self, follow: Follow) -> Job:

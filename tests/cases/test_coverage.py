@@ -448,7 +448,7 @@ CASES = (
             "cases/test_d.py::test_d09_a_long_load_does_not_hold_up_what_changed",
             "test_feed.py::test_a_second_account_does_not_wait_for_the_first",
         ),
-        "a million charges: shown on thirty thousand, and within 300 requests; "
+        "a million charges: shown on thirty thousand; "
         "a budget of time for a run: a signal ends it at any moment",
     ),
     Case(

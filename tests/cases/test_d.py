@@ -195,7 +195,10 @@ def test_d08_no_connected_account_is_asked_for_accounts(stripe: Simulator) -> No
 
 
 def test_d09_a_long_load_does_not_hold_up_what_changed(stripe: Simulator) -> None:
-    """99 accounts with a change each beside one with a long load: out in the first 300 requests."""
+    """99 accounts with a change each beside one with a long load: out in the first 200 requests.
+
+    These are one for the accounts, and a page of the feed and an object for each that changed.
+    """
     names = [f"acct_1N{place}" for place in range(99)]
     for name in names:
         stripe.world.add_account(name).create("customer", {"id": f"cus_{name}"}, at=NOW - YEAR)
@@ -213,10 +216,11 @@ def test_d09_a_long_load_does_not_hold_up_what_changed(stripe: Simulator) -> Non
     asked = [one.template for one in stripe.journal.requests]
     assert asked.count("/v1/customers/{id}") == 99
     reads = [place for place, path in enumerate(asked) if path == "/v1/customers/{id}"]
-    assert reads[-1] < 300 < len(asked)
+    # A page of the load may pass while the last pages of the feed are written.
+    assert reads[-1] <= 200 < len(asked)
     written = [one["stream"] for one in second.messages if one["type"] == "RECORD"]
     before = written[: len(written) - written[::-1].index("customers")]
-    assert before.count("charges") <= 100 * (300 - 199)
+    assert before.count("charges") <= 2 * 100
 
 
 @pytest.mark.parametrize(
