@@ -297,6 +297,14 @@ def test_older_halves_begin_where_there_can_be_rows() -> None:
     assert older.start == 0
 
 
+def test_both_halves_of_a_dense_window_have_seconds() -> None:
+    """However many pages two seconds hold, one of them goes to another reader."""
+    window = Window(NOW - 3, NOW, frozenset({"charges"}), density=150.0)
+    older = window.split()
+    assert (older.start, older.end) == (NOW - 3, NOW - 2)
+    assert (window.start, window.end) == (NOW - 2, NOW)
+
+
 @pytest.mark.parametrize("pages", [2, 3, 4, 7])
 def test_halves_hold_whole_pages(pages: int) -> None:
     """A split leaves as many pages to read as before, where rows lie evenly."""

@@ -90,7 +90,7 @@ class Engine:
                     arrived = self._arrived.get(timeout=LOOK)
                 except Empty:
                     with self._changed:
-                        self._hire()
+                        self._hire(spare=1)
                     continue
                 if self._woken or arrived is None:
                     return
@@ -173,13 +173,18 @@ class Engine:
         patience = max(PATIENCE, SLOW * self._usual)
         return self._board.overtake(time.monotonic(), patience, self._worth_splitting)
 
-    def _hire(self) -> None:
-        """Start readers where the budget was not used up for want of them; under the lock."""
+    def _hire(self, spare: int = 0) -> None:
+        """Start readers where the budget was not used up for want of them; under the lock.
+
+        Where nothing comes for a while, `spare` ones wait for what else there may be to do, be it
+        to ask once more for a page that is late.
+        """
         if self._readers.idle or self._room.crowded:
             return
         job = self._board.next(self._worth_splitting)
         if job and self._room.allows(job.page_bytes):
-            self._readers.grow(self._client.unused(job.listed.path))
+            spare = self._client.unused(job.listed.path)
+        self._readers.grow(spare)
 
     def _worth_splitting(self, job: Job) -> bool:
         """Tell whether more readers of a list would be faster: its budget is not used up."""

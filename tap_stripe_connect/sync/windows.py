@@ -28,8 +28,8 @@ ROWS_WORTH_SPLITTING = 120
 DOUBT = 32
 """How many times sparser the older half of a window is taken to be, until its first page comes.
 
-Enough for the half of a long one to be split before that, and little enough that years without
-any rows are not searched again and again (F5).
+Enough for the half of a long one to be split before that, though its halves are not, and little
+enough that years without any rows are not searched again and again (F5).
 """
 
 
@@ -207,7 +207,8 @@ class Window:
         pages = ceil(self.rows_left / PAGE_SIZE)
         begin = max(self.start, BEGINNING)
         middle = begin + max(1, (self.end - 1 - begin) * (pages // 2) // pages)
-        older = Window(self.start, middle, self.streams, density=self.density / DOUBT)
+        guess = self.density / DOUBT if self.cursor else 0.0
+        older = Window(self.start, middle, self.streams, density=guess)
         self.start = middle
         return older
 

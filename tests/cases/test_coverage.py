@@ -645,6 +645,7 @@ CASES = (
         (
             "cases/test_f.py::test_f01_a_load_takes_hardly_longer_than_the_budget",
             "cases/test_f.py::test_f01_slow_answers_cost_a_load_little",
+            "cases/test_f.py::test_f01_a_page_that_is_late_is_asked_for_once_more",
             "test_limits.py::test_the_budget_is_used_up",
             "test_limits.py::test_waiting_for_an_endpoint_leaves_the_others_their_share",
         ),

@@ -10,6 +10,8 @@ import pytest
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.sync.changes import Changes
+from tap_stripe_connect.sync.engine import LOOK_AGAIN, PATIENCE
+from tap_stripe_connect.sync.windows import BEGINNING
 from tests.cases.slow_stripe import Slowness, read_slowly
 from tests.cases.steps import YEAR, next_run, routes
 from tests.harness import DAY, NOW, config_for, run, selecting
@@ -72,6 +74,16 @@ def test_f01_slow_answers_cost_a_load_little(
     assert reading.rows == dict.fromkeys(paths, bytearray(b"\x01" * 100 * pages))
     assert reading.seconds <= len(paths) * pages / 75 / share
     assert len(reading.sent) <= 1.1 * len(paths) * pages + 50
+
+
+def test_f01_a_page_that_is_late_is_asked_for_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether or not there is anything else to read."""
+    slowness = Slowness(seconds=0.2, stalls_every=2, stall=60.0)
+    history = [BEGINNING + (NOW - BEGINNING) * place // 110 for place in range(110)]
+    reading = read_slowly(monkeypatch, {"/v1/charges": history}, 100, slowness)
+    assert reading.rows == {"/v1/charges": bytearray(b"\x01" * 110)}
+    assert len(reading.sent) == 3
+    assert reading.seconds <= 0.2 + PATIENCE + 0.2 + 2 * LOOK_AGAIN
 
 
 def test_f02_lines_cost_no_request_of_their_own(stripe: Simulator) -> None:
