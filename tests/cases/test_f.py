@@ -17,6 +17,8 @@ from tests.cases.steps import YEAR, next_run, routes
 from tests.harness import DAY, NOW, config_for, run, selecting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tap_stripe_connect.simulator.account import Account
     from tap_stripe_connect.simulator.server import Simulator
     from tests.harness import Json, Output
@@ -74,6 +76,18 @@ def test_f01_slow_answers_cost_a_load_little(
     assert reading.rows == dict.fromkeys(paths, bytearray(b"\x01" * 100 * pages))
     assert reading.seconds <= len(paths) * pages / 75 / share
     assert len(reading.sent) <= 1.1 * len(paths) * pages + 50
+
+
+def test_f01_four_lists_take_hardly_longer_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has its own 25 requests a second until all together have 100."""
+    history = [NOW - DAY - 2 * YEAR * age // 40_000 for age in range(40_000, 0, -1)]
+    took = []
+    for names in (("charges",), ("charges", "customers", "invoices", "plans")):
+        lists = {f"/v1/{name}": history for name in names}
+        reading = read_slowly(monkeypatch, lists, 100, Slowness(0.3))
+        assert reading.rows == dict.fromkeys(lists, bytearray(b"\x01" * len(history)))
+        took.append(reading.seconds)
+    assert took[1] <= 1.1 * took[0]
 
 
 def test_f01_a_page_that_is_late_is_asked_for_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +150,39 @@ def test_f04_one_list_gives_what_a_hundred_retrieves_give(
 
 class Payload(dict[str, Any]):
     """A dictionary of which one can tell whether anybody still holds it."""
+
+
+def spread_evenly(rows: int) -> list[int]:
+    """Return creation times at even distances over ten years, the oldest first."""
+    return [NOW - DAY - 10 * YEAR * age // rows for age in range(rows, 0, -1)]
+
+
+def clustered(rows: int) -> list[int]:
+    """Return creation times in three days of the ten years, and nowhere else."""
+    days = (NOW - age * DAY for age in (3_402, 1_201, 12))
+    return [begin + place * DAY // rows for begin in days for place in range(0, rows, 3)]
+
+
+def one_second(rows: int) -> list[int]:
+    """Return one creation time for all rows, five years ago."""
+    return [NOW - 5 * YEAR] * rows
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize(
+    ("history", "share"), [(spread_evenly, 1.2), (clustered, 1.5), (one_second, 1.5)]
+)
+def test_f05_readers_that_wait_search_no_empty_years(
+    monkeypatch: pytest.MonkeyPatch,
+    history: Callable[[int], list[int]],
+    share: float,
+    seconds: float,
+) -> None:
+    """10,000 rows, wherever they lie and however long answers take: 50 requests to find them."""
+    lists = {"/v1/charges": history(10_000)}
+    reading = read_slowly(monkeypatch, lists, 100, Slowness(seconds))
+    assert set(reading.rows["/v1/charges"]) == {1}
+    assert len(reading.sent) <= share * 100 + 50
 
 
 def test_f06_of_many_events_only_ids_are_kept(
