@@ -118,7 +118,8 @@ def summary(found: Mapping[str, Results]) -> str:
         f"`python3 dev.py bench` measured it on {machine()}; "
         "all of it is in [docs/speed.md](docs/speed.md)."
     )
-    return f"{parts[0]}\n\n{' '.join(parts[1:])}\n"
+    said = "\n".join(parts[1:])
+    return f"{parts[0]}\n\n{said}\n"
 
 
 def compared(results: Results) -> tuple[str, ...]:
