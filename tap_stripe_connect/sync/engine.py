@@ -36,6 +36,9 @@ FRUITLESS_RESTARTS = 3
 PATIENCE = 1.0
 """Seconds that a request may take, at least, before the same page is asked for once more."""
 
+USUAL = 1.0
+"""Seconds that requests are taken to need before any has been answered."""
+
 SLOW = 2
 """How many times what requests usually take that is."""
 
@@ -61,7 +64,7 @@ class Engine:
         self._readers = Readers(self._read)
         self._unfinished = 0
         self._room = Room()
-        self._usual = 0.0
+        self._usual = USUAL
         self._woken = False
         self._watched = False
         self._arrived: SimpleQueue[Page | Job | BaseException | None] = SimpleQueue()
@@ -242,7 +245,7 @@ class Engine:
             if not window.lost:
                 took = time.monotonic() - window.asked_at
                 # The few that take very long are no measure of what is usual.
-                self._usual += (min(took, 2 * self._usual or took) - self._usual) / RECENT
+                self._usual += (min(took, 2 * self._usual) - self._usual) / RECENT
             job.whole_pages += 1
             if job.page_size < PAGE_SIZE and job.whole_pages >= PAGES_BEFORE_GROWTH:
                 larger = {small: large for large, small in SMALLER.items()}

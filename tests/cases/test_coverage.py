@@ -647,6 +647,7 @@ CASES = (
             "cases/test_f.py::test_f01_slow_answers_cost_a_load_little",
             "cases/test_f.py::test_f01_four_lists_take_hardly_longer_than_one",
             "cases/test_f.py::test_f01_a_page_that_is_late_is_asked_for_once_more",
+            "cases/test_f.py::test_f01_a_list_that_is_always_slow_is_not_asked_for_twice",
             "test_limits.py::test_the_budget_is_used_up",
             "test_limits.py::test_waiting_for_an_endpoint_leaves_the_others_their_share",
         ),

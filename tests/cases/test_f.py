@@ -10,7 +10,7 @@ import pytest
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.sync.changes import Changes
-from tap_stripe_connect.sync.engine import LOOK_AGAIN, PATIENCE
+from tap_stripe_connect.sync.engine import LOOK_AGAIN, SLOW, USUAL
 from tap_stripe_connect.sync.windows import BEGINNING
 from tests.cases.slow_stripe import Slowness, read_slowly
 from tests.cases.steps import YEAR, next_run, routes
@@ -97,7 +97,16 @@ def test_f01_a_page_that_is_late_is_asked_for_once_more(monkeypatch: pytest.Monk
     reading = read_slowly(monkeypatch, {"/v1/charges": history}, 100, slowness)
     assert reading.rows == {"/v1/charges": bytearray(b"\x01" * 110)}
     assert len(reading.sent) == 3
-    assert reading.seconds <= 0.2 + PATIENCE + 0.2 + 2 * LOOK_AGAIN
+    assert reading.seconds <= 0.2 + SLOW * USUAL + 0.2 + 2 * LOOK_AGAIN
+
+
+def test_f01_a_list_that_is_always_slow_is_not_asked_for_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What takes a second and a half from the beginning is not late."""
+    history = [BEGINNING + (NOW - BEGINNING) * place // 110 for place in range(110)]
+    reading = read_slowly(monkeypatch, {"/v1/charges": history}, 100, Slowness(1.5))
+    assert len(reading.sent) == 2
 
 
 def test_f02_lines_cost_no_request_of_their_own(stripe: Simulator) -> None:
