@@ -428,8 +428,8 @@ def test_a_page_that_takes_too_long_is_asked_for_once_more(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first answer counts, the other one is of no use; each row is written once."""
-    monkeypatch.setattr("tap_stripe_connect.sync.engine.PATIENCE", 0.1)
-    monkeypatch.setattr("tap_stripe_connect.sync.engine.USUAL", 0.05)
+    monkeypatch.setattr("tap_stripe_connect.sync.patience.LEAST", 0.1)
+    monkeypatch.setattr("tap_stripe_connect.sync.patience.USUAL", 0.05)
     monkeypatch.setattr("tap_stripe_connect.sync.engine.LOOK_AGAIN", 0.02)
     bulk.load(stripe.world.platform, customers=800, start=NOW - YEAR, until=NOW - DAY)
     stripe.faults.add(Fault(match="/v1/customers", skip=1, times=1, delay=3.0))

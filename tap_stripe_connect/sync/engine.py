@@ -8,11 +8,12 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tap_stripe_connect.api.client import PAGE_SIZE, Interrupted, check_progress
+from tap_stripe_connect.api.client import Interrupted, check_progress
 from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing, says_no_cursor
 from tap_stripe_connect.sync.board import Board
 from tap_stripe_connect.sync.jobs import Job, Page
 from tap_stripe_connect.sync.nested import completed
+from tap_stripe_connect.sync.patience import Patience
 from tap_stripe_connect.sync.readers import LOOK, Readers
 from tap_stripe_connect.sync.rereads import Single
 from tap_stripe_connect.sync.room import Room
@@ -27,29 +28,11 @@ if TYPE_CHECKING:
 FIRST_TRIES = 2
 """Requests for a page before a smaller one is asked for (C5)."""
 
-SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
-"""The next smaller page that is asked for where one keeps failing."""
-
 FRUITLESS_RESTARTS = 3
 """Times that a window may lose its cursor in the same second before its list is given up (C12)."""
 
-PATIENCE = 1.0
-"""Seconds that a request may take, at least, before the same page is asked for once more."""
-
-USUAL = 1.0
-"""Seconds that requests are taken to need before any has been answered."""
-
-SLOW = 2
-"""How many times what requests usually take that is."""
-
-RECENT = 20
-"""Requests of which the usual time is a mean, about."""
-
 LOOK_AGAIN = 0.25
 """Seconds after which readers without work look whether a request takes too long."""
-
-PAGES_BEFORE_GROWTH = 20
-"""Pages in a row that must come whole before larger ones are tried again."""
 
 
 class Engine:
@@ -64,7 +47,7 @@ class Engine:
         self._readers = Readers(self._read)
         self._unfinished = 0
         self._room = Room()
-        self._usual = USUAL
+        self._patience = Patience()
         self._woken = False
         self._watched = False
         self._arrived: SimpleQueue[Page | Job | BaseException | None] = SimpleQueue()
@@ -173,8 +156,7 @@ class Engine:
             if not job.plan.has_waiting:
                 self._client.unused(job.listed.path, most=1)
             return job, self._board.hand_out(job)
-        patience = max(PATIENCE, SLOW * self._usual)
-        return self._board.overtake(time.monotonic(), patience, self._worth_splitting)
+        return self._board.overtake(time.monotonic(), self._patience.seconds, self._worth_splitting)
 
     def _hire(self, spare: int = 0) -> None:
         """Start readers where the budget was not used up for want of them; under the lock.
@@ -233,8 +215,7 @@ class Engine:
                 if dead_cursor:
                     window.restart()
                 else:
-                    job.page_size = min(job.page_size, SMALLER[size])
-                    job.whole_pages = 0
+                    job.failed_with(size)
                 self._room.answered(weight)
                 if not job.failure and not window.lost:
                     job.plan.retry(window)
@@ -242,14 +223,10 @@ class Engine:
                 self._changed.notify()
             return None
         with self._changed:
+            # Of a page that was asked for once more it is known that it is late.
             if not window.lost:
-                took = time.monotonic() - window.asked_at
-                # The few that take very long are no measure of what is usual.
-                self._usual += (min(took, 2 * self._usual) - self._usual) / RECENT
-            job.whole_pages += 1
-            if job.page_size < PAGE_SIZE and job.whole_pages >= PAGES_BEFORE_GROWTH:
-                larger = {small: large for large, small in SMALLER.items()}
-                job.page_size, job.whole_pages = larger[job.page_size], 0
+                self._patience.took(time.monotonic() - window.asked_at)
+            job.came_whole()
         return listing
 
     def _retrieve(self, job: Job, single: Single, weight: int) -> None:

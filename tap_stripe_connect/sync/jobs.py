@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 FIRST_PAGE_BYTES = 400_000
 """What a page is taken to weigh before the first one of its list has come."""
 
+SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
+"""The next smaller page that is asked for where one keeps failing."""
+
+LARGER = {small: large for large, small in SMALLER.items()}
+
+PAGES_BEFORE_GROWTH = 20
+"""Pages in a row that must come whole before larger ones are tried again."""
+
 
 class Work(Protocol):
     """What a job still has to read; used under the engine's lock only."""
@@ -82,6 +90,17 @@ class Job:
     whole_pages: int = 0
     """Pages in a row that came whole."""
     failure: StripeError | None = None
+
+    def failed_with(self, size: int) -> None:
+        """Ask for smaller pages than those of `size` rows from now on (C5)."""
+        self.page_size = min(self.page_size, SMALLER[size])
+        self.whole_pages = 0
+
+    def came_whole(self) -> None:
+        """Take note of a page that came; after enough of them try larger ones again."""
+        self.whole_pages += 1
+        if self.page_size in LARGER and self.whole_pages >= PAGES_BEFORE_GROWTH:
+            self.page_size, self.whole_pages = LARGER[self.page_size], 0
 
 
 @dataclass(frozen=True)

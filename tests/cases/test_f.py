@@ -10,7 +10,8 @@ import pytest
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.sync.changes import Changes
-from tap_stripe_connect.sync.engine import LOOK_AGAIN, SLOW, USUAL
+from tap_stripe_connect.sync.engine import LOOK_AGAIN
+from tap_stripe_connect.sync.patience import SLOW, USUAL
 from tap_stripe_connect.sync.windows import BEGINNING
 from tests.cases.slow_stripe import Slowness, read_slowly
 from tests.cases.steps import YEAR, next_run, routes
