@@ -191,7 +191,13 @@ class TapStripeConnect(Tap):
             name: Converter(stream.spec, schema_file(name)) for name, stream in streams.items()
         }
         self._check_mode()
-        run = Run(settings, bookmarks, Records(converters), client.server_time or int(time.time()))
+        run = Run(
+            settings,
+            bookmarks,
+            Records(converters),
+            client.server_time or int(time.time()),
+            [name for name, one in streams.items() if one.replication_method == FULL_TABLE],
+        )
         self._unexplained = run.rows.unexplained
         return run, run.begin(found, {name: stream.wanted for name, stream in streams.items()})
 
@@ -218,17 +224,19 @@ class TapStripeConnect(Tap):
         engine = Engine(client, stopping)
         engine.add(planned)
         for arrived in engine.pages():
-            if isinstance(arrived, Job):
-                if arrived.failure:
-                    raise arrived.failure
-                pages, jobs = run.finished(arrived)
+            waiting = [arrived]
+            while waiting:
+                one = waiting.pop(0)
+                if isinstance(one, Job):
+                    if one.failure:
+                        raise one.failure
+                    pages, jobs = run.finished(one)
+                else:
+                    for _, record in run.records(one):
+                        yield record
+                    pages, jobs = run.written(one)
                 engine.add(jobs)
-            else:
-                pages = [arrived]
-            for page in pages:
-                for _, record in run.records(page):
-                    yield record
-                run.written(page)
+                waiting += pages
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
         """Read a record of each selected stream; a key need not be able to read more (C7)."""
@@ -241,9 +249,7 @@ class TapStripeConnect(Tap):
         limits each endpoint, so only streams side by side reach what it allows an account.
         """
         selected = self._selected()
-        for name, stream in selected.items():
-            if stream.replication_method == FULL_TABLE:
-                self.bookmarks.forget(name)
+        for name in selected:
             if name in self.bookmarks.doubtful:
                 logger.warning(
                     "%s: the bookmark is not this tap's or not whole; what it does not tell "

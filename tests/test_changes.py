@@ -29,7 +29,7 @@ def event(kind: str, value: Json, at: int = 100, previous: Json | None = None) -
 
 def noted(events: Iterable[Json]) -> Changes:
     """Take in events."""
-    changes = Changes()
+    changes = Changes("acct_1Example")
     for one in events:
         changes.note(one)
     return changes

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.rereads import Single
     from tap_stripe_connect.sync.windows import Window
 
-ORDER = (Purpose.REREAD, Purpose.FEED, Purpose.LOAD)
+ORDER = (
+    Purpose.REREAD,
+    Purpose.LAST_EVENT,
+    Purpose.LOOK_BACK,
+    Purpose.FEED,
+    Purpose.LOAD,
+    Purpose.CHECK,
+)
 """What changed comes before long loads, for all accounts (D9)."""
 
 

@@ -68,8 +68,11 @@ class Purpose(Enum):
     """What a job is for."""
 
     FEED = "read the event feed"
+    LOOK_BACK = "read what the feed said before, of objects whose children were replaced"
     REREAD = "read changed objects again"
+    LAST_EVENT = "read the last event of objects that no longer exist"
     LOAD = "list what is missing"
+    CHECK = "list what the event feed cannot prove"
 
 
 @dataclass(eq=False)
@@ -89,6 +92,8 @@ class Job:
     """Rows to ask for; less after pages that could not be had whole."""
     whole_pages: int = 0
     """Pages in a row that came whole."""
+    owner: str = ""
+    """The stream whose objects a job about their events is for."""
     failure: StripeError | None = None
 
     def failed_with(self, size: int) -> None:

@@ -101,8 +101,6 @@ class Facts:
     """For objects that do not say it themselves."""
     updated: int | None
     """The newest change known, in unix seconds."""
-    changed: bool = False
-    """Whether an event told of that change; else it is the creation."""
     deleted_at: int | None = None
     """When the object was deleted, in unix seconds."""
 
@@ -176,7 +174,7 @@ class Records:
             for child in nested_objects(value, nested):
                 created = child.get("created")
                 created = created if type(created) is int else 0
-                newest = max(created, facts.updated or 0) if facts.changed else created
+                newest = max(created, facts.updated or 0)
                 record = self.nested_record(nested, child, value, facts, newest)
                 if record:
                     yield nested.name, record

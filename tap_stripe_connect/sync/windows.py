@@ -33,6 +33,10 @@ enough that years without any rows are not searched again and again (F5).
 """
 
 
+PART_ROWS = 1000
+"""Estimated rows left in a window above which an oldest-first plan reads its older half first."""
+
+
 def merged(ranges: Iterable[Range]) -> list[Range]:
     """Return the same seconds as few ordered ranges."""
     result: list[Range] = []
@@ -224,9 +228,11 @@ class Window:
 class Plan:
     """The windows that one list of one account still needs."""
 
-    def __init__(self, windows: Iterable[Window]) -> None:
-        """Start with all windows waiting, newest first."""
-        self._waiting = deque(sorted(windows, key=lambda window: -window.end))
+    def __init__(self, windows: Iterable[Window], *, oldest_first: bool = False) -> None:
+        """Queue all windows, newest first unless what is read has to be used in order."""
+        self._oldest_first = oldest_first
+        newest = sorted(windows, key=lambda window: -window.end)
+        self._waiting = deque(reversed(newest) if oldest_first else newest)
         self._wanted = [window.filter for window in self._waiting]
         self._walking: list[Window] = []
 
@@ -277,8 +283,11 @@ class Plan:
     def give_back(self, window: Window) -> None:
         """Take a window back after a page; it waits again unless all of it has been read."""
         self._walking.remove(window)
-        if not window.finished:
-            self._waiting.appendleft(window)
+        if window.finished:
+            return
+        self._waiting.appendleft(window)
+        if self._oldest_first and window.splittable and window.rows_left > PART_ROWS:
+            self._waiting.appendleft(window.split())
 
     def retry(self, window: Window) -> None:
         """Take a window back whose page has to be asked for in another form."""

@@ -23,7 +23,7 @@ from tap_stripe_connect.simulator.answers import Call
 from tap_stripe_connect.simulator.faults import Faults
 from tap_stripe_connect.streams import StripeStream
 from tap_stripe_connect.sync import engine as engine_module
-from tap_stripe_connect.sync import transfer, windows
+from tap_stripe_connect.sync import feed, transfer, windows
 from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.messages import MessageWriter
 from tests.harness import Output, TapWithManyStates, parsed, selecting
@@ -199,6 +199,8 @@ def run_tap(
         mock.patch.object(engine_module.Engine, "pages", pages),
         mock.patch.object(transfer, "STATE_SHARE", 0),
         mock.patch.object(windows, "ROWS_WORTH_SPLITTING", 1),
+        mock.patch.object(windows, "PART_ROWS", 3),
+        mock.patch.object(feed, "BATCH", 2),
     ):
         try:
             tap.sync_all()
