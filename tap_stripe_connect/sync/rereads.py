@@ -47,6 +47,11 @@ class Rereads:
         return len(self._reading)
 
     @property
+    def retrieves(self) -> bool:
+        """Whether what waits first is one object."""
+        return bool(self._waiting) and isinstance(self._waiting[0], Single)
+
+    @property
     def done(self) -> bool:
         """Whether everything has been read."""
         return not self._waiting and not self._reading

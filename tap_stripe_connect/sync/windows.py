@@ -236,6 +236,11 @@ class Plan:
         return len(self._walking)
 
     @property
+    def retrieves(self) -> bool:
+        """Whether what waits first is one object; windows never are."""
+        return False
+
+    @property
     def done(self) -> bool:
         """Whether every window has been read."""
         return not self._waiting and not self._walking
