@@ -146,7 +146,7 @@ def test_two_events_of_one_second_are_one_row(stripe: Simulator) -> None:
 
 
 def test_many_events_of_few_objects_are_one_read_each(stripe: Simulator) -> None:
-    """A thousand events on ten subscriptions: ten reads, for parent and child together (F3)."""
+    """A thousand events on ten subscriptions: ten reads at most, for both streams together (F3)."""
     for place in range(10):
         stripe.world.platform.create(
             "subscription",
@@ -162,7 +162,8 @@ def test_many_events_of_few_objects_are_one_read_each(stripe: Simulator) -> None
 
     second = later(stripe, first, "subscriptions", "subscription_items", change=busy)
     assert second.counts == {"subscriptions": 10, "subscription_items": 10}
-    assert requests_of(stripe).count("/v1/subscriptions/{id}") == 10
+    read = [path for path in requests_of(stripe) if path.startswith("/v1/subscriptions")]
+    assert len(read) <= 10
     assert "/v1/subscription_items" not in requests_of(stripe)
 
 

@@ -9,14 +9,13 @@ import threading
 import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from requests import codes
 
 from tap_stripe_connect.api import answers
 from tap_stripe_connect.api.answers import Answer, Listing, Question
-from tap_stripe_connect.api.errors import StripeError, Verdict, says_no_cursor
+from tap_stripe_connect.api.errors import StripeError, Verdict
 from tap_stripe_connect.api.keys import is_organisations
 from tap_stripe_connect.api.tally import Tally
 
@@ -109,28 +108,6 @@ class Client:
     def unused(self, route: str, most: int = 0) -> int:
         """Return how many requests the budget let nobody send of late; `most` are made up for."""
         return self._limiter.unused(route, most)
-
-    def all_rows(self, url: str, account: str | None = None) -> tuple[list[dict[str, Any]], int]:
-        """Return all rows of the list that a nested list's `url` points at, and their bytes."""
-        target = urlsplit(url)
-        parameters = dict(parse_qsl(target.query))
-        rows: list[dict[str, Any]] = []
-        size = 0
-        while True:
-            try:
-                page = self.page(target.path, parameters, account)
-            except StripeError as error:
-                # The row that the last page ended with is gone; begin again, without it (C10).
-                if not parameters.pop("starting_after", None) or not says_no_cursor(error):
-                    raise
-                rows.clear()
-                continue
-            rows += page.rows
-            size += page.size
-            if not page.has_more:
-                return rows, size
-            check_progress(page, parameters.get("starting_after"), target.path, account)
-            parameters["starting_after"] = page.rows[-1]["id"]
 
     def _ask(self, question: Question, check: Callable[[Any], None], tries: int) -> Answer:
         """Send a request until its answer is whole, is final, or the tries are used up.

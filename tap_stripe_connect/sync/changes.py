@@ -11,19 +11,11 @@ import msgspec
 from tap_stripe_connect.catalog import LISTED, nested_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from tap_stripe_connect.catalog import Nested
-    from tap_stripe_connect.sync.windows import Range
 
 Json = dict[str, Any]
-
-NEAR = 3600
-"""Seconds of creation time within which two changed objects are looked for in one list call."""
-
-TOGETHER = 1000
-"""Objects that are looked for in one window at most: windows are read side by side, and each
-one that is done moves the feed's position on (A26)."""
 
 encode = msgspec.json.encode
 
@@ -188,42 +180,3 @@ def _touched(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
                 found = found.get("id")
             if isinstance(found, str) and found:
                 yield listed.name, found
-
-
-@dataclass(frozen=True)
-class Rereading:
-    """How to read changed objects again."""
-
-    windows: list[tuple[Range, frozenset[str]]]
-    """Ranges of creation time with the ids that are looked for in each."""
-    single: list[str]
-    """Ids to retrieve one by one, those of the oldest events first."""
-
-
-def rereading(changes: Mapping[str, Change]) -> Rereading:
-    """Plan the fewest requests: objects created near each other come in one list call (F4).
-
-    What is not found in a list after all is retrieved, so a wrong guess costs a request and
-    never a row.
-    """
-    dated = sorted((change.created, name) for name, change in changes.items() if change.created)
-    windows: list[tuple[Range, frozenset[str]]] = []
-    lone = {name for name, change in changes.items() if not change.created}
-    group: list[tuple[int, str]] = []
-    for created, name in [*dated, (None, "")]:
-        if group and (created is None or _parted(created, group)):
-            if len(group) == 1:
-                lone.add(group[0][1])
-            else:
-                span = (group[0][0], group[-1][0] + 1)
-                windows.append((span, frozenset(member for _, member in group)))
-            group = []
-        if created is not None:
-            group.append((created, name))
-    return Rereading(windows, sorted(lone, key=lambda name: (changes[name].first, name)))
-
-
-def _parted(created: int, group: Sequence[tuple[int, str]]) -> bool:
-    """Tell whether an object is looked for apart from those created before it."""
-    last = group[-1][0]
-    return created - last > NEAR or (created > last and len(group) >= TOGETHER)

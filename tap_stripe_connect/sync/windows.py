@@ -121,6 +121,8 @@ class Window:
     """Restarts in a row that began where the one before did."""
     density: float = 0.0
     """Rows per second of creation time in the last page; before the first a guess, or 0."""
+    span: int = 0
+    """Seconds of creation time between the newest and the oldest row of the last page."""
     kept: int = 0
     """Rows of the last page that were of use."""
     asked_at: float = 0.0
@@ -179,7 +181,8 @@ class Window:
         # The second that the page ends in may go on behind it.
         self.end = oldest + 1
         self.boundary |= {row["id"] for row in rows if row.get("created") == oldest}
-        self.density = len(rows) / max(1, newest - oldest)
+        self.span = newest - oldest
+        self.density = len(rows) / max(1, self.span)
 
     def _keeps(self, row: dict[str, Any]) -> bool:
         """Tell whether a row is this window's; one without a time always is (A24)."""
@@ -240,6 +243,11 @@ class Plan:
     def readers(self) -> int:
         """How many windows are being read right now."""
         return len(self._walking)
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether what waits first is one object; windows never are."""
+        return False
 
     @property
     def done(self) -> bool:
