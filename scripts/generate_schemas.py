@@ -37,7 +37,8 @@ LOOKS_LIKE_TIME = re.compile(
 
 STRING: Schema = {"type": "string"}
 DATE_TIME: Schema = {"type": "string", "format": "date-time"}
-OPEN_OBJECT: Schema = {"type": "object", "properties": {}, "additionalProperties": True}
+# Without `properties`: where there are any, even none by name, flattening keeps those alone.
+OPEN_OBJECT: Schema = {"type": "object", "additionalProperties": True}
 
 SIMPLE: Mapping[str, Schema] = {
     "Decimal": STRING,  # exact

@@ -248,8 +248,8 @@ def test_says_no_more_than_targets_understand(stream: Listed | Nested) -> None:
                 assert keywords == {"properties"}, path
                 assert inner["properties"], path
             case "open object":
-                assert keywords == {"properties", "additionalProperties"}, path
-                assert (inner["properties"], inner["additionalProperties"]) == ({}, True), path
+                assert keywords == {"additionalProperties"}, path
+                assert inner["additionalProperties"] is True, path
             case "array":
                 assert keywords == {"items"}, path
             case "date-time":
