@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tap_stripe_connect.api.errors import StripeError, Verdict, redact, rule_for
+from tap_stripe_connect.api.nesting import decode as _decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import requests
-
-_decode = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def read(response: requests.Response, check: Callable[[Any], None]) -> Answer:
 def _mended(body: bytes) -> object:
     """Decode what has halves of surrogate pairs in its texts, each replaced by U+FFFD."""
     text = json.dumps(json.loads(body), ensure_ascii=False)
-    return _decode(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return _decode(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
 
 
 def check_object(document: object) -> None:
