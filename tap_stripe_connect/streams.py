@@ -36,7 +36,7 @@ LOG_BASED = "LOG_BASED"
 
 @cache
 def schema_file(stream: str) -> dict[str, Any]:
-    """Return a stream's generated schema, with the list of its id-or-object fields."""
+    """Return a stream's generated schema, with its lists of paths to convert."""
     content = files("tap_stripe_connect.schemas").joinpath(f"{stream}.json").read_bytes()
     schema: dict[str, Any] = msgspec.json.decode(content)
     return schema
@@ -52,7 +52,8 @@ class StripeStream(Stream):
     def __init__(self, tap: Tap, spec: Listed | Nested, read: Read) -> None:
         """Show the stream that `spec` describes; `read` yields the records of a stream."""
         schema = deepcopy(schema_file(spec.name))
-        schema.pop("x-expandable", None)
+        for name in [name for name in schema if name.startswith("x-")]:
+            del schema[name]
         self.spec = spec
         self._read = read
         super().__init__(tap, schema=schema, name=spec.name)

@@ -68,7 +68,7 @@ def read(response: requests.Response, check: Callable[[Any], None]) -> Answer:
 def _mended(body: bytes) -> object:
     """Decode what has halves of surrogate pairs in its texts, each replaced by U+FFFD."""
     text = json.dumps(json.loads(body), ensure_ascii=False)
-    return _decode(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
+    return _decode(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def check_object(document: object) -> None:
@@ -83,10 +83,7 @@ def check_list(document: object) -> None:
         isinstance(document, dict)
         and isinstance(document.get("data"), list)
         and isinstance(document.get("has_more"), bool)
-        and all(
-            isinstance(row, dict) and type(row.get("created") or 0) is int
-            for row in document["data"]
-        )
+        and all(isinstance(row, dict) for row in document["data"])
     )
     if not whole:
         raise ValueError("not a list")

@@ -24,7 +24,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _decode = msgspec.json.Decoder().decode
 
 
-def decode(body: bytes) -> Any:  # noqa: ANN401 - whatever the body holds
+def decode(body: bytes | str) -> Any:  # noqa: ANN401 - whatever the body holds
     """Decode JSON; where it is nested too deeply, null takes the place of what lies too deep.
 
     The objects concerned are named in the log. Raises msgspec.DecodeError for a body that is not
@@ -33,7 +33,7 @@ def decode(body: bytes) -> Any:  # noqa: ANN401 - whatever the body holds
     try:
         return _decode_below(HEADROOM, body)
     except RecursionError:
-        text, rows = _shallow(body)
+        text, rows = _shallow(body.encode() if isinstance(body, str) else body)
     try:
         document = _decode(text)
     except msgspec.DecodeError as error:
@@ -45,7 +45,7 @@ def decode(body: bytes) -> Any:  # noqa: ANN401 - whatever the body holds
     return document
 
 
-def _decode_below(frames: int, body: bytes) -> Any:  # noqa: ANN401
+def _decode_below(frames: int, body: bytes | str) -> Any:  # noqa: ANN401
     return _decode_below(frames - 1, body) if frames else _decode(body)
 
 

@@ -13,6 +13,7 @@ from tap_stripe_connect.sync.changes import Changes
 from tap_stripe_connect.sync.follow import Follow
 from tap_stripe_connect.sync.jobs import Job, Page, Purpose
 from tap_stripe_connect.sync.messages import now
+from tap_stripe_connect.sync.records import unix_time
 from tap_stripe_connect.sync.rereads import Rereads
 from tap_stripe_connect.sync.rows import Rows
 from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window, missing, shared_out
@@ -159,7 +160,9 @@ class Run:
             # Events about others do not say when it was created; now that is known.
             follow = self._follows[page.job.account][page.job.listed.name]
             oldest = self._oldest(follow)
-            wanted = [one for one in page.objects if (one.get("created") or oldest) >= oldest]
+            wanted = [
+                one for one in page.objects if (unix_time(one.get("created")) or oldest) >= oldest
+            ]
             page = replace(page, objects=wanted)
         yield from self.rows.of(page, self._changes_for(page.job))
 
@@ -285,6 +288,7 @@ class Run:
                 lines.append(f"{name}: new fields of Stripe's are in additional_fields: {fields}")
             if converter.unusable:
                 lines.append(f"{name}: left out {converter.unusable} objects without a usable key")
+            lines += converter.warnings()
         for name, count in self.rows.unexplained.items():
             lines.append(
                 f"{name}: {count} changed objects no longer exist; the next run marks them "
