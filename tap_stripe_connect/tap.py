@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk.configuration._dict_config import parse_environment_config
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    MapExpressionError,
+    StreamMapConfigError,
+)
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
@@ -49,6 +53,9 @@ if TYPE_CHECKING:
     from tap_stripe_connect.accounts import Account
 
 logger = logging.getLogger(__name__)
+
+MAX_KEY_LENGTH = 63
+"""Longest name of a column in PostgreSQL; the SDK shortens flattened names that are longer."""
 
 
 class TapStripeConnect(Tap):
@@ -98,6 +105,17 @@ class TapStripeConnect(Tap):
 
     # Settings
 
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the settings of the SDK, with our default for the length of flattened names."""
+        super().append_builtin_config(config_jsonschema)
+        properties = config_jsonschema["properties"]
+        # A copy, because all plugins share the SDK's own.
+        properties["flattening_max_key_length"] = {
+            **properties["flattening_max_key_length"],
+            "default": MAX_KEY_LENGTH,
+        }
+
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
         """Return settings from the environment, ours as they are.
@@ -110,7 +128,15 @@ class TapStripeConnect(Tap):
             for setting in settings_table.SETTINGS
             if prefix + setting.name.upper() in os.environ
         }
-        return {**parse_environment_config(cls._builtin_settings(), prefix), **given}
+        builtin: dict[str, Any] = {}
+        for name, schema in cls._builtin_settings()["properties"].items():
+            try:
+                builtin |= parse_environment_config({"properties": {name: schema}}, prefix)
+            except ValueError:
+                variable = prefix + name.upper()
+                kind = "a whole number" if "integer" in schema["type"] else "JSON"
+                raise TapFault(f"the environment variable {variable} is not {kind}") from None
+        return {**builtin, **given}
 
     @classmethod
     def _builtin_settings(cls) -> dict[str, Any]:
@@ -121,6 +147,10 @@ class TapStripeConnect(Tap):
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Report all faults at once, in words that name the setting."""
+        # The SDK does not expect a null; to users it means that a setting is not set.
+        for name in self._builtin_settings()["properties"]:
+            if name in self._config and self._config[name] is None:
+                del self._config[name]
         checker = JSONSchemaValidator(self._builtin_settings())
         faults = [
             f"{error.json_path}: {error.message}" for error in checker.iter_errors(self._config)
@@ -142,6 +172,17 @@ class TapStripeConnect(Tap):
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 logger.warning("The setting %s is not known and does nothing%s", name, hint)
+
+    def setup_mapper(self) -> None:
+        """Prepare stream maps and flattening; raises TapFault for what cannot be used."""
+        try:
+            super().setup_mapper()
+        except (MapExpressionError, StreamMapConfigError) as error:
+            raise TapFault(f"stream_maps: {error}") from None
+        except ValueError as error:
+            if not str(error).startswith("Duplicate column name"):
+                raise
+            raise TapFault(f"flattening_max_key_length is too short: {error}") from None
 
     # Streams and state
 

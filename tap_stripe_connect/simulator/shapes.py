@@ -11,7 +11,6 @@ import msgspec
 
 from tap_stripe_connect import catalog
 
-_TAP_COLUMNS = frozenset({"account_id", "updated_at", "_sdc_deleted_at", "additional_fields"})
 _WITHOUT_LIVEMODE = frozenset({"subscription_item"})
 
 # Of these objects Stripe sends only the member that `type` names; the others are absent, not null.
@@ -239,7 +238,7 @@ def _shape(name: str) -> _Shape:
     stream = next((stream for stream in catalog.STREAMS if stream.object == name), None)
     if stream is None:
         raise LookupError(f"No stream of the catalog holds Stripe's object {name!r}")
-    left_out = _TAP_COLUMNS | ({"livemode"} if name in _WITHOUT_LIVEMODE else set())
+    left_out = {*catalog.TAP_COLUMNS} | ({"livemode"} if name in _WITHOUT_LIVEMODE else set())
     properties = {
         field: schema
         for field, schema in _schema(stream.name)["properties"].items()

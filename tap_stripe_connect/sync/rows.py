@@ -11,7 +11,7 @@ import msgspec
 
 from tap_stripe_connect.catalog import NESTED, nested_in
 from tap_stripe_connect.sync.bookmark import recent_by_object
-from tap_stripe_connect.sync.records import Facts, nested_objects
+from tap_stripe_connect.sync.records import Facts, nested_objects, unix_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,8 +102,7 @@ class Rows:
         self, page: Page, value: Json, change: Change | None, floor: Floor
     ) -> Iterator[tuple[str, Json]]:
         name = value.get("id")
-        created = value.get("created")
-        created = created if type(created) is int else 0
+        created = unix_time(value.get("created")) or 0
         newest = max(created, change.last if change else 0)
         gone = _vanished(page, value, change.former) if change and change.former else {}
         # An event can tell later than the object what left it. And what looks as it did before

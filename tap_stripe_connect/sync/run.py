@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tap_stripe_connect.api.errors import Verdict
 from tap_stripe_connect.catalog import LISTED, Listed, nested_in
@@ -16,6 +16,7 @@ from tap_stripe_connect.sync.follow import Follow
 from tap_stripe_connect.sync.jobs import Job, Page, Purpose
 from tap_stripe_connect.sync.messages import now
 from tap_stripe_connect.sync.recheck import Recheck
+from tap_stripe_connect.sync.records import unix_time
 from tap_stripe_connect.sync.rereads import Rereads
 from tap_stripe_connect.sync.rows import NO_FLOOR, Floor, Rows
 from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window, missing, shared_out
@@ -224,7 +225,11 @@ class Run:
             else:
                 # Events about others do not say when it was created; now that is known.
                 oldest = self._oldest(follow)
-                wanted = [one for one in page.objects if (created_of(one) or oldest) >= oldest]
+                wanted = [
+                    one
+                    for one in page.objects
+                    if (unix_time(one.get("created")) or oldest) >= oldest
+                ]
                 follow.missed(page.absent, self.horizon)
                 page = replace(page, objects=wanted)
                 yield from self.rows.of(page, follow.changes, Floor(follow.read_at))
@@ -540,18 +545,13 @@ class Run:
                 lines.append(f"{name}: new fields of Stripe's are in additional_fields: {fields}")
             if converter.unusable:
                 lines.append(f"{name}: left out {converter.unusable} objects without a usable key")
+            lines += converter.warnings()
         for name, count in self.rows.unexplained.items():
             lines.append(
                 f"{name}: {count} changed objects no longer exist; the next run marks them "
                 "when Stripe tells of their deletion"
             )
         return lines
-
-
-def created_of(value: Mapping[str, Any]) -> int | None:
-    """Return when an object was created, in unix seconds; None if it does not say."""
-    created = value.get("created")
-    return created if type(created) is int else None
 
 
 def _streams_of(listed: Listed, selected: Collection[str]) -> list[str]:

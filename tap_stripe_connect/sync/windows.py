@@ -161,7 +161,12 @@ class Window:
         """Move past a page; return its rows of this window and the range they complete."""
         upper = self.end
         self.overtaken = 0
-        stamps = [row["created"] for row in rows if row.get("created") is not None]
+        # Texts, and times before 1970 or after 9999, do not tell where a page ends.
+        stamps = [
+            created
+            for row in rows
+            if type(created := row.get("created")) is int and 0 <= created < END_OF_TIME
+        ]
         if not has_more or (stamps and stamps[-1] < self.start):
             self.end = self.start
         else:
@@ -185,10 +190,11 @@ class Window:
         self.density = len(rows) / max(1, self.span)
 
     def _keeps(self, row: dict[str, Any]) -> bool:
-        """Tell whether a row is this window's; one without a time always is (A24)."""
+        """Tell whether a row is this window's; one without a usable time always is (A24)."""
         created = row.get("created")
         return (
-            (created is None or created >= self.start)
+            # Below the oldest window there is no other.
+            (type(created) is not int or max(created, 0) >= self.start)
             and (self.wanted is None or row.get("id") in self.wanted)
             and row.get("id") not in self.repeated
         )
