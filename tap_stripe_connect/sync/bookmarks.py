@@ -32,7 +32,7 @@ from tap_stripe_connect.sync.bookmark import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 VERSION = 1
 HEADER = "tap_stripe_connect"
@@ -54,6 +54,7 @@ class Bookmarks:
         if not isinstance(self.livemode, bool | None):
             raise fault(f"{HEADER}.livemode", self.livemode, "true or false")
         self.accounts: list[str] = _account_list(header.get("accounts", []))
+        self._places = _first_places(self.accounts)
         self._written: dict[str, Any] = dict(streams)
         self._bookmarks: dict[str, dict[str, Bookmark]] = {}
         self._changed: set[str] = set()
@@ -120,8 +121,8 @@ class Bookmarks:
         first, separator, last = names.partition(":")
         if not separator:
             return [names]
-        if first in self.accounts and last in self.accounts:
-            return self.accounts[self.accounts.index(first) : self.accounts.index(last) + 1]
+        if first in self._places and last in self._places:
+            return self.accounts[self._places[first] : self._places[last] + 1]
         self.doubtful.append(stream)
         self._changed.add(stream)
         return []
@@ -192,6 +193,14 @@ def _account_list(value: object) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise fault(f"{HEADER}.accounts", value, "a list of account ids")
     return list(value)
+
+
+def _first_places(accounts: Iterable[str]) -> dict[str, int]:
+    """Return where in the list each account stands; of one listed twice, the first place."""
+    places: dict[str, int] = {}
+    for place, account in enumerate(accounts):
+        places.setdefault(account, place)
+    return places
 
 
 def _mapping(value: object, path: str) -> Mapping[str, Any]:
