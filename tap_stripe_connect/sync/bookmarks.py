@@ -26,10 +26,12 @@ from tap_stripe_connect.sync.bookmark import (
     EMPTY,
     Bookmark,
     StateError,
+    as_object,
     fault,
     read_bookmark,
     written_bookmark,
 )
+from tap_stripe_connect.sync.state_input import check_bookmarks, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,12 +46,13 @@ class Bookmarks:
     """All bookmarks, and how they are read from and written to a Singer state."""
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
-        """Read a state, or raise StateError naming the key that is wrong."""
-        state = _mapping({} if state is None else state, "state")
-        streams = _mapping(state.get("bookmarks", {}), "bookmarks")
-        header = _mapping(state.get(HEADER, {}), HEADER)
+        """Read a state in any of its forms, or raise StateError naming the key that is wrong."""
+        state = unwrapped({} if state is None else state)
+        streams = as_object(state.get("bookmarks", {}), "bookmarks")
+        header = as_object(state.get(HEADER, {}), HEADER)
         self._others = {key: value for key, value in state.items() if key != "bookmarks"}
         self._version_check(header)
+        check_bookmarks(state)
         self.livemode: bool | None = header.get("livemode")
         if not isinstance(self.livemode, bool | None):
             raise fault(f"{HEADER}.livemode", self.livemode, "true or false")
@@ -61,7 +64,7 @@ class Bookmarks:
         self.doubtful: list[str] = []
         """Streams whose bookmark is another program's, or does not fit the list of accounts."""
         for name, value in streams.items():
-            entry = _mapping(value, f"bookmarks.{name}")
+            entry = as_object(value, f"bookmarks.{name}")
             if "covered" in entry:
                 self._bookmarks[name] = self._read_stream(name, entry)
             elif entry:
@@ -96,17 +99,17 @@ class Bookmarks:
                     **entry,
                     "accounts": {
                         key: value
-                        for key, value in _mapping(
+                        for key, value in as_object(
                             entry.get("accounts", {}), f"{path}.accounts"
                         ).items()
                         if ":" not in key
                     },
                 }
         result = dict.fromkeys(self.accounts[:level], read_bookmark(entry, path))
-        accounts = _mapping(entry.get("accounts", {}), f"{path}.accounts")
+        accounts = as_object(entry.get("accounts", {}), f"{path}.accounts")
         for names, value in accounts.items():
             where = f"{path}.accounts.{names}"
-            bookmark = read_bookmark(_mapping(value, where), where)
+            bookmark = read_bookmark(as_object(value, where), where)
             result |= dict.fromkeys(self._named(names, name), bookmark)
         return result
 
@@ -201,9 +204,3 @@ def _first_places(accounts: Iterable[str]) -> dict[str, int]:
     for place, account in enumerate(accounts):
         places.setdefault(account, place)
     return places
-
-
-def _mapping(value: object, path: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise fault(path, value, "an object")
-    return value
