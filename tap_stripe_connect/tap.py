@@ -40,6 +40,7 @@ from tap_stripe_connect.sync.messages import MessageWriter
 from tap_stripe_connect.sync.progress import Progress
 from tap_stripe_connect.sync.records import Converter, Records
 from tap_stripe_connect.sync.run import Run
+from tap_stripe_connect.sync.signals import Signals, handle_hangups
 from tap_stripe_connect.sync.summary import Summary, announce
 from tap_stripe_connect.sync.transfer import Transfer
 from tap_stripe_connect.sync.troubles import fails_the_run, troubles
@@ -86,7 +87,7 @@ class TapStripeConnect(Tap):
     ) -> None:
         """Prepare to read; raises ConfigValidationError or TapFault, and sends no request."""
         self.bookmarks = Bookmarks()
-        self._transfer: Transfer | None = None
+        self._signals = Signals()
         self._accounts: list[Account] = []
         self._converters: dict[str, Converter] = {}
         self._unexplained: Counter[str] = Counter()
@@ -102,6 +103,7 @@ class TapStripeConnect(Tap):
             )
         except (CatalogError, StateError) as fault:
             raise TapFault(str(fault)) from None
+        handle_hangups(self._handle_termination)
 
     # Settings
 
@@ -289,6 +291,10 @@ class TapStripeConnect(Tap):
         The SDK marks its own method as final and walks the streams one after another. Stripe
         limits each endpoint, so only streams side by side reach what it allows an account.
         """
+        with self._signals.noted():
+            self._sync_all()
+
+    def _sync_all(self) -> None:
         selected = self._selected()
         for name in selected:
             if name in self.bookmarks.doubtful:
@@ -300,12 +306,13 @@ class TapStripeConnect(Tap):
         stopping = threading.Event()
         client = self._client(stopping)
         progress = Progress(client.tally)
-        self._transfer = transfer = Transfer(
-            self._writer, self.bookmarks, selected, self.state_interval, progress
-        )
+        transfer = Transfer(self._writer, self.bookmarks, selected, self.state_interval, progress)
+        self._signals.stop_with(transfer.interrupt)
         try:
             with progress.telling(), collecting_rarely():
-                run, planned = self._begin(client, selected, self.bookmarks)
+                run, planned = self._signals.unless_stopped(
+                    lambda: self._begin(client, selected, self.bookmarks)
+                )
                 engine = Engine(client, stopping)
                 engine.add(planned)
                 progress.expect(planned, run.horizon)
@@ -344,11 +351,9 @@ class TapStripeConnect(Tap):
         announce(summary, selected)
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """Note a signal; while records are written they are brought to an end first."""
+        """Note a signal; a run is brought to an end at the next whole line."""
         del frame
-        if self._transfer is None or not self._transfer.running:
-            sys.exit(128 + signum)
-        self._transfer.interrupt(signum)
+        self._signals.handle(signum)
 
     # Command line
 

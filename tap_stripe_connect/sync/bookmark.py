@@ -162,3 +162,10 @@ def fault(path: str, value: object, wanted: str) -> StateError:
         f"state: {path} is {shown}, not {wanted}; "
         "repair it, or start again without state to load everything anew"
     )
+
+
+def as_object(value: object, path: str) -> Mapping[str, Any]:
+    """Return a JSON object; raises StateError naming `path` where something else stands."""
+    if not isinstance(value, dict):
+        raise fault(path, value, "an object")
+    return value

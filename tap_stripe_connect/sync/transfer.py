@@ -61,8 +61,6 @@ class Transfer:
         self._state_due = 0.0
         self._progress = progress
         self._engine: Engine | None = None
-        self.running = False
-        """Whether messages are being written, so that a signal has to wait for a whole line."""
         self.interrupted_by: int | None = None
         """The signal that asked to stop."""
         self.ledger = Ledger()
@@ -76,7 +74,8 @@ class Transfer:
     def carry(self, run: Run, engine: Engine) -> None:
         """Write everything the engine reads, and a last STATE that fits it, come what may."""
         self._engine = engine
-        self.running = True
+        if self.interrupted_by:
+            engine.wake()
         self._state_due = time.monotonic() + self._state_interval
         try:
             try:
@@ -92,8 +91,6 @@ class Transfer:
                 raise
             _abandon_stdout()
             raise TargetGone(f"the output cannot be written: {error.strerror}") from None
-        finally:
-            self.running = False
 
     def _carry(self, run: Run, engine: Engine) -> None:
         for stream in self._streams.values():
@@ -101,6 +98,8 @@ class Transfer:
                 self._writer.write_message(message)
         self._write_state()
         for arrived in engine.pages():
+            if self.interrupted_by:
+                return
             if isinstance(arrived, Job):
                 if not self._finish(run, engine, arrived):
                     return
