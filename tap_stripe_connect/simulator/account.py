@@ -49,6 +49,12 @@ class Account:
         self._aged_out: set[str] = set()
         self._made = 0
 
+    def disorder(self, seconds: int) -> None:
+        """List every object up to `seconds` before or behind its place, as Stripe may do."""
+        with self._lock:
+            for collection in self._collections.values():
+                collection.disorder(seconds)
+
     def insert(self, document: dict[str, Any]) -> None:
         """Store a complete object as given, without an event; one of the same id is replaced."""
         with self._lock:
