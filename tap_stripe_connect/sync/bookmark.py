@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tap_stripe_connect.sync.windows import Range, clipped, merged
+from tap_stripe_connect.sync.windows import Range, clipped, merged, missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,12 @@ class Bookmark:
         if self.written_from is not None:
             known.append(self.written_from)
         return min(known, default=None)
+
+    @property
+    def scattered(self) -> bool:
+        """Whether rows may have been written that `covered` does not claim."""
+        oldest = self.oldest
+        return oldest is not None and bool(missing(self.covered, (oldest, self.events_until)))
 
     def covering(self, start: int, end: int) -> Bookmark:
         """Return this bookmark with one more range written."""

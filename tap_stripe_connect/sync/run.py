@@ -294,8 +294,8 @@ class Run:
             bookmark = follow.bookmarks[stream]
             if reached > bookmark.events_until:
                 # A row re-read now may be listed by a later run, which knows nothing of its change.
-                unlisted = follow.changes and follow.unlisted
-                read_at = max(bookmark.read_at, reached) if unlisted else bookmark.read_at
+                noted = follow.changes and bookmark.scattered
+                read_at = max(bookmark.read_at, reached) if noted else bookmark.read_at
                 bookmark = replace(bookmark, events_until=reached, read_at=read_at)
                 follow.bookmarks[stream] = bookmark
                 # What is listed anew is claimed as it is listed.
@@ -489,7 +489,7 @@ class Run:
         """Forget what needs no remembering once all of a list has been written."""
         for stream, bookmark in follow.bookmarks.items():
             anew = not bookmark.checked_at or bookmark.list_from is not None
-            past = bookmark.read_at <= bookmark.events_until
+            past = bookmark.read_at <= bookmark.events_until and not bookmark.scattered
             settled = replace(bookmark, list_from=None, read_at=0 if past else bookmark.read_at)
             if follow.listed.changes == "feed" and (anew or follow.fingerprints is not None):
                 settled = replace(
