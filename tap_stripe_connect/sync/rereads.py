@@ -31,7 +31,8 @@ class Rereads:
         """Plan to read the objects of `changes` for the streams that follow them."""
         plan = rereading(changes)
         self._streams = streams
-        self._objects = len(changes)
+        self.objects = len(changes)
+        """How many there were to read at first."""
         units: list[tuple[int, Window | Single]] = [
             (min(changes[name].first for name in names), Window(*span, streams, wanted=set(names)))
             for span, names in plan.windows
@@ -94,11 +95,6 @@ class Rereads:
         """Read nothing more."""
         self._waiting.clear()
         self._reading.clear()
-
-    def extent(self, until: int) -> int:
-        """Return the number of objects that were to be read."""
-        del until
-        return self._objects
 
     def _retrieve(self, names: Iterable[str]) -> None:
         self._waiting.extend(Single(name, self._streams) for name in names)
