@@ -25,7 +25,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from tap_stripe_connect import settings as settings_table
 from tap_stripe_connect.accounts import accounts
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.limits import Limiter
+from tap_stripe_connect.api.limits import ENDPOINT_SHARE, PER_ENDPOINT, Limiter
 from tap_stripe_connect.catalog import STREAMS
 from tap_stripe_connect.cli import TapFault, command_group
 from tap_stripe_connect.selection import CatalogError, normalised
@@ -305,7 +305,8 @@ class TapStripeConnect(Tap):
                 )
         stopping = threading.Event()
         client = self._client(stopping)
-        progress = Progress(client.tally)
+        per_endpoint = self.settings.max_requests_per_second * ENDPOINT_SHARE
+        progress = Progress(client.tally, per_endpoint=max(PER_ENDPOINT, per_endpoint))
         transfer = Transfer(self._writer, self.bookmarks, selected, self.state_interval, progress)
         self._signals.stop_with(transfer.interrupt)
         try:

@@ -76,9 +76,6 @@ class Work(Protocol):
     def abandon(self) -> None:
         """Read nothing more."""
 
-    def extent(self, until: int) -> int:
-        """Return how much there was to read at first, in objects or in seconds before `until`."""
-
 
 class Purpose(Enum):
     """What a job is for."""

@@ -110,6 +110,8 @@ class Rereads:
         """Plan to read the objects of `changes` for the streams that follow them."""
         self._changes = changes
         self._streams = streams
+        self.objects = len(changes)
+        """How many there were to read at first."""
         # Oldest events first, so that the feed's position can follow what has been written (A26).
         self._names = deque(sorted(changes, key=lambda name: (changes[name].first, name)))
         self._step = min(max(TOGETHER, -(-len(changes) // STEPS)), LONGEST_STEP)
@@ -171,11 +173,6 @@ class Rereads:
         """Read nothing more."""
         for part in (self._names, self._waiting, self._reading, self._walks):
             part.clear()
-
-    def extent(self, until: int) -> int:
-        """Return the number of objects that were to be read."""
-        del until
-        return len(self._changes)
 
     def _refill(self) -> None:
         """Begin the next step once nothing of the one before waits for a reader."""

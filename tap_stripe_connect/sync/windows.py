@@ -89,11 +89,6 @@ def shared_out(gaps: Mapping[str, Sequence[Range]]) -> list[tuple[Range, frozens
     return pieces
 
 
-def seconds(span: Range, until: int) -> int:
-    """Return how many seconds of a range can hold objects that exist at `until`."""
-    return max(0, min(span[1], until) - max(span[0], BEGINNING))
-
-
 @dataclass(eq=False)
 class Window:
     """A stretch of creation time that is walked newest first, a page at a time.
@@ -242,7 +237,8 @@ class Plan:
         self._oldest_first = oldest_first
         newest = sorted(windows, key=lambda window: -window.end)
         self._waiting = deque(reversed(newest) if oldest_first else newest)
-        self._wanted = [window.filter for window in self._waiting]
+        self.wanted = [window.filter for window in self._waiting]
+        """The creation times that were wanted at first."""
         self._walking: list[Window] = []
 
     @property
@@ -312,7 +308,3 @@ class Plan:
         """Read nothing more."""
         self._waiting.clear()
         self._walking.clear()
-
-    def extent(self, until: int) -> int:
-        """Return the seconds of creation time that were wanted at first."""
-        return sum(seconds(span, until) for span in self._wanted)
