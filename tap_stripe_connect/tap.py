@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -191,7 +190,9 @@ class TapStripeConnect(Tap):
             name: Converter(stream.spec, schema_file(name)) for name, stream in streams.items()
         }
         self._check_mode()
-        run = Run(settings, bookmarks, Records(converters), client.server_time or int(time.time()))
+        own_time = int(client.wall_clock())
+        server_time = client.server_time or own_time
+        run = Run(settings, bookmarks, Records(converters), server_time, own_time)
         self._unexplained = run.rows.unexplained
         return run, run.begin(found, {name: stream.wanted for name, stream in streams.items()})
 

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tap_stripe_connect.api.client import Interrupted, check_progress
+from tap_stripe_connect.api.client import Interrupted
 from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing, says_no_cursor
 from tap_stripe_connect.sync.board import Board
 from tap_stripe_connect.sync.jobs import Job, Page
@@ -203,9 +203,9 @@ class Engine:
         }
         tries = FIRST_TRIES if size > 1 else None
         try:
-            listing = self._client.page(job.listed.path, parameters, job.header, tries=tries)
-            if listing.has_more:
-                check_progress(listing, window.cursor, job.listed.path, job.header)
+            listing = self._client.page(
+                job.listed.path, parameters, job.header, tries, objects=(job.listed.object,)
+            )
         except StripeError as error:
             dead_cursor = window.cursor is not None and says_no_cursor(error)
             final = error.verdict is not Verdict.RETRY or size == 1
@@ -240,6 +240,8 @@ class Engine:
                 job.listed.expanded(),
                 account=job.header,
                 route=route,
+                objects=(job.listed.object,),
+                name=single.id,
             )
             if answer.document.get("deleted") is not True:
                 found = [answer.document]

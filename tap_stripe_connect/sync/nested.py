@@ -22,11 +22,12 @@ def completed(
     added = 0
     lost: set[str] = set()
     nested = {one.list_field: one.name in streams for one in nested_in(job.listed.name)}
+    objects = {one.list_field: (one.object,) for one in nested_in(job.listed.name)}
     for row in rows:
         for name, value in row.items():
             if type(value) is dict and value.get("has_more") is True and nested.get(name, True):
                 try:
-                    value["data"], size = _all_rows(client, job, value)
+                    value["data"], size = _all_rows(client, job, value, objects.get(name, ()))
                 except StripeError as error:
                     if not says_missing(error, row["id"]):
                         raise
@@ -37,7 +38,9 @@ def completed(
     return added, lost
 
 
-def _all_rows(client: Client, job: Job, nested: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+def _all_rows(
+    client: Client, job: Job, nested: dict[str, Any], objects: tuple[str, ...]
+) -> tuple[list[dict[str, Any]], int]:
     """Return all rows of a nested list, and their bytes."""
     url = nested.get("url")
     if not isinstance(url, str):
@@ -48,4 +51,4 @@ def _all_rows(client: Client, job: Job, nested: dict[str, Any]) -> tuple[list[di
             account=job.header,
             advice="run again later; report it if it stays",
         )
-    return client.all_rows(url, job.header)
+    return client.all_rows(url, job.header, objects=objects)

@@ -45,14 +45,15 @@ class Run:
         bookmarks: Bookmarks,
         records: Records,
         server_time: int,
+        own_time: int,
     ) -> None:
-        """Begin a run at `server_time`, Stripe's clock in unix seconds."""
+        """Begin a run at `server_time`, Stripe's clock in unix seconds, and `own_time`, ours."""
         self._settings = settings
         self._bookmarks = bookmarks
         self._records = records
         self._now = server_time
-        self.horizon = server_time - settings.lag_seconds
-        """No bookmark claims anything newer: it may not be visible yet (A5)."""
+        self.horizon = min(server_time, own_time) - settings.lag_seconds
+        """No bookmark claims anything newer: it may not be visible yet (A5), or not exist yet."""
         self.rows = Rows(records, livemode=settings.livemode, horizon=self.horizon)
         self._follows: dict[str, dict[str, Follow]] = {}
         """By account, and then by the stream that lists."""

@@ -255,17 +255,25 @@ class SlowStripe:
         """Hold rows of these creation times, the oldest first; note in `sent` who asks when."""
         self._clock = clock
         self._ages = {path: [-moment for moment in reversed(lists[path])] for path in lists}
+        self._objects = {one.path: one.object for one in LISTED.values()}
         self._slowness = slowness
         self._sent = sent
+        self._numbers = count(1)
         self.headers: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Fail: every answer here belongs to its request."""
+        raise AssertionError("an answer of this Stripe was taken for another one's")
 
     def get(self, url: str, params: dict[str, str], **_: object) -> SimpleNamespace:
         """Answer a request the way a session does."""
         self._sent.append(self._clock())
+        number = next(self._numbers)
         slowness = self._slowness
         stalls = slowness.stalls_every and len(self._sent) % slowness.stalls_every == 0
         self._clock.sleep(slowness.stall if stalls else slowness.seconds)
-        ages = self._ages[url.removeprefix("slow:")]
+        path = url.removeprefix("slow:")
+        ages, kind = self._ages[path], self._objects[path]
         until, since = params.get("created[lt]"), params.get("created[gte]")
         begin = bisect_left(ages, 1 - int(until)) if until else 0
         end = bisect_left(ages, 1 - int(since)) if since else len(ages)
@@ -273,11 +281,16 @@ class SlowStripe:
             begin = int(cursor.removeprefix("x_")) + 1
         places = range(begin, min(end, begin + int(params["limit"])))
         page = {
-            "data": [{"id": f"x_{place}", "created": -ages[place]} for place in places],
+            "object": "list",
+            "url": path,
             "has_more": places.stop < end,
+            "data": [
+                {"id": f"x_{place}", "object": kind, "created": -ages[place]} for place in places
+            ],
         }
         content = msgspec.json.encode(page) + b" " * ROW_BYTES * len(places)
-        return SimpleNamespace(status_code=200, content=content, headers={})
+        headers = {"Request-Id": f"req_{number}"}
+        return SimpleNamespace(status_code=200, content=content, headers=headers)
 
 
 def read_slowly(
@@ -292,7 +305,7 @@ def read_slowly(
     stripe = SlowStripe(clock, lists, slowness, reading.sent)
     package = "tap_stripe_connect"
     threads = SimpleNamespace(Thread=clock.thread, Condition=clock.condition)
-    monkeypatch.setattr(f"{package}.api.client.requests.Session", lambda: stripe)
+    monkeypatch.setattr(f"{package}.api.connections.requests.Session", lambda: stripe)
     monkeypatch.setattr(f"{package}.sync.readers.threading", threads)
     monkeypatch.setattr(f"{package}.sync.readers.time", clock)
     monkeypatch.setattr(f"{package}.sync.engine.threading", threads)

@@ -68,6 +68,9 @@ class Wire:
         response._content = fault.sent(reply.body) if fault else reply.body
         response.headers = CaseInsensitiveDict(reply.headers)
         response.headers["Date"] = formatdate(self.world.clock.now, usegmt=True)
+        response.headers.setdefault("Request-Id", f"req_{self.sent}")
+        if account := headers.get("stripe-account"):
+            response.headers.setdefault("Stripe-Account", account)
         return response
 
 
@@ -104,6 +107,9 @@ class _Session:
         path = url.removeprefix("http://127.0.0.1:1")
         plain = {name.lower(): str(value) for name, value in request.headers.items()}
         return self._wire.get(path, urlencode(params), plain)
+
+    def close(self) -> None:
+        """Nothing is left on a line that is none."""
 
 
 class _IdleError(Exception):
