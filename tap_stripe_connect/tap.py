@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -234,11 +233,12 @@ class TapStripeConnect(Tap):
             name: Converter(stream.spec, schema_file(name)) for name, stream in streams.items()
         }
         self._check_mode()
+        own_time = int(client.wall_clock())
         run = Run(
             settings,
             bookmarks,
             Records(converters),
-            client.server_time or int(time.time()),
+            (client.server_time or own_time, own_time),
             [name for name, one in streams.items() if one.replication_method == FULL_TABLE],
         )
         self._unexplained = run.rows.unexplained

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tap_stripe_connect.api.client import check_progress
 from tap_stripe_connect.api.errors import StripeError, says_missing
 
 if TYPE_CHECKING:
@@ -30,19 +29,18 @@ def page(client: Client, job: Job, window: Window, size: int) -> Listing:
         "limit": str(size),
     }
     tries = FIRST_TRIES if size > 1 else None
-    listing = client.page(listed.path, parameters, job.header, tries=tries)
-    if listing.has_more:
-        check_progress(listing, window.cursor, listed.path, job.header)
-    return listing
+    return client.page(listed.path, parameters, job.header, tries, objects=(listed.object,))
 
 
 def nested_page(client: Client, nested: NestedList) -> Listing:
     """Return the next page of a nested list; raises StripeError."""
-    header = nested.job.header
-    listing = client.page(nested.path, nested.parameters(), header)
-    if listing.has_more:
-        check_progress(listing, nested.cursor, nested.path, header)
-    return listing
+    return client.page(
+        nested.path,
+        nested.parameters(),
+        nested.job.header,
+        objects=nested.objects,
+        fields=nested.filters,
+    )
 
 
 def retrieved(client: Client, job: Job, single: Single) -> tuple[dict[str, Any] | None, int]:
@@ -53,6 +51,8 @@ def retrieved(client: Client, job: Job, single: Single) -> tuple[dict[str, Any] 
             job.listed.expanded(),
             account=job.header,
             route=f"{job.listed.path}/{{id}}",
+            objects=(job.listed.object,),
+            name=single.id,
         )
     except StripeError as error:
         if not says_missing(error, single.id):

@@ -58,6 +58,12 @@ class NestedList:
             "{id}" if step == self.owner["id"] else step for step in self.path.split("/")
         )
 
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Value of Stripe's `object` field on its rows."""
+        children = nested_in(self.job.listed.name)
+        return tuple(one.object for one in children if one.list_field == self.name)
+
     def parameters(self) -> dict[str, str]:
         """Return the query of the next page."""
         cursor = {"starting_after": self.cursor} if self.cursor else {}

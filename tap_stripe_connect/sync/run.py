@@ -53,17 +53,17 @@ class Run:
         settings: Settings,
         bookmarks: Bookmarks,
         records: Records,
-        server_time: int,
+        clocks: tuple[int, int],
         full_table: Collection[str] = (),
     ) -> None:
-        """Plan a run at `server_time`, in unix seconds; `full_table` streams are listed anew."""
+        """Plan a run; `clocks` are Stripe's and our own, `full_table` streams are listed anew."""
         self._settings = settings
         self._bookmarks = bookmarks
         self._records = records
-        self._now = server_time
+        self._now = min(clocks)
         self._full_table = full_table
-        self.horizon = server_time - settings.lag_seconds
-        """No bookmark claims anything newer: it may not be visible yet (A5)."""
+        self.horizon = min(clocks) - settings.lag_seconds
+        """No bookmark claims anything newer: it may not be visible yet (A5), or not exist yet."""
         self.rows = Rows(records, livemode=settings.livemode, horizon=self.horizon)
         self._follows: dict[str, dict[str, Follow]] = {}
         """By account, and then by the stream that lists."""

@@ -265,9 +265,15 @@ class SlowStripe:
         """Hold rows of these creation times, the oldest first; note in `reading` who asks when."""
         self._clock = clock
         self._ages = {path: [-moment for moment in reversed(lists[path])] for path in lists}
+        self._objects = {one.path: one.object for one in LISTED.values()}
         self._slowness = slowness
         self._reading = reading
+        self._numbers = count(1)
         self.headers: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Fail: every answer here belongs to its request."""
+        raise AssertionError("an answer of this Stripe was taken for another one's")
 
     def get(self, url: str, params: dict[str, str], **_: object) -> SimpleNamespace:
         """Answer a request the way a session does."""
@@ -277,11 +283,12 @@ class SlowStripe:
         self._clock.sleep(slowness.stall if stalls else slowness.seconds)
         path = url.removeprefix("slow:")
         page, rows = self._page(path, params) if path in self._ages else self._nested(path, params)
+        headers = {"Request-Id": f"req_{next(self._numbers)}"}
         content = msgspec.json.encode(page) + b" " * ROW_BYTES * rows
-        return SimpleNamespace(status_code=200, content=content, headers={})
+        return SimpleNamespace(status_code=200, content=content, headers=headers)
 
     def _page(self, path: str, params: dict[str, str]) -> tuple[dict[str, Any], int]:
-        ages = self._ages[path]
+        ages, kind = self._ages[path], self._objects[path]
         until, since = params.get("created[lt]"), params.get("created[gte]")
         begin = bisect_left(ages, 1 - int(until)) if until else 0
         end = bisect_left(ages, 1 - int(since)) if since else len(ages)
@@ -289,21 +296,29 @@ class SlowStripe:
             begin = int(cursor.removeprefix("x_")) + 1
         places = range(begin, min(end, begin + int(params["limit"])))
         rows: list[dict[str, Any]] = [
-            {"id": f"x_{place}", "created": -ages[place]} for place in places
+            {"id": f"x_{place}", "object": kind, "created": -ages[place]} for place in places
         ]
         for row in rows if (count := self._slowness.lines) else ():
-            lines = [{"id": f"l_{place}"} for place in range(min(count, EMBEDDED))]
+            lines = [
+                {"id": f"l_{place}", "object": "line_item"} for place in range(min(count, EMBEDDED))
+            ]
             url = f"{path}/{row['id']}/lines"
-            row["lines"] = {"data": lines, "has_more": count > EMBEDDED, "url": url}
-        page = {"data": rows, "has_more": places.stop < end}
+            row["lines"] = {
+                "object": "list",
+                "data": lines,
+                "has_more": count > EMBEDDED,
+                "url": url,
+            }
+        page = {"object": "list", "url": path, "data": rows, "has_more": places.stop < end}
         return page, len(rows)
 
     def _nested(self, path: str, params: dict[str, str]) -> tuple[dict[str, Any], int]:
         self._reading.nested[path] += 1
         begin = int(params.get("starting_after", "l_-1").removeprefix("l_")) + 1
         places = range(begin, min(self._slowness.lines, begin + int(params["limit"])))
-        rows = [{"id": f"l_{place}"} for place in places]
-        return {"data": rows, "has_more": places.stop < self._slowness.lines}, len(rows)
+        rows = [{"id": f"l_{place}", "object": "line_item"} for place in places]
+        more = places.stop < self._slowness.lines
+        return {"object": "list", "url": path, "data": rows, "has_more": more}, len(rows)
 
 
 def read_slowly(
@@ -318,7 +333,7 @@ def read_slowly(
     stripe = SlowStripe(clock, lists, slowness, reading)
     package = "tap_stripe_connect"
     threads = SimpleNamespace(Thread=clock.thread, Condition=clock.condition)
-    monkeypatch.setattr(f"{package}.api.client.requests.Session", lambda: stripe)
+    monkeypatch.setattr(f"{package}.api.connections.requests.Session", lambda: stripe)
     monkeypatch.setattr(f"{package}.sync.readers.threading", threads)
     monkeypatch.setattr(f"{package}.sync.readers.time", clock)
     monkeypatch.setattr(f"{package}.sync.engine.threading", threads)
