@@ -40,6 +40,8 @@ class Proxy:
     asked: list[Asked] = field(default_factory=list)
     changes: Callable[[dict[str, str]], dict[str, str]] = lambda headers: headers
     """Makes the headers that are passed on of those that came."""
+    target: Callable[[str], str] = lambda target: target
+    """Makes the path and query that are passed on of those that came."""
 
     def __enter__(self) -> Self:
         """Start to listen."""
@@ -99,7 +101,7 @@ class Proxy:
         upstream = http.client.HTTPConnection(urlsplit(self.upstream).netloc, timeout=TIMEOUT)
         headers = self.changes({**asked.headers, "accept-encoding": "identity"})
         try:
-            upstream.request("GET", asked.target, headers=headers)
+            upstream.request("GET", self.target(asked.target), headers=headers)
             answer = upstream.getresponse()
             body = answer.read()
             told = [(name, value) for name, value in answer.getheaders() if name != "connection"]

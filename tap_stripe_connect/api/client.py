@@ -16,7 +16,7 @@ from tap_stripe_connect.api import answers, matching
 from tap_stripe_connect.api.answers import Answer, Listing, Question
 from tap_stripe_connect.api.connections import Connections
 from tap_stripe_connect.api.errors import StripeError, Verdict
-from tap_stripe_connect.api.failures import Failure, Failures
+from tap_stripe_connect.api.failures import MIXED_UP, Failure, Failures
 from tap_stripe_connect.api.matching import Attempts, Matcher, MismatchError, OddityError
 from tap_stripe_connect.api.not_stripe import LOGIN
 from tap_stripe_connect.api.remarks import Remarks
@@ -278,9 +278,11 @@ class Client:
             attempts.refusals += 1
         else:
             attempts.failures += 1
+        # A smaller page, for which few tries are made, would be mixed up as well.
+        most = self.attempts if error.code == MIXED_UP else tries
         refused = attempts.refusals >= self.patience
-        if not failure.retry or refused or attempts.failures >= tries or self._is_late(attempts):
-            raise self._judged(error, question) if refused or tries >= self.attempts else error
+        if not failure.retry or refused or attempts.failures >= most or self._is_late(attempts):
+            raise self._judged(error, question) if refused or most >= self.attempts else error
         if not self._failures.reached and attempts.failures == 1 and tries > QUICK:
             logger.warning("%s; trying again for half a minute", error.message)
         self._pause(question, attempts, error)
@@ -310,6 +312,8 @@ class Client:
         since = self._failing_since
         silence = self.clock() - since if since is not None else 0.0
         if failure.verdict is not Verdict.RETRY or silence < self.outage:
+            if failure.code == MIXED_UP:
+                failure.verdict = Verdict.FAIL_STREAM
             return failure
         return question.failure(
             f"No request has been answered well for {silence / 60:.0f} minutes, the last one: "

@@ -109,6 +109,7 @@ class Matcher:
             attempts.odd |= new
             raise OddityError(min(one.text for one in new))
         with self._lock:
+            new -= self._usual
             self._usual |= new
         return sorted(new, key=lambda one: one.kind)
 

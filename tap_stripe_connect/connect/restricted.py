@@ -30,8 +30,7 @@ def link(streams: Iterable[str], *, livemode: bool, all_accounts: bool = False) 
     Stripe does not document the form: show the list of permissions beside it.
     """
     wanted = permissions(streams, all_accounts=all_accounts)
-    ticked = [(f"permissions[{place}]", name) for place, (name, _) in enumerate(wanted)]
-    query = urlencode([("name", NAME), *ticked], safe="[]")
+    query = urlencode([("name", NAME), *(("permissions[]", name) for name, _ in wanted)])
     return f"{DASHBOARD}{'' if livemode else '/test'}/apikeys/create?{query}"
 
 
