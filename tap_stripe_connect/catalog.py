@@ -44,6 +44,9 @@ class Listed:
     listing everything again, because Stripe tells nothing of them."""
     touched_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Objects whose events also mean a change of this one's: which field holds its id (A22)."""
+    recheck_days: int = 0
+    """Days of creation time that are listed again when a check is due, because some changes have
+    no event; 0 where events tell of every change."""
     reference: bool = False
     """Whether other objects refer to these, so that `start_date` does not cut them off (A23)."""
 
@@ -64,6 +67,10 @@ class Nested:
     """Field of the parent that holds the list."""
     parent_field: str
     """Field of these objects that holds the parent's id."""
+    replaced_by: frozenset[str] = frozenset()
+    """Types of the parent's events that give these objects other ids, without naming the old."""
+    temporary_in: str = ""
+    """The parent's `status` in which these objects have ids that will be replaced."""
     unasked: frozenset[str] = frozenset()
     """Paths without a column, because Stripe sends them only if they are asked for."""
     key: tuple[str, ...] = ("account_id", "id")
@@ -76,6 +83,8 @@ STREAMS: tuple[Listed | Nested, ...] = (
         path="/v1/charges",
         permission="rak_charge_read",
         touched_by={"dispute": ("charge",), "refund": ("charge",), "review": ("charge",)},
+        # A charge can change without an event for as long as its capture can be awaited.
+        recheck_days=7,
     ),
     Listed(
         name="coupons",
@@ -117,6 +126,8 @@ STREAMS: tuple[Listed | Nested, ...] = (
         parent="invoices",
         list_field="lines",
         parent_field="invoice",
+        replaced_by=frozenset({"invoice.finalized"}),
+        temporary_in="draft",
         # Two invoices can hold lines of the same id.
         key=("account_id", "invoice", "id"),
     ),

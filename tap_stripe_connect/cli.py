@@ -12,6 +12,7 @@ from singer_sdk.plugin_base import SingerCommand
 
 from tap_stripe_connect.api.errors import StripeError
 from tap_stripe_connect.mapping import MapError
+from tap_stripe_connect.sync.state_input import state_text
 from tap_stripe_connect.sync.transfer import TargetGone
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def command_group(command: click.Command, logger: logging.Logger) -> CommandGrou
     def callback(**options: Any) -> None:  # noqa: ANN401
         if click.get_current_context().invoked_subcommand or not sync:
             return
-        for name in ("catalog", "state"):
-            options[name] = _checked(options[name], f"--{name}")
+        options["catalog"] = _checked(options["catalog"], "--catalog")
+        options["state"] = _state(options["state"])
         sync(**options)
 
     return CommandGroup(
@@ -99,3 +100,16 @@ def _checked(file: io.TextIOBase | None, option: str) -> io.StringIO | None:
         name = getattr(file, "name", "the file")
         raise TapFault(f"{option}: {name} is not a JSON object; it may have been cut off")
     return io.StringIO(content)
+
+
+def _state(file: io.TextIOBase | None) -> io.StringIO | None:
+    """Return the state in a file, which may also hold the lines that a target has passed on."""
+    if file is None:
+        return None
+    try:
+        return io.StringIO(state_text(file))
+    except UnicodeDecodeError:
+        reason = "is not UTF-8 text"
+    except ValueError as error:
+        reason = str(error)
+    raise TapFault(f"--state: {getattr(file, 'name', 'the file')} {reason}")

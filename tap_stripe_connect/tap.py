@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,7 +24,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from tap_stripe_connect import settings as settings_table
 from tap_stripe_connect.accounts import accounts
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.limits import Limiter
+from tap_stripe_connect.api.limits import ENDPOINT_SHARE, PER_ENDPOINT, Limiter
 from tap_stripe_connect.catalog import STREAMS
 from tap_stripe_connect.cli import TapFault, command_group
 from tap_stripe_connect.selection import CatalogError, normalised
@@ -40,6 +39,7 @@ from tap_stripe_connect.sync.messages import MessageWriter
 from tap_stripe_connect.sync.progress import Progress
 from tap_stripe_connect.sync.records import Converter, Records
 from tap_stripe_connect.sync.run import Run
+from tap_stripe_connect.sync.signals import Signals, handle_hangups
 from tap_stripe_connect.sync.summary import Summary, announce
 from tap_stripe_connect.sync.transfer import Transfer
 from tap_stripe_connect.sync.troubles import fails_the_run, troubles
@@ -86,7 +86,7 @@ class TapStripeConnect(Tap):
     ) -> None:
         """Prepare to read; raises ConfigValidationError or TapFault, and sends no request."""
         self.bookmarks = Bookmarks()
-        self._transfer: Transfer | None = None
+        self._signals = Signals()
         self._accounts: list[Account] = []
         self._converters: dict[str, Converter] = {}
         self._unexplained: Counter[str] = Counter()
@@ -102,6 +102,7 @@ class TapStripeConnect(Tap):
             )
         except (CatalogError, StateError) as fault:
             raise TapFault(str(fault)) from None
+        handle_hangups(self._handle_termination)
 
     # Settings
 
@@ -232,7 +233,14 @@ class TapStripeConnect(Tap):
             name: Converter(stream.spec, schema_file(name)) for name, stream in streams.items()
         }
         self._check_mode()
-        run = Run(settings, bookmarks, Records(converters), client.server_time or int(time.time()))
+        own_time = int(client.wall_clock())
+        run = Run(
+            settings,
+            bookmarks,
+            Records(converters),
+            (client.server_time or own_time, own_time),
+            [name for name, one in streams.items() if one.replication_method == FULL_TABLE],
+        )
         self._unexplained = run.rows.unexplained
         return run, run.begin(found, {name: stream.wanted for name, stream in streams.items()})
 
@@ -259,17 +267,19 @@ class TapStripeConnect(Tap):
         engine = Engine(client, stopping)
         engine.add(planned)
         for arrived in engine.pages():
-            if isinstance(arrived, Job):
-                if arrived.failure:
-                    raise arrived.failure
-                pages, jobs = run.finished(arrived)
+            waiting = [arrived]
+            while waiting:
+                one = waiting.pop(0)
+                if isinstance(one, Job):
+                    if one.failure:
+                        raise one.failure
+                    pages, jobs = run.finished(one)
+                else:
+                    for _, record in run.records(one):
+                        yield record
+                    pages, jobs = run.written(one)
                 engine.add(jobs)
-            else:
-                pages = [arrived]
-            for page in pages:
-                for _, record in run.records(page):
-                    yield record
-                run.written(page)
+                waiting += pages
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
         """Read a record of each selected stream; a key need not be able to read more (C7)."""
@@ -281,10 +291,12 @@ class TapStripeConnect(Tap):
         The SDK marks its own method as final and walks the streams one after another. Stripe
         limits each endpoint, so only streams side by side reach what it allows an account.
         """
+        with self._signals.noted():
+            self._sync_all()
+
+    def _sync_all(self) -> None:
         selected = self._selected()
-        for name, stream in selected.items():
-            if stream.replication_method == FULL_TABLE:
-                self.bookmarks.forget(name)
+        for name in selected:
             if name in self.bookmarks.doubtful:
                 logger.warning(
                     "%s: the bookmark is not this tap's or not whole; what it does not tell "
@@ -293,13 +305,15 @@ class TapStripeConnect(Tap):
                 )
         stopping = threading.Event()
         client = self._client(stopping)
-        progress = Progress(client.tally)
-        self._transfer = transfer = Transfer(
-            self._writer, self.bookmarks, selected, self.state_interval, progress
-        )
+        per_endpoint = self.settings.max_requests_per_second * ENDPOINT_SHARE
+        progress = Progress(client.tally, per_endpoint=max(PER_ENDPOINT, per_endpoint))
+        transfer = Transfer(self._writer, self.bookmarks, selected, self.state_interval, progress)
+        self._signals.stop_with(transfer.interrupt)
         try:
             with progress.telling(), collecting_rarely():
-                run, planned = self._begin(client, selected, self.bookmarks)
+                run, planned = self._signals.unless_stopped(
+                    lambda: self._begin(client, selected, self.bookmarks)
+                )
                 engine = Engine(client, stopping)
                 engine.add(planned)
                 progress.expect(planned, run.horizon)
@@ -338,11 +352,9 @@ class TapStripeConnect(Tap):
         announce(summary, selected)
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """Note a signal; while records are written they are brought to an end first."""
+        """Note a signal; a run is brought to an end at the next whole line."""
         del frame
-        if self._transfer is None or not self._transfer.running:
-            sys.exit(128 + signum)
-        self._transfer.interrupt(signum)
+        self._signals.handle(signum)
 
     # Command line
 

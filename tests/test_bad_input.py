@@ -181,7 +181,8 @@ def test_a_damaged_state(stripe: Simulator, files: Files, state: Any, said: str)
 
 def test_a_state_of_the_other_mode(stripe: Simulator, files: Files) -> None:
     """Live bookmarks are not taken for test data; no list is asked for (E12)."""
-    state = {"tap_stripe_connect": {"version": 1, "livemode": True, "accounts": []}}
+    header = {"version": 1, "livemode": True, "accounts": []}
+    state = {"bookmarks": {}, "tap_stripe_connect": header}
     (line,) = told(files.run(config=config_for(stripe), state=state))
     assert "live" in line
     assert {request.path for request in stripe.journal.requests} <= {"/v1/account"}

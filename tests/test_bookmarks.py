@@ -20,7 +20,7 @@ from tap_stripe_connect.sync.bookmark import (
     last_covered,
     recent_by_object,
 )
-from tap_stripe_connect.sync.bookmarks import HEADER, VERSION, Bookmarks
+from tap_stripe_connect.sync.bookmarks import HEADER, SHORTEST_RUN, VERSION, Bookmarks
 from tap_stripe_connect.sync.windows import clipped, merged
 
 if TYPE_CHECKING:
@@ -431,3 +431,44 @@ def test_neighbours_that_share_a_value_are_written_as_a_run() -> None:
     assert all(read.get("charges", one) == saved.get("charges", one) for one in accounts)
     written[HEADER]["accounts"] = accounts[:1500]
     assert Bookmarks(written).get("charges", accounts[1300]) == EMPTY
+
+
+class Compared(str):
+    """An account id that counts how often it is compared."""
+
+    __slots__ = ()
+    times = 0
+
+    def __eq__(self, other: object) -> bool:
+        """Compare as text does."""
+        Compared.times += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_a_state_of_accounts_that_differ_is_read_in_linear_time() -> None:
+    """Finding the accounts of a run takes a lookup, not a walk along the list of accounts."""
+    runs, length = 500, SHORTEST_RUN + 1
+    saved = Bookmarks()
+    accounts = [f"acct_1N{place:05}" for place in range(runs * length)]
+    for place, account in enumerate(accounts):
+        saved.set("charges", account, Bookmark(((0, 9 + place // length),)))
+    state = saved.state()
+    assert len(state["bookmarks"]["charges"]["accounts"]) == runs - 1
+    state[HEADER]["accounts"] = [Compared(account) for account in accounts]
+    Compared.times = 0
+    read = Bookmarks(state)
+    assert Compared.times <= 10 * len(accounts)
+    assert all(read.get("charges", one) == saved.get("charges", one) for one in accounts)
+
+
+def test_a_run_reaches_from_the_first_place_of_an_account_that_is_listed_twice() -> None:
+    """A list repaired by hand means what it always did."""
+    state = deepcopy(VALID)
+    first, last = ACCOUNTS[0], ACCOUNTS[3]
+    entry = VALID["bookmarks"]["charges"]["accounts"]["acct_2Example"]
+    state[HEADER]["accounts"] = [*ACCOUNTS, first, last]
+    state["bookmarks"]["charges"] = {"covered": [], "accounts": {f"{first}:{last}": entry}}
+    read = Bookmarks(state)
+    assert [read.get("charges", one) != EMPTY for one in ACCOUNTS] == [True] * 4 + [False]

@@ -143,7 +143,7 @@ def answered(body: bytes) -> Any:
     """Return what is read of a body."""
     response = requests.Response()
     response._content = body
-    return answers.read(response, lambda _: None).document
+    return answers.read(response).document
 
 
 @pytest.mark.parametrize(

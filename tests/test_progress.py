@@ -17,7 +17,7 @@ from tap_stripe_connect.sync.changes import Change
 from tap_stripe_connect.sync.jobs import Job, Page, Purpose
 from tap_stripe_connect.sync.progress import INTERVAL, Progress, duration
 from tap_stripe_connect.sync.rereads import Rereads
-from tap_stripe_connect.sync.windows import BEGINNING, END_OF_TIME, Plan, Range, Window, seconds
+from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Range, Window
 from tests.harness import DAY, NOW, config_for, run, selecting
 
 if TYPE_CHECKING:
@@ -142,21 +142,6 @@ def test_jobs_without_work_are_not_expected(clock: Clock) -> None:
     progress.expect([job], NOW)
     progress.finished(job)
     assert "nothing read yet" in progress.line()
-
-
-@pytest.mark.parametrize(
-    ("span", "length"),
-    [
-        ((0, END_OF_TIME), NOW - BEGINNING),
-        ((NOW - 10, NOW), 10),
-        ((NOW, END_OF_TIME), 0),
-        ((NOW + 5, END_OF_TIME), 0),
-        ((0, BEGINNING), 0),
-    ],
-)
-def test_only_times_that_can_hold_objects_count(span: Range, length: int) -> None:
-    """Neither the years before Stripe nor those to come make a list long."""
-    assert seconds(span, NOW) == length
 
 
 @pytest.mark.parametrize(

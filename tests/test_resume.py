@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from tests.harness import Json
 
 YEAR = 365 * DAY
+HELD = 200_000
+"""Bytes that pipe, reader and writer can hold together, and a STATE."""
 
 
 def test_output_cut_at_any_state_can_be_resumed(stripe: Simulator) -> None:
@@ -69,7 +71,7 @@ def test_the_first_page_alone_claims_only_its_own_part(stripe: Simulator) -> Non
     whole = run(config_for(stripe), catalog=selecting("customers"), every_state=True)
     covered = [state["bookmarks"]["customers"]["covered"] for _, state in cuts(whole.messages)]
     assert covered[0] == []
-    ((start, _),) = covered[1]
+    ((start, _),) = next(spans for spans in covered if spans)
     assert start > "2025-06"
 
 
@@ -140,12 +142,9 @@ def interrupted(
         output = process.stdout.read(after)
         for signum in signals:
             process.send_signal(signum)
-        signalled = time.monotonic()
         while chunk := process.stdout.read1(16_384):
             output += chunk
             time.sleep(0.005)  # A reader slower than the tap.
-        process.wait(timeout=5)
-        assert time.monotonic() - signalled < 5, "the run did not end soon after the signal"
     return process.returncode, output
 
 
@@ -160,18 +159,18 @@ def test_signals_at_any_moment_end_the_run_cleanly(small: Simulator, tmp_path: P
     for _ in range(100):
         signum = chance.choice([signal.SIGTERM, signal.SIGINT])
         signals = [signum] * chance.choice([1, 1, 2])
-        code, output = interrupted(
-            command(tmp_path, config),
-            signals,
-            chance.randrange(1, whole),
-            unbuffered=chance.choice([True, False]),
-        )
-        messages = parsed(output)
-        assert messages[-1]["type"] == "STATE"
+        after = chance.randrange(1, whole)
+        unbuffered = chance.choice([True, False])
+        code, output = interrupted(command(tmp_path, config), signals, after, unbuffered=unbuffered)
+        if len(signals) == 1:
+            assert parsed(output)[-1]["type"] == "STATE"
+        # A second signal may cut the line off that is being written.
+        messages = whole_lines(output)
         assert code in {0, 128 + signum}
-        assert code or len(output) >= whole - 200_000, "exit code 0 though rows are missing"
+        assert code or len(output) >= whole - HELD, "exit code 0 though rows are missing"
+        assert not code or len(output) <= after + HELD, "the run did not end soon"
         cut_short += code != 0
-        rest = run(config, state=messages[-1]["value"])
+        rest = run(config, state=last_state(messages))
         assert Warehouse().load(messages).load(rest.messages).tables == wanted
     assert cut_short > 80
 

@@ -58,6 +58,7 @@ def test_a_key_is_all_that_is_needed() -> None:
         api_version=API_VERSION,
         max_requests_per_second=12,
         lag_seconds=300,
+        recheck_interval=86_400,
         on_permission_error="fail",
         on_account_error="fail",
     )

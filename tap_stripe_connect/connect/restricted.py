@@ -68,7 +68,8 @@ def check(api_url: str, key: str, streams: Iterable[str]) -> dict[str, str]:
 
 def _lacking(client: Client, listed: Listed) -> str:
     try:
-        client.page(listed.path, {**listed.parameters, "limit": "1"})
+        parameters = {**listed.parameters, "limit": "1"}
+        client.page(listed.path, parameters, objects=(listed.object,))
     except StripeError as error:
         if error.verdict is Verdict.SKIP_STREAM:
             return missing_permission(error.message) or listed.permission

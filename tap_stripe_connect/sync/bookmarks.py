@@ -26,16 +26,20 @@ from tap_stripe_connect.sync.bookmark import (
     EMPTY,
     Bookmark,
     StateError,
+    as_object,
     fault,
     read_bookmark,
     written_bookmark,
 )
+from tap_stripe_connect.sync.state_input import check_bookmarks, unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 VERSION = 1
 HEADER = "tap_stripe_connect"
+EVENT_FEED = "event_feed"
+"""Key in the header of what was seen of the event feed, in the form of a stream's bookmarks."""
 SHORTEST_RUN = 3
 """Neighbouring accounts that share a value before they are written as a run."""
 
@@ -44,23 +48,27 @@ class Bookmarks:
     """All bookmarks, and how they are read from and written to a Singer state."""
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
-        """Read a state, or raise StateError naming the key that is wrong."""
-        state = _mapping({} if state is None else state, "state")
-        streams = _mapping(state.get("bookmarks", {}), "bookmarks")
-        header = _mapping(state.get(HEADER, {}), HEADER)
+        """Read a state in any of its forms, or raise StateError naming the key that is wrong."""
+        state = unwrapped({} if state is None else state)
+        streams = as_object(state.get("bookmarks", {}), "bookmarks")
+        header = as_object(state.get(HEADER, {}), HEADER)
         self._others = {key: value for key, value in state.items() if key != "bookmarks"}
         self._version_check(header)
+        check_bookmarks(state)
         self.livemode: bool | None = header.get("livemode")
         if not isinstance(self.livemode, bool | None):
             raise fault(f"{HEADER}.livemode", self.livemode, "true or false")
         self.accounts: list[str] = _account_list(header.get("accounts", []))
+        if EVENT_FEED in header:
+            streams = {**streams, EVENT_FEED: header[EVENT_FEED]}
+        self._places = _first_places(self.accounts)
         self._written: dict[str, Any] = dict(streams)
         self._bookmarks: dict[str, dict[str, Bookmark]] = {}
         self._changed: set[str] = set()
         self.doubtful: list[str] = []
         """Streams whose bookmark is another program's, or does not fit the list of accounts."""
         for name, value in streams.items():
-            entry = _mapping(value, f"bookmarks.{name}")
+            entry = as_object(value, f"bookmarks.{name}")
             if "covered" in entry:
                 self._bookmarks[name] = self._read_stream(name, entry)
             elif entry:
@@ -95,17 +103,17 @@ class Bookmarks:
                     **entry,
                     "accounts": {
                         key: value
-                        for key, value in _mapping(
+                        for key, value in as_object(
                             entry.get("accounts", {}), f"{path}.accounts"
                         ).items()
                         if ":" not in key
                     },
                 }
         result = dict.fromkeys(self.accounts[:level], read_bookmark(entry, path))
-        accounts = _mapping(entry.get("accounts", {}), f"{path}.accounts")
+        accounts = as_object(entry.get("accounts", {}), f"{path}.accounts")
         for names, value in accounts.items():
             where = f"{path}.accounts.{names}"
-            bookmark = read_bookmark(_mapping(value, where), where)
+            bookmark = read_bookmark(as_object(value, where), where)
             result |= dict.fromkeys(self._named(names, name), bookmark)
         return result
 
@@ -120,8 +128,8 @@ class Bookmarks:
         first, separator, last = names.partition(":")
         if not separator:
             return [names]
-        if first in self.accounts and last in self.accounts:
-            return self.accounts[self.accounts.index(first) : self.accounts.index(last) + 1]
+        if first in self._places and last in self._places:
+            return self.accounts[self._places[first] : self._places[last] + 1]
         self.doubtful.append(stream)
         self._changed.add(stream)
         return []
@@ -156,12 +164,15 @@ class Bookmarks:
             else:
                 self._written.pop(stream, None)
         self._changed.clear()
+        bookmarks = dict(self._written)
+        feed = {EVENT_FEED: bookmarks.pop(EVENT_FEED)} if EVENT_FEED in bookmarks else {}
         header = {
             "version": VERSION,
             "livemode": self.livemode,
             "accounts": list(self.accounts),
+            **feed,
         }
-        return {"bookmarks": dict(self._written), **self._others, HEADER: header}
+        return {"bookmarks": bookmarks, **self._others, HEADER: header}
 
     def _write_stream(self, bookmarks: Mapping[str, Bookmark]) -> dict[str, Any]:
         shared = Counter(bookmarks.values()).most_common(1)[0][0]
@@ -194,7 +205,9 @@ def _account_list(value: object) -> list[str]:
     return list(value)
 
 
-def _mapping(value: object, path: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise fault(path, value, "an object")
-    return value
+def _first_places(accounts: Iterable[str]) -> dict[str, int]:
+    """Return where in the list each account stands; of one listed twice, the first place."""
+    places: dict[str, int] = {}
+    for place, account in enumerate(accounts):
+        places.setdefault(account, place)
+    return places

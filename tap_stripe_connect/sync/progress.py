@@ -5,20 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import defaultdict
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tap_stripe_connect.api.client import PAGE_SIZE
+from tap_stripe_connect.api.limits import PER_ENDPOINT
+from tap_stripe_connect.sync.estimate import Estimate
 from tap_stripe_connect.sync.jobs import Purpose
-from tap_stripe_connect.sync.windows import seconds
+from tap_stripe_connect.sync.rereads import Rereads
+from tap_stripe_connect.sync.time_left import Work, seconds_left
+from tap_stripe_connect.sync.windows import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tap_stripe_connect.api.tally import Cost, Tally
     from tap_stripe_connect.sync.jobs import Job, Page
+    from tap_stripe_connect.sync.time_left import Group
 
 logger = logging.getLogger(__name__)
 
@@ -28,27 +33,34 @@ INTERVAL = 30.0
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
-@dataclass
 class Part:
-    """How much of one job is done."""
+    """How much of one job has been written, and how much is left."""
 
-    extent: int
-    """What there was to read at first, in seconds of creation time or in objects."""
-    done: int = 0
-    """What of it has been written."""
-    objects: int = 0
+    def __init__(self, job: Job, until: int) -> None:
+        """Begin with nothing written; nothing is created after `until`, in unix seconds."""
+        plan = job.plan
+        self.group = job.listed.name, job.purpose
+        self.begun = False
+        self._objects = 0
+        self._wanted = plan.objects if isinstance(plan, Rereads) else 0
+        self._estimate = Estimate(plan.wanted if isinstance(plan, Plan) else (), until)
 
-    @property
-    def work(self) -> float:
-        """What has been done, in pages; nothing before the first page."""
-        return 1 + self.objects / PAGE_SIZE if self.done else 0.0
+    def wrote(self, page: Page) -> None:
+        """Count a page."""
+        found = len(page.objects) + len(page.absent)
+        self.begun = True
+        self._objects += found
+        if page.covered:
+            self._estimate.read(page.covered, found)
 
-    @property
-    def expected(self) -> float:
-        """What it will have been in the end if objects lie as densely as those read so far."""
-        if not self.done:
-            return 0.0
-        return 1 + self.objects / PAGE_SIZE * max(1.0, self.extent / self.done)
+    def work(self, *, finished: bool = False) -> Work:
+        """Return how things stand, in pages; one page more for having begun at all."""
+        done = 1 + self._objects / PAGE_SIZE
+        if finished:
+            return Work(done)
+        rows, doubt = self._estimate.rows_left()
+        rows += max(0, self._wanted - self._objects)
+        return Work(done, rows / PAGE_SIZE, doubt / PAGE_SIZE)
 
 
 class Progress:
@@ -58,18 +70,22 @@ class Progress:
         self,
         tally: Tally,
         *,
+        per_endpoint: float = PER_ENDPOINT,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
-        """Begin; `wait` returns True as soon as the event is set, False after so many seconds."""
+        """Begin; `wait` returns True as soon as the event is set, False after so many seconds.
+
+        `per_endpoint` is the number of requests a second that one endpoint can get.
+        """
         self._tally = tally
+        self._per_endpoint = per_endpoint
         self._clock = clock
         self._wait = wait
         self._lock = threading.Lock()
-        self._until = 0
         self._open: dict[Job, Part] = {}
         self._closed = 0
-        self._closed_work = 0.0
+        self._closed_work: defaultdict[Group, Work] = defaultdict(Work)
         self._rows = 0
         self._latest: Page | None = None
         self._begun = self._told = self._moved = clock()
@@ -81,8 +97,7 @@ class Progress:
     def expect(self, jobs: Iterable[Job], until: int) -> None:
         """Take note of work to come; nothing is created after `until`, in unix seconds."""
         with self._lock:
-            self._until = until
-            self._open |= {job: Part(job.plan.extent(until)) for job in jobs if not job.plan.done}
+            self._open |= {job: Part(job, until) for job in jobs if not job.plan.done}
 
     def wrote(self, page: Page, rows: int) -> None:
         """Take note of a page whose rows have been written."""
@@ -91,19 +106,14 @@ class Progress:
             self._latest = page
             self._moved = self._clock()
             if part := self._open.get(page.job):
-                found = len(page.objects) + len(page.absent)
-                part.objects += found
-                if page.job.purpose is Purpose.REREAD:
-                    part.done += found
-                elif page.covered:
-                    part.done += seconds(page.covered, self._until)
+                part.wrote(page)
 
     def finished(self, job: Job) -> None:
         """Take note that nothing more comes of a job."""
         with self._lock:
             if part := self._open.pop(job, None):
                 self._closed += 1
-                self._closed_work += 1 + part.objects / PAGE_SIZE
+                self._closed_work[part.group].add(part.work(finished=True))
 
     # What is told of it
 
@@ -112,12 +122,14 @@ class Progress:
         """Log a line at each interval, also while the writer waits for Stripe or for the target."""
         over = threading.Event()
         teller = threading.Thread(target=self._tell, args=(over,), name="progress", daemon=True)
-        teller.start()
+        with suppress(RuntimeError):  # a system that allows no more threads
+            teller.start()
         try:
             yield
         finally:
             over.set()
-            teller.join(timeout=1.0)
+            if teller.ident is not None:
+                teller.join(timeout=1.0)
 
     def _tell(self, over: threading.Event) -> None:
         while not self._wait(over, INTERVAL):
@@ -134,15 +146,14 @@ class Progress:
         with self._lock:
             now = self._clock()
             passed = max(now - self._told, 0.001)
-            share = self._share()
+            works = self._works()
             parts = [
-                f"{share:.0%} read" if share is not None else "nothing read yet",
+                f"{_share(works):.0%} read" if works else "nothing read yet",
                 f"{self._rows:,} rows ({(self._rows - self._rows_told) / passed:,.0f}/s)",
                 self._asked(cost, passed),
             ]
-            if share:
-                left = (now - self._begun) * (1 - share) / share
-                parts.append(f"about {duration(left)} left")
+            if works:
+                parts.append(self._left(works, now))
             if self._latest:
                 parts.append(_place(self._latest))
             if now - self._moved >= INTERVAL:
@@ -159,19 +170,48 @@ class Progress:
     def _since(self, cost: Cost) -> int:
         return cost.requests - self._cost_told.requests
 
-    def _share(self) -> float | None:
-        """Return the part of all pages that has been read; None while nothing can be said.
+    def _works(self) -> dict[Group, Work]:
+        """Return how things stand with each list; nothing while nothing can be said.
 
         Jobs that have not begun are taken to be like those that have.
         """
-        begun = [part for part in self._open.values() if part.done]
+        begun = [part for part in self._open.values() if part.begun]
         number = len(begun) + self._closed
         if not number:
-            return None
-        expected = self._closed_work + sum(part.expected for part in begun)
-        expected += (len(self._open) - len(begun)) * expected / number
-        done = self._closed_work + sum(part.work for part in begun)
-        return min(done / expected, 0.99)
+            return {}
+        works: defaultdict[Group, Work] = defaultdict(Work)
+        for group, work in self._closed_work.items():
+            works[group].add(work)
+        for part in begun:
+            works[part.group].add(part.work())
+        whole = Work()
+        for work in works.values():
+            whole.add(work)
+        usual = Work(0.0, (whole.done + whole.left) / number, whole.doubt / number)
+        for part in self._open.values():
+            if not part.begun:
+                works[part.group].add(usual)
+        return works
+
+    def _left(self, works: Mapping[Group, Work], now: float) -> str:
+        """Return how long it will take, or at most where much lies in times nobody has seen."""
+        left = sum(work.left for work in works.values())
+        doubt = sum(work.doubt for work in works.values())
+        words = "about"
+        if doubt > left / 2:
+            words = "at most about"
+            works = {
+                group: Work(work.done, work.left + work.doubt) for group, work in works.items()
+            }
+        elapsed = now - self._begun
+        costs = self._tally.costs()
+        return f"{words} {duration(seconds_left(works, costs, elapsed, self._per_endpoint))} left"
+
+
+def _share(works: Mapping[Group, Work]) -> float:
+    """Return the part of all pages that has been read."""
+    done = sum(work.done for work in works.values())
+    return min(done / (done + sum(work.left for work in works.values())), 0.99)
 
 
 def _place(page: Page) -> str:

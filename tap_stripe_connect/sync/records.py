@@ -177,8 +177,6 @@ class Facts:
     """For objects that do not say it themselves."""
     updated: int | None
     """The newest change known, in unix seconds."""
-    changed: bool = False
-    """Whether an event told of that change; else it is the creation."""
     deleted_at: int | None = None
     """When the object was deleted, in unix seconds."""
 
@@ -281,7 +279,7 @@ class Records:
                 facts = replace(facts, livemode=livemode)
             for child in nested_objects(value, nested):
                 created = unix_time(child.get("created")) or 0
-                newest = max(created, facts.updated or 0) if facts.changed else created
+                newest = max(created, facts.updated or 0)
                 record = self.nested_record(nested, child, value, facts, newest)
                 if record:
                     yield nested.name, record

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.jobs import Page
     from tap_stripe_connect.sync.messages import EmittingStream, MessageWriter
     from tap_stripe_connect.sync.progress import Progress
-    from tap_stripe_connect.sync.run import Run
+    from tap_stripe_connect.sync.run import Run, Steps
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +61,6 @@ class Transfer:
         self._state_due = 0.0
         self._progress = progress
         self._engine: Engine | None = None
-        self.running = False
-        """Whether messages are being written, so that a signal has to wait for a whole line."""
         self.interrupted_by: int | None = None
         """The signal that asked to stop."""
         self.ledger = Ledger()
@@ -76,7 +74,8 @@ class Transfer:
     def carry(self, run: Run, engine: Engine) -> None:
         """Write everything the engine reads, and a last STATE that fits it, come what may."""
         self._engine = engine
-        self.running = True
+        if self.interrupted_by:
+            engine.wake()
         self._state_due = time.monotonic() + self._state_interval
         try:
             try:
@@ -92,8 +91,6 @@ class Transfer:
                 raise
             _abandon_stdout()
             raise TargetGone(f"the output cannot be written: {error.strerror}") from None
-        finally:
-            self.running = False
 
     def _carry(self, run: Run, engine: Engine) -> None:
         for stream in self._streams.values():
@@ -101,10 +98,12 @@ class Transfer:
                 self._writer.write_message(message)
         self._write_state()
         for arrived in engine.pages():
+            if self.interrupted_by:
+                return
             if isinstance(arrived, Job):
                 if not self._finish(run, engine, arrived):
                     return
-            elif not self._write_page(run, arrived):
+            elif not self._write_and_go_on(run, engine, arrived):
                 return
             if time.monotonic() >= self._state_due:
                 self._write_state()
@@ -115,15 +114,23 @@ class Transfer:
         if job.failure:
             self.ledger.failed.append(job)
         self._progress.finished(job)
-        pages, jobs = run.finished(job)
+        return self._go_on(run, engine, run.finished(job))
+
+    def _go_on(self, run: Run, engine: Engine, steps: Steps) -> bool:
+        """Write pages and add jobs; False if a signal came meanwhile."""
+        pages, jobs = steps
         self._progress.expect(jobs, run.horizon)
-        if not all(self._write_page(run, page) for page in pages):
+        if not all(self._write_and_go_on(run, engine, page) for page in pages):
             return False
         engine.add(jobs)
         return True
 
+    def _write_and_go_on(self, run: Run, engine: Engine, page: Page) -> bool:
+        """Write a page and do what it makes possible; False if a signal came meanwhile."""
+        return self._write_page(run, page) and self._go_on(run, engine, run.written(page))
+
     def _write_page(self, run: Run, page: Page) -> bool:
-        """Write a page's records and claim them; False if a signal came before the last one."""
+        """Write a page's records; False if a signal came before the last one."""
         moment = now()
         rows: Counter[str] = Counter()
         deleted: Counter[str] = Counter()
@@ -138,7 +145,6 @@ class Transfer:
                     deleted[name] += written
         finally:
             self.ledger.add(page, rows, deleted)
-        run.written(page)
         self._progress.wrote(page, rows.total())
         return True
 

@@ -33,6 +33,10 @@ enough that years without any rows are not searched again and again (F5).
 """
 
 
+PART_ROWS = 1000
+"""Estimated rows left in a window above which an oldest-first plan reads its older half first."""
+
+
 def merged(ranges: Iterable[Range]) -> list[Range]:
     """Return the same seconds as few ordered ranges."""
     result: list[Range] = []
@@ -85,11 +89,6 @@ def shared_out(gaps: Mapping[str, Sequence[Range]]) -> list[tuple[Range, frozens
     return pieces
 
 
-def seconds(span: Range, until: int) -> int:
-    """Return how many seconds of a range can hold objects that exist at `until`."""
-    return max(0, min(span[1], until) - max(span[0], BEGINNING))
-
-
 @dataclass(eq=False)
 class Window:
     """A stretch of creation time that is walked newest first, a page at a time.
@@ -117,6 +116,8 @@ class Window:
     """Restarts in a row that began where the one before did."""
     density: float = 0.0
     """Rows per second of creation time in the last page; before the first a guess, or 0."""
+    span: int = 0
+    """Seconds of creation time between the newest and the oldest row of the last page."""
     kept: int = 0
     """Rows of the last page that were of use."""
     asked_at: float = 0.0
@@ -180,7 +181,8 @@ class Window:
         # The second that the page ends in may go on behind it.
         self.end = oldest + 1
         self.boundary |= {row["id"] for row in rows if row.get("created") == oldest}
-        self.density = len(rows) / max(1, newest - oldest)
+        self.span = newest - oldest
+        self.density = len(rows) / max(1, self.span)
 
     def _keeps(self, row: dict[str, Any]) -> bool:
         """Tell whether a row is this window's; one without a usable time always is (A24)."""
@@ -230,16 +232,24 @@ class Window:
 class Plan:
     """The windows that one list of one account still needs."""
 
-    def __init__(self, windows: Iterable[Window]) -> None:
-        """Start with all windows waiting, newest first."""
-        self._waiting = deque(sorted(windows, key=lambda window: -window.end))
-        self._wanted = [window.filter for window in self._waiting]
+    def __init__(self, windows: Iterable[Window], *, oldest_first: bool = False) -> None:
+        """Queue all windows, newest first unless what is read has to be used in order."""
+        self._oldest_first = oldest_first
+        newest = sorted(windows, key=lambda window: -window.end)
+        self._waiting = deque(reversed(newest) if oldest_first else newest)
+        self.wanted = [window.filter for window in self._waiting]
+        """The creation times that were wanted at first."""
         self._walking: list[Window] = []
 
     @property
     def readers(self) -> int:
         """How many windows are being read right now."""
         return len(self._walking)
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether what waits first is one object; windows never are."""
+        return False
 
     @property
     def done(self) -> bool:
@@ -283,8 +293,11 @@ class Plan:
     def give_back(self, window: Window) -> None:
         """Take a window back after a page; it waits again unless all of it has been read."""
         self._walking.remove(window)
-        if not window.finished:
-            self._waiting.appendleft(window)
+        if window.finished:
+            return
+        self._waiting.appendleft(window)
+        if self._oldest_first and window.splittable and window.rows_left > PART_ROWS:
+            self._waiting.appendleft(window.split())
 
     def retry(self, window: Window) -> None:
         """Take a window back whose page has to be asked for in another form."""
@@ -295,7 +308,3 @@ class Plan:
         """Read nothing more."""
         self._waiting.clear()
         self._walking.clear()
-
-    def extent(self, until: int) -> int:
-        """Return the seconds of creation time that were wanted at first."""
-        return sum(seconds(span, until) for span in self._wanted)

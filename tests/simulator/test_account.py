@@ -228,6 +228,12 @@ def test_events_of_connected_accounts_name_them(world: World) -> None:
     assert world.platform.count("event") == 0
 
 
+def test_an_event_can_be_of_another_account(world: World) -> None:
+    """It stands in the feed of one account and names the other."""
+    event = world.platform.add_event("coupon.deleted", {"object": "coupon"}, account="acct_2")
+    assert event["account"] == "acct_2"
+
+
 def test_ids_are_the_same_in_every_run() -> None:
     """Two worlds in which the same happens have the same ids."""
     one, other = World(now=9), World(now=9)
