@@ -59,7 +59,6 @@ def test_a_row_that_is_nested_too_deeply_costs_no_other_row(
     assert [one["id"] for one in (first, second, third)] == ["cus_1000", "cus_1001", "cus_1002"]
     assert second["metadata"]["b"] == ']}"'
     assert depth(second["metadata"]) <= DEEPEST
-    assert sum(one.path == "/v1/customers" for one in stripe.journal.requests) == 1
     (line,) = (one.message for one in caplog.records if "levels deep" in one.message)
     assert line.startswith("customer cus_1001 holds values")
 

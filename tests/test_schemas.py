@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 from collections import defaultdict
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from stripe._object_classes import OBJECT_CLASSES
 
 from scripts import generate_schemas
 from tap_stripe_connect.catalog import SECRETS, STREAMS, Listed, Nested
+from tap_stripe_connect.simulator.shapes import optional_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -310,6 +313,27 @@ def test_is_a_json_schema_that_takes_bare_records(stream: Listed | Nested) -> No
     record = dict.fromkeys(schema["properties"]) | dict.fromkeys(stream.key, "x")
     assert validator.is_valid(record)
     assert not validator.is_valid(dict.fromkeys(schema["properties"]))
+
+
+def declared(path: str) -> ast.expr:
+    """Return the type that the `stripe` package gives a field, such as `invoice.shipping.name`."""
+    object_, *names = path.replace("[]", "").split(".")
+    owners = [generate_schemas.resource(*OBJECT_CLASSES[object_])]
+    for name in names:
+        (item,) = (one for owner in owners for one in owner.fields() if one.name == name)
+        owners = list(generate_schemas.embedded(item.type, item.owner))
+    return item.type
+
+
+def test_what_the_simulator_leaves_out_is_optional() -> None:
+    """Fields that Stripe leaves out are in the schemas, and the `stripe` package says so, too.
+
+    Its types are optional where a field can be absent as well as where it can be null.
+    """
+    known = {f"{stream.object}.{path}" for stream in STREAMS for path, _ in walk(load(stream))}
+    for path in optional_fields():
+        assert path in known, path
+        assert ast.unparse(declared(path)).startswith("Optional["), path
 
 
 def test_events_stay_narrow() -> None:

@@ -28,7 +28,8 @@ def test_what_is_created_is_complete_and_told(world: World) -> None:
     assert made["id"].startswith("cus_")
     assert made["created"] == world.clock.now
     assert made["livemode"] is False
-    assert "phone" in made
+    assert made["description"] is None
+    assert "phone" not in made
     assert world.platform.get("customer", made["id"]) == made
     (event,) = events(world)
     assert event["type"] == "customer.created"
