@@ -156,7 +156,7 @@ def test_lines_that_refuse_their_own_cursors_end(stripe: Simulator) -> None:
     invoices(account, 3, 150)
     account.create("coupon", {"id": "C"}, at=NOW - DAY)
     match = "/v1/invoices/in_1/lines.*starting_after"
-    stripe.faults.add(Fault(match=match, status=400, body=error("No such line item: 'il_9'")))
+    stripe.faults.add(Fault(match=match, status=400, body=error("No such line item: 'il_1_99'")))
     output = run(config_for(stripe), catalog=selecting(*NAMES, "coupons"))
     assert output.exit_code == 1
     assert output.counts["coupons"] == 1
@@ -210,7 +210,7 @@ def test_a_nested_list_that_no_stream_wants_is_not_read(stripe: Simulator) -> No
     output = run(config_for(stripe), catalog=selecting("customers"))
     assert output.exit_code == 0
     assert output.counts == {"customers": 1}
-    assert routes(stripe) == ["/v1/customers"]
+    assert sorted(routes(stripe)) == ["/v1/customers", "/v1/events"]
 
 
 # Pages in parts

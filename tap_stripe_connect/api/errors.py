@@ -190,7 +190,7 @@ class StripeError(Exception):
 
     def __str__(self) -> str:
         """Return one line: what happened, where, and what to do next."""
-        advice = f" - {self.advice}" if self.advice else ""
+        advice = f" - {redact(self.advice)}" if self.advice else ""
         return f"{self.without_advice}{advice}"
 
     @property
