@@ -76,7 +76,7 @@ TASKS: Mapping[str, Task] = {
     ),
     "test": Task(
         "run the tests with branch coverage; arguments go to pytest",
-        (DEVELOP,),
+        (DEVELOP, MELTANO),
         ("-m pytest --cov",),
     ),
     "truth": Task(

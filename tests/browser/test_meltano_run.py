@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from contextlib import contextmanager
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser.scene import CHARGES, FIRST, FIRST_NAME, charges, rows, token_posts
 from tests.browser.visit import EN, IT, looks
+from tests.connect.console import PATIENCE
+from tests.connect.meltano_project import MELTANO, meltano_project
 from tests.connect.opener import Opener
 
 if TYPE_CHECKING:
@@ -21,51 +20,13 @@ if TYPE_CHECKING:
     from tests.browser.visit import Visit
     from tests.connect.console import Place
 
-ROOT = Path(__file__).parents[2]
-MELTANO = ROOT / ".venv" / "meltano" / "bin" / "meltano"
-TAP = Path(sys.executable).with_name("tap-stripe-connect")
-PATIENCE = 120
-TARGET = f"""#!{sys.executable}
-import json, sys
-with open("rows.jsonl", "w") as file:
-    for line in sys.stdin:
-        file.write(line)
-        message = json.loads(line)
-        if message["type"] == "STATE":
-            print(json.dumps(message["value"]), flush=True)
-"""
-# Comes with the Singer SDK, but without types.
-yaml: Any = import_module("yaml")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not MELTANO.exists(), reason="Meltano is not installed (dev.py demo)"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def project(place: Place) -> Place:
     """Turn the place into a Meltano project with our tap and a target that keeps the messages."""
-    target = place.folder / "target"
-    target.write_text(TARGET)
-    target.chmod(0o755)
-    described = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))
-    (extractor,) = described["plugins"]["extractors"]
-    del extractor["pip_url"]
-    extractor["executable"] = str(TAP)
-    loader = {"name": "target-rows", "namespace": "target_rows", "executable": str(target)}
-    plugins = {"extractors": [extractor], "loaders": [loader]}
-    content = {
-        "default_environment": "dev",
-        "environments": [{"name": "dev"}],
-        "plugins": plugins,
-        "send_anonymous_usage_stats": False,
-    }
-    (place.folder / "meltano.yml").write_text(yaml.safe_dump(content))
-    (place.folder / ".env").write_text(
-        f"# of the simulator\nTAP_STRIPE_CONNECT_API_URL='{place.stripe.url}'\n"
-    )
-    (place.folder / "config.json").unlink()
-    place.environ["NO_COLOR"] = "1"
+    meltano_project(place, "target-rows")
     return place
 
 
@@ -91,7 +52,7 @@ def meltano(project: Place, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 @looks(EN, IT)
 def test_connected_and_run(visit: Visit, project: Place) -> None:
     """`meltano invoke …:connect` writes `.env`, and `meltano run` reads the account with it."""
-    options = ("--redirect-uri", project.redirect, "--yes", "--timeout", "60")
+    options = ("--redirect-uri", project.redirect, "--yes", "--timeout", "600")
     with (
         Opener(project) as opener,
         meltano(project, "invoke", "tap-stripe-connect:connect", *options) as process,

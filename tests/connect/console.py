@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.simulator.server import Simulator
 
-PATIENCE = 30.0
-"""Seconds after which something that was expected counts as missing."""
+PATIENCE = 120.0
+"""Seconds after which something that was expected counts as missing, on a busy machine too."""
+PROGRAM = (sys.executable, "-m", "tap_stripe_connect")
 OWNER = (
     "import fcntl, os, sys, termios\n"
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
-    "os.execv(sys.executable, [sys.executable, '-m', 'tap_stripe_connect', *sys.argv[1:]])\n"
+    "os.execvp(sys.argv[1], sys.argv[1:])\n"
 )
 """Makes standard input the process's own terminal, so that Ctrl-C reaches it."""
 ENTRANCE = re.compile(r"http://localhost:\d+/\?key=\w+")
@@ -119,6 +120,10 @@ class Place:
         """Run a command in a terminal."""
         return Console(self, arguments)
 
+    def script(self, *command: str) -> Console:
+        """Run any program in a terminal."""
+        return Console(self, command, program=())
+
     def beneath_meltano(self, *arguments: str) -> Console:
         """Run a command in a terminal whose standard error another program keeps."""
         return Console(self, arguments, logged=True)
@@ -131,11 +136,18 @@ class Place:
 class Console:
     """A command in a terminal of its own; ended with the block that it is used in."""
 
-    def __init__(self, place: Place, arguments: tuple[str, ...], *, logged: bool = False) -> None:
+    def __init__(
+        self,
+        place: Place,
+        arguments: tuple[str, ...],
+        *,
+        logged: bool = False,
+        program: tuple[str, ...] = PROGRAM,
+    ) -> None:
         """Start it; `logged` takes its standard error away, as Meltano does."""
         self._terminal, other = pty.openpty()
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", OWNER, *arguments],
+            [sys.executable, "-c", OWNER, *program, *arguments],
             stdin=other,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if logged else other,

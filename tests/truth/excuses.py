@@ -85,19 +85,19 @@ class Excuses:
 
     def _ran(self, run: Ran, account: str, stream: str) -> None:
         key = account, stream
+        since = self._claimed.get(key)
+        if since is not None and run.began - (since - LAG) > FEED_REACH:
+            told = run.ended - RETENTION if Feature.LONG_PAUSE in self.features else run.began
+            self._holes[key].append((since - LAG, told))
         if not run.kept:
-            if key not in self._claimed:
+            if since is None:
                 self._adrift.setdefault(key, run.began)
             return
         if key in self._adrift:
             self._holes[key].append((self._adrift.pop(key) - LAG, run.ended))
         start = 0 if listed(stream).reference else run.start
         self._known_from[key] = min(start, self._known_from.get(key, start))
-        since = self._claimed.setdefault(key, run.began)
-        if run.claims:
-            if run.began - (since - LAG) > FEED_REACH:
-                told = run.ended - RETENTION if Feature.LONG_PAUSE in self.features else run.began
-                self._holes[key].append((since - LAG, told))
+        if since is None or run.claims:
             self._claimed[key] = run.began
 
     def _check(self, run: Ran, place: Place, stream: str) -> None:
@@ -129,9 +129,10 @@ class Excuses:
             stream not in doubt.found_by for doubt in place.doubts.get(name, ())
         )
 
-    def unknown(self, account: str, stream: str, created: int) -> bool:
-        """Tell whether no STATE knows that rows of that time have been written."""
-        return created < self._known_from.get((account, stream), 0)
+    def unknown(self, account: str, stream: str, created: int, start: int) -> bool:
+        """Tell whether no STATE knows that rows of that time were written, and no run wants any."""
+        start = 0 if listed(stream).reference else start
+        return created < min(start, self._known_from.get((account, stream), start))
 
     def in_a_hole(self, account: str, stream: str, moment: int) -> bool:
         """Tell whether no feed could tell a stream what happened then."""

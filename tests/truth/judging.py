@@ -121,7 +121,8 @@ class Judge:
             raise Lie(f"{stream} {key} was updated at {row['updated_at']}, in the future")
         if self._ignored(place, stream, row, demand):
             return
-        if self._excuses.unknown(place.account.id, stream, self._created(place, stream, row)):
+        created = self._created(place, stream, row)
+        if self._excuses.unknown(place.account.id, stream, created, demand.start):
             return
         if wanted is None:
             if not row["_sdc_deleted_at"] and not self._excused(place, stream, row):

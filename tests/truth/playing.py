@@ -14,10 +14,13 @@ from tests.truth.defects import DEFECTS
 from tests.truth.features import HELD, Feature
 from tests.truth.judging import Lie
 from tests.truth.kept import KEPT
+from tests.truth.kept_wild import WILD
 from tests.truth.schedules import schedules_with
 from tests.truth.worlds import Story
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.truth.steps import Schedule
 
 
@@ -29,6 +32,13 @@ class Played:
     runs: int = 0
     lie: str = ""
     """What the warehouse said wrongly at last, if it did."""
+
+
+def kept_with(features: frozenset[Feature]) -> Iterator[Schedule]:
+    """Yield the stories that are kept, wild ones if their feature is among `features`."""
+    yield from KEPT
+    for feature, stories in WILD.items():
+        yield from stories if feature in features else ()
 
 
 def play(
@@ -64,7 +74,7 @@ def play(
         suppress_health_check=list(HealthCheck),
     )(given(schedules_with(features))(tells_the_truth))
     try:
-        for schedule in KEPT if kept else ():
+        for schedule in kept_with(features) if kept else ():
             Story(schedule, features).play()
         (test if seeded is None else seed(seeded)(test))()
     except Lie as lie:

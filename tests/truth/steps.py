@@ -113,7 +113,7 @@ class Run:
     readers: int = 1
     order: int = 0
     """Seed of the order in which readers take turns."""
-    meanwhile: tuple[tuple[int, Change | Wait | Connect], ...] = ()
+    meanwhile: tuple[tuple[int, Change | Wait], ...] = ()
     """What happens before which request."""
     clocks: Clocks = RIGHT
     unsaved: bool = False

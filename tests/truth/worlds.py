@@ -130,8 +130,7 @@ class Story:
         for _ in range(step.times):
             if self._run(step.run).exit_code != KILLED:
                 return
-        if Feature.FEED_MOVES in self.features:
-            raise Lie(f"{step.times} runs that were killed have not come to an end together")
+        raise Lie(f"{step.times} runs that were killed have not come to an end together")
 
     def _run(self, run: Run) -> Output:
         self.runs += 1
@@ -256,9 +255,7 @@ class Story:
         moment = 0 if days is None else NOW - days * DAY
         return moment if moment <= self.world.clock.now - LAG else 0
 
-    def _meanwhile(
-        self, happenings: Iterable[tuple[int, Change | Wait | Connect]]
-    ) -> Callable[[int], None]:
+    def _meanwhile(self, happenings: Iterable[tuple[int, Change | Wait]]) -> Callable[[int], None]:
         def before(number: int) -> None:
             for place, happening in happenings:
                 if place == number:
