@@ -81,7 +81,7 @@ class Failures:
         good status is doubted only until Stripe has answered: afterwards it is damage.
         """
         status = response.status_code
-        if not_stripe.is_cut_off(response):
+        if status not in not_stripe.LOGIN and not_stripe.is_cut_off(response):
             told = question.failure(
                 "Stripe's answer was lost: the answer is damaged",
                 Verdict.RETRY,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ class Matcher:
     def __init__(self) -> None:
         """Start without having seen an answer."""
         self._lock = threading.Lock()
-        self._came: dict[str, object] = {}
+        self._came: OrderedDict[str, object] = OrderedDict()
         """What answers were recognised by, and what they answered; the newest ones."""
         self._asked: set[str] = set()
         """Routes that were asked for."""
@@ -175,7 +176,7 @@ class Matcher:
         with self._lock:
             before = self._came.setdefault(mark, asked)
             if len(self._came) > REMEMBERED:
-                del self._came[next(iter(self._came))]
+                self._came.popitem(last=False)
         return before != asked
 
 
@@ -213,15 +214,13 @@ def check_page(document: object, question: Question) -> None:
 
 def _check_rows(rows: list[Any], question: Question) -> None:
     """Check what each row says; every row of a run passes here, so this has to be fast."""
-    if not {dict} >= set(map(type, rows)):
-        raise ValueError("not a list of objects")
-    if question.objects:
-        try:
-            others = set(map(_object, rows)) - question.objects
-        except (KeyError, TypeError):
-            raise ValueError("a row without its kind") from None
-        if others:
-            raise MismatchError(f"it has {_a(*others)} instead of {_a(*question.objects)}")
+    try:
+        kinds = set(map(_object, rows))
+    except (KeyError, TypeError):
+        raise ValueError("not a list of objects") from None
+    if question.objects and not kinds <= question.objects:
+        others = kinds - question.objects
+        raise MismatchError(f"it has {_a(*others)} instead of {_a(*question.objects)}")
     start, end = question.created
     for row in rows:
         created = row.get("created")

@@ -111,7 +111,7 @@ def reason(error: BaseException) -> str:
         found = inner
     text = getattr(found, "strerror", None) or str(found) or type(found).__name__
     # The address of a proxy can hold its password.
-    text = redact(re.sub(r"[^\s/@'\"]+:[^\s/@]*@", "…@", text))
+    text = redact(re.sub(r"[^\s'\"]*@", "…@", text))
     return re.sub(r"^(<.*?>|\w+\(.*?\)):? ?", "", text)[:200]
 
 

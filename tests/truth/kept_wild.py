@@ -250,11 +250,15 @@ GONE_IN_A_PAUSE = (
 )
 """A pause was longer than the feed is trusted; what was deleted is still told."""
 
+DAYS: list[tuple[Step, Step]] = [
+    (Bulk(0, "charge", day, every=3), Wait(DAY)) for day in range(12)
+]
+
 LONG_FEED = (
     story(
         CHARGES,
         Run(),
-        *chain(*[(Bulk(0, "charge", day, every=3), Wait(DAY)) for day in range(12)]),
+        *chain.from_iterable(DAYS),
         Struggle(Run(killed=20), times=30),
     ),
 )
