@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
+from benchmarks.objects import LINES
+
 DAY = 86_400
 YEAR = 365 * DAY
 MARGIN = DAY
@@ -48,6 +50,8 @@ class Load:
     spans: Mapping[str, tuple[Span, ...]]
     """By Stripe's name of the object, oldest first; what is not named has no objects."""
     conditions: Conditions = field(default_factory=Conditions)
+    lines: int = LINES
+    """Line items of each invoice."""
 
 
 def even(count: int, now: int) -> tuple[Span, ...]:

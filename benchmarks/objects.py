@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 BYTES = {"charge": 3_700, "customer": 1_400, "invoice": 14_800, "line": 1_400}
 """What these take in accounts of real businesses; metadata fills up what the sample lacks."""
 LINES = 8
-"""Line items of each invoice."""
+"""Line items of each invoice, where a load does not say otherwise."""
+EMBEDDED = 10
+"""Line items that come inside an invoice, as at Stripe; the others have to be asked for."""
 
 _CREATED = 1_111_111_111
 _PERIOD = 30 * 86_400
@@ -25,22 +27,28 @@ _NOTE = 40
 """Characters of a value in the metadata."""
 
 
-def templates() -> dict[str, bytes]:
+def templates(lines: int = LINES) -> dict[str, bytes]:
     """Return the JSON of each object with `%(n)…` for its number, `%(at)d` for its creation.
 
-    An event is about a charge: `%(m)…` is the charge's number, `%(born)d` its creation.
+    An event is about a charge: `%(m)…` is the charge's number, `%(born)d` its creation. "lines"
+    is the list of all line items of an invoice, "invoice" has the first of them.
     """
     world = World(now=_NOW, livemode=True)
     account = world.platform
     bulk.load(
-        account, charges=1, customers=1, invoices=1, lines=LINES, start=_CREATED, until=_CREATED + 1
+        account, charges=1, customers=1, invoices=1, lines=lines, start=_CREATED, until=_CREATED + 1
     )
     found = {kind: next(account.objects(kind)) for kind in ("charge", "customer", "invoice")}
-    for line in found["invoice"]["lines"]["data"]:
+    listed = found["invoice"]["lines"]
+    for line in listed["data"]:
         _fill(line, BYTES["line"])
+    items = listed["data"]
+    listed |= {"data": items[:EMBEDDED], "has_more": lines > EMBEDDED}
     for kind, document in found.items():
         _fill(document, BYTES[kind])
-    made = {kind: _template(document) for kind, document in found.items()}
+    digits = len(str(lines - 1))
+    made = {kind: _template(document, digits) for kind, document in found.items()}
+    made["lines"] = _template(items, digits)
     account.update("charge", found["charge"]["id"], {"description": "Order"})
     made["event"] = _event(next(account.objects("event")), made["charge"])
     return made
@@ -56,9 +64,11 @@ def _fill(document: dict[str, Any], size: int) -> None:
         number += 1
 
 
-def _template(document: dict[str, Any]) -> bytes:
+def _template(document: object, digits: int) -> bytes:
+    """Return what makes copies of a document, whose lines' ids end in so many digits."""
     text = msgspec.json.encode(document).replace(b"%", b"%%")
-    text = re.sub(rb"il_Bulk0{19}(\d)", rb"il_Bulk%(n)019d\1", text)
+    ids = rb"il_Bulk%%(n)0%dd\1" % (20 - digits)
+    text = re.sub(rb"il_Bulk0{%d}(\d{%d})" % (20 - digits, digits), ids, text)
     text = re.sub(rb"_Bulk0{20}", rb"_Bulk%(n)020d", text)
     text = text.replace(b"%d" % (_CREATED + _PERIOD), b"%(end)d")
     return text.replace(b"%d" % _CREATED, b"%(at)d")

@@ -125,12 +125,13 @@ class Stripe:
 
     def __init__(self, load: Load) -> None:
         """Prepare the templates; no row is rendered before it is asked for."""
-        made = templates()
+        made = templates(load.lines)
         moments = {kind: Moments(load.spans.get(kind, ())) for kind in _OBJECTS.values()}
         self._series = {
             kind: Series(kind, created, renderer(made.get(kind, b"")))
             for kind, created in moments.items()
         }
+        self._lines = Series("line_item", moments["invoice"], renderer(made["lines"]))
         charges = moments["charge"]
         self._series["event"] = Series(
             "event",
@@ -145,17 +146,23 @@ class Stripe:
                 return Reply(200, ACCOUNT)
             if path in _OBJECTS:
                 return self._series[_OBJECTS[path]].page(path, Query.parse(query))
-            return self._single(path)
+            return self._single(path, Query.parse(query))
         except Refusal as no:
             return Reply(no.status, no.body)
 
-    def _single(self, path: str) -> Reply:
+    def _single(self, path: str, query: Query) -> Reply:
         whole, _, nested = path.partition("/lines")
         collection, _, id_ = whole.rpartition("/")
         if path not in {whole, f"{whole}/lines"} or collection not in _OBJECTS or nested:
             raise refusal.unrecognized("GET", path)
-        row = self._series[_OBJECTS[collection]].row(id_)
         if path == whole:
-            return Reply(200, row, 1)
-        lines = msgspec.json.decode(row)["lines"]
-        return Reply(200, msgspec.json.encode(lines), len(lines["data"]))
+            return Reply(200, self._series[_OBJECTS[collection]].row(id_), 1)
+        lines = msgspec.json.decode(self._lines.row(id_), type=list[msgspec.Raw])
+        begin = 0
+        if query.cursor:
+            ids = [line["id"] for line in msgspec.json.decode(self._lines.row(id_))]
+            begin = ids.index(query.cursor) + 1
+        shown = lines[begin : begin + query.limit]
+        more = len(lines) > begin + query.limit
+        page = {"object": "list", "data": shown, "has_more": more, "url": path}
+        return Reply(200, msgspec.json.encode(page), len(shown))

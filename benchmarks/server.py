@@ -13,6 +13,7 @@ import resource
 import socket
 import sys
 from email.utils import formatdate
+from itertools import count
 
 import msgspec
 
@@ -56,6 +57,7 @@ class Service:
             self.conditions.per_second or float("inf"), self.conditions.per_endpoint or float("inf")
         )
         self._date = formatdate(load.now, usegmt=True).encode()
+        self._numbers = count(1)
 
     def respond(self, path: str, query: str, *, zipped: bool) -> tuple[float, bytes]:
         """Return how many seconds to wait, and then what to send."""
@@ -89,8 +91,16 @@ class Service:
             body, encoding = gzip.compress(body, compresslevel=1), b"Content-Encoding: gzip\r\n"
         return (
             b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nDate: %b\r\n"
-            b"Request-Id: req_Benchmark\r\n%bContent-Length: %d\r\n\r\n%b"
-        ) % (reply.status, _REASONS[reply.status], self._date, encoding, len(body), body)
+            b"Request-Id: req_Benchmark%d\r\n%bContent-Length: %d\r\n\r\n%b"
+        ) % (
+            reply.status,
+            _REASONS[reply.status],
+            self._date,
+            next(self._numbers),
+            encoding,
+            len(body),
+            body,
+        )
 
 
 class Connection(asyncio.Protocol):

@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.contestants import NO_PACE
 from benchmarks.load import DAY, Conditions, Load, Span, even
-from benchmarks.objects import LINES
+from benchmarks.objects import EMBEDDED, LINES
 from benchmarks.processes import Figures
 from tap_stripe_connect.api.client import PAGE_SIZE
 from tap_stripe_connect.catalog import LISTED, NESTED
@@ -38,6 +38,8 @@ class Work:
     """Whether a run before it, which is not measured, has read all objects."""
     changes: int = 0
     """Events for each object since that run."""
+    lines: int = LINES
+    """Line items of each invoice."""
     demands: tuple[Demand, ...] = ()
 
     @property
@@ -61,20 +63,24 @@ class Work:
             count = self.objects(size) * self.changes
             # After the run before, and before the horizon of this one.
             spans["event"] = (Span(count, now - BETWEEN + DAY // 2, now - DAY // 2),)
-        return Load(now, spans, self.conditions)
+        return Load(now, spans, self.conditions, self.lines)
 
     def before(self, size: int, now: int) -> Load:
         """Return what the page server serves to the run that is not measured."""
         moment = now - BETWEEN if self.resumes else now
         spread = self.spread(self.objects(size), moment)
-        return Load(moment, dict.fromkeys(self.lists, spread))
+        return Load(moment, dict.fromkeys(self.lists, spread), lines=self.lines)
 
     def records(self, size: int) -> int:
         """Return how many records have to be written."""
         if self.resumes:
             return self.objects(size) if self.changes else 0
-        nested = sum(name in NESTED and NESTED[name].parent in FILLED for name in self.streams)
-        return size * (len(self.lists) + LINES * nested)
+        return size * (len(self.lists) + self.lines * self._nested)
+
+    @property
+    def _nested(self) -> int:
+        """How many of the streams come inside others that have objects."""
+        return sum(name in NESTED and NESTED[name].parent in FILLED for name in self.streams)
 
     def rows(self, size: int) -> int:
         """Return how many objects the lists give; line items come inside them."""
@@ -86,8 +92,19 @@ class Work:
         """Return how many full pages hold all there is; what changed is read one by one at most."""
         objects = self.objects(size)
         if not self.resumes:
-            return len(self.lists) * -(-objects // PAGE_SIZE)
+            return len(self.lists) * -(-objects // PAGE_SIZE) + self.nested_pages(size)
         return -(-objects * self.changes // PAGE_SIZE) + objects if self.changes else 0
+
+    def nested_pages(self, size: int) -> int:
+        """Return how many pages hold the line items of invoices that have more than come inside."""
+        asked = -(-self.lines // PAGE_SIZE) if self.lines > EMBEDDED else 0
+        return self.objects(size) * asked * self._nested
+
+    def seconds(self, size: int) -> float:
+        """Return how long the limits make a load take at the least."""
+        conditions = self.conditions
+        pages = max(-(-self.objects(size) // PAGE_SIZE), self.nested_pages(size))
+        return max(pages / conditions.per_endpoint, self.pages(size) / conditions.per_second)
 
 
 Figure = Callable[[Work, int, Figures], float]
@@ -106,9 +123,7 @@ def cpu(work: Work, size: int, turn: Figures) -> float:
 
 def allowed(work: Work, size: int, turn: Figures) -> float:
     """Return the part that was reached of the objects per second that the limits allow."""
-    conditions = work.conditions
-    requests = min(conditions.per_second, conditions.per_endpoint * len(work.lists))
-    return rate(work, size, turn) / (requests * PAGE_SIZE)
+    return work.seconds(size) / turn.wall
 
 
 def share(work: Work, size: int, turn: Figures) -> float:

@@ -78,6 +78,20 @@ WORKS: Mapping[str, Work] = MappingProxyType(
             largest=_LARGE_OBJECTS,
             demands=_SPEED,
         ),
+        "lines": Work(
+            about="invoices of 25 lines, each invoice's in a request of its own; 200 ms, 25/s per "
+            "list, gzip",
+            streams=("invoices", "invoice_line_items"),
+            largest={"ours": 2_000, "release": 2_000},
+            sizes=(2_000,),
+            conditions=_STRIPE,
+            lines=25,
+            demands=(
+                Demand("rows/s, of what the limits allow", allowed, least=0.87),
+                Demand("refused requests", refused, most=0),
+                Demand("(requests - 50) / full pages", share, most=1.05),
+            ),
+        ),
         "stripe": _AT_STRIPE,
         "far": replace(
             _AT_STRIPE,

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from tap_stripe_connect.catalog import API_VERSION, LISTED, STREAMS, Listed
+from tap_stripe_connect.connect import restricted
 from tap_stripe_connect.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tap_stripe_connect.settings import Setting
 
 README = Path(__file__).parents[1] / "README.md"
-CREATE_KEY = "https://dashboard.stripe.com/apikeys/create"
 
 
 class MarkerError(Exception):
@@ -32,9 +31,8 @@ def parts() -> Mapping[str, str]:
 
 def key_link() -> str:
     """Return a link to the Dashboard's form for a key, with every permission ticked."""
-    permissions = sorted({listed.permission for listed in LISTED.values()})
-    query = [("name", "tap-stripe-connect"), *(("permissions[]", name) for name in permissions)]
-    return f"[restricted key]({CREATE_KEY}?{urlencode(query)})"
+    address = restricted.link([stream.name for stream in STREAMS], livemode=True)
+    return f"[restricted key]({address})"
 
 
 def settings_table() -> str:

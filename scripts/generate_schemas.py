@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import stripe
 from stripe._object_classes import OBJECT_CLASSES
 
-from tap_stripe_connect.catalog import API_VERSION, STREAMS, Listed, Nested
+from tap_stripe_connect.catalog import API_VERSION, SECRETS, STREAMS, Listed, Nested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,8 @@ LOOKS_LIKE_TIME = re.compile(
 
 STRING: Schema = {"type": "string"}
 DATE_TIME: Schema = {"type": "string", "format": "date-time"}
-OPEN_OBJECT: Schema = {"type": "object", "properties": {}, "additionalProperties": True}
+# Without `properties`: where there are any, even none by name, flattening keeps those alone.
+OPEN_OBJECT: Schema = {"type": "object", "additionalProperties": True}
 
 SIMPLE: Mapping[str, Schema] = {
     "Decimal": STRING,  # exact
@@ -191,19 +192,31 @@ def nullable(schema: Schema) -> Schema:
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds the schema of one stream's objects, and collects the paths that Stripe can expand."""
+    """Builds the schema of one stream's objects, and collects paths with something special."""
 
-    verbatim: frozenset[str]
+    verbatim: frozenset[str] = frozenset()
+    unasked: frozenset[str] = frozenset()
     expandable: list[str] = field(default_factory=list)
+    """What can be an id or an object."""
+    whole: list[str] = field(default_factory=list)
+    """Open objects that can be whole Stripe objects, so that secrets have to be looked for."""
+    missed: set[str] = field(default_factory=set)
+    """Those of `unasked` that there were."""
 
     def properties(self, owner: Class, prefix: str = "") -> dict[str, Schema]:
         """Return the schemas of a class's fields."""
         found = {}
         for item in owner.fields():
             path = prefix + item.name
-            if item.name == "deleted":  # `_sdc_deleted_at` says it
+            if path in self.unasked:
+                self.missed.add(path)
                 continue
-            schema = OPEN_OBJECT if path in self.verbatim else self.value(item.type, item, path)
+            if item.name == "deleted" or item.name in SECRETS:  # `_sdc_deleted_at` says the former
+                continue
+            if path in self.verbatim:
+                schema: Schema | None = self.open(path)
+            else:
+                schema = self.value(item.type, item, path)
             if schema is not None:
                 found[item.name] = nullable(schema)
         return found
@@ -237,7 +250,7 @@ class Builder:
     def union(self, types: Sequence[ast.expr], item: Field, path: str) -> Schema | None:
         """Join an open enum to a string, and objects of several kinds to an open object."""
         if len(types) > 1 and all(any(embedded(node, item.owner)) for node in types):
-            return OPEN_OBJECT
+            return self.open(path)
         first, *others = (self.value(node, item, path) for node in types)
         if any(other != first for other in others):
             raise SchemaError(f"{path}: no rule for a union of different types")
@@ -249,20 +262,26 @@ class Builder:
             # An error carries whole objects, as they were when it happened.
             of_error = item.owner.definition.name.endswith("Error")
             if of_error or inner in reachable(inner):
-                return OPEN_OBJECT
+                return self.open(path)
         properties = self.properties(inner, f"{path}.")
         return {"type": "object", "properties": properties} if properties else OPEN_OBJECT
+
+    def open(self, path: str) -> Schema:
+        """Return the schema of what can be a whole object of several kinds."""
+        self.whole.append(path)
+        return OPEN_OBJECT
 
 
 def stream_schema(stream: Listed | Nested) -> Schema:
     """Return the schema of one stream."""
     owner = resource(*OBJECT_CLASSES[stream.object])
     verbatim = stream.verbatim if isinstance(stream, Listed) else frozenset()
-    builder = Builder(verbatim)
+    builder = Builder(verbatim, stream.unasked)
     stripes = builder.properties(owner)
     if taken := sorted(stripes.keys() & TAP_COLUMNS):
         raise SchemaError(f"{stream.name}: Stripe has fields named like the tap's own: {taken}")
-    if unknown := sorted({*stream.key, *verbatim} - {*stripes, *TAP_COLUMNS}):
+    gone = stream.unasked - builder.missed
+    if unknown := sorted({*stream.key, *verbatim, *gone} - {*stripes, *TAP_COLUMNS}):
         raise SchemaError(f"{stream.name}: Stripe has no fields {unknown}")
     first, *last = ((name, nullable(schema)) for name, schema in TAP_COLUMNS.items())
     properties = dict([first, *stripes.items()])
@@ -274,6 +293,7 @@ def stream_schema(stream: Listed | Nested) -> Schema:
         "properties": properties,
         "required": list(stream.key),
         "x-expandable": builder.expandable,
+        "x-whole": builder.whole,
     }
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.api.client import check_progress
+from requests import codes
+
 from tap_stripe_connect.api.errors import StripeError, Verdict, account_in
+from tap_stripe_connect.api.failures import MIXED_UP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,39 +67,51 @@ def in_shard(account_id: str, shard: Shard) -> bool:
 
 
 def own_account(client: Client) -> str:
-    """Return the id of the key's account; a key that may not ask still works (D1)."""
+    """Return the id of the key's account; a key that may not ask still works (D1).
+
+    So does a fake of Stripe that does not know the question.
+    """
     try:
-        return str(client.get("/v1/account").document["id"])
+        return str(client.account().document["id"])
     except StripeError as error:
-        if error.verdict is not Verdict.SKIP_STREAM:
+        unknown = error.status == codes.not_found and error.verdict is Verdict.FAIL_STREAM
+        if error.code == MIXED_UP or not (unknown or error.verdict is Verdict.SKIP_STREAM):
             raise
-        own = account_in(error.message) or UNKNOWN
-        logger.info("The key may not read its own account; its rows say account_id %s", own)
-        return own
+        own = account_in(error.message)
+        if own:
+            logger.info("The key may not read its own account; its rows say account_id %s", own)
+            return own
+        logger.warning(
+            "Stripe does not say which account the key is of, so its rows say account_id %s: %s",
+            UNKNOWN,
+            error,
+        )
+        return UNKNOWN
 
 
 def _check_access(client: Client, settings: Settings, chosen: list[Account]) -> None:
     """Ask for the first named account, so that a key of the wrong kind ends the run at once (D10).
 
-    An account that is lost costs only itself, unless the run would read nothing else and fail.
+    So does an answer about another account, as where a proxy drops the header. An account that is
+    lost costs only itself, unless the run would read nothing else and fail.
     """
     first = next((account for account in chosen if account.header in settings.account_ids), None)
     if not first:
         return
     try:
-        client.get("/v1/account", account=first.header)
+        client.account(first.header)
     except StripeError as error:
         alone = len(chosen) == 1 and settings.on_account_error == "fail"
-        if error.verdict is Verdict.STOP or (error.verdict is Verdict.SKIP_ACCOUNT and alone):
+        lost = error.verdict is Verdict.SKIP_ACCOUNT and alone
+        if error.verdict is Verdict.STOP or error.code == MIXED_UP or lost:
             raise
 
 
 def _connected(client: Client) -> Iterator[str]:
     parameters: dict[str, str] = {}
     while True:
-        page = client.page("/v1/accounts", parameters)
+        page = client.page("/v1/accounts", parameters, objects=("account",))
         yield from (row["id"] for row in page.rows)
         if not page.has_more:
             return
-        check_progress(page, parameters.get("starting_after"), "/v1/accounts", None)
         parameters["starting_after"] = page.rows[-1]["id"]

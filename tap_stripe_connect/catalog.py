@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 API_VERSION = "2026-10-28.endive"
 """The Stripe API version that schemas are generated for and that every request asks for."""
 
+TAP_COLUMNS = ("account_id", "updated_at", "_sdc_deleted_at", "additional_fields")
+"""Columns that the tap adds to Stripe's fields, to `livemode` only where Stripe leaves it out."""
+
+SECRETS = frozenset({"client_secret", "confirmation_secret"})
+"""Names of fields that let whoever reads them act; they are never written, at whatever depth."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
@@ -30,12 +36,17 @@ class Listed:
     """Fields that Stripe sends only if they are asked for, in lists and retrieves alike (A3)."""
     verbatim: frozenset[str] = frozenset()
     """Fields kept as Stripe sent them, one JSON object without a schema of its own."""
+    unasked: frozenset[str] = frozenset()
+    """Paths without a column, because Stripe sends them only if they are asked for."""
     key: tuple[str, ...] = ("account_id", "id")
     changes: Literal["feed", "none", "unseen"] = "feed"
     """How changes are found: by the event feed; never, the objects stay as they are; or only by
     listing everything again, because Stripe tells nothing of them."""
     touched_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Objects whose events also mean a change of this one's: which field holds its id (A22)."""
+    recheck_days: int = 0
+    """Days of creation time that are listed again when a check is due, because some changes have
+    no event; 0 where events tell of every change."""
     reference: bool = False
     """Whether other objects refer to these, so that `start_date` does not cut them off (A23)."""
 
@@ -56,6 +67,12 @@ class Nested:
     """Field of the parent that holds the list."""
     parent_field: str
     """Field of these objects that holds the parent's id."""
+    replaced_by: frozenset[str] = frozenset()
+    """Types of the parent's events that give these objects other ids, without naming the old."""
+    temporary_in: str = ""
+    """The parent's `status` in which these objects have ids that will be replaced."""
+    unasked: frozenset[str] = frozenset()
+    """Paths without a column, because Stripe sends them only if they are asked for."""
     key: tuple[str, ...] = ("account_id", "id")
 
 
@@ -66,13 +83,15 @@ STREAMS: tuple[Listed | Nested, ...] = (
         path="/v1/charges",
         permission="rak_charge_read",
         touched_by={"dispute": ("charge",), "refund": ("charge",), "review": ("charge",)},
+        # A charge can change without an event for as long as its capture can be awaited.
+        recheck_days=7,
     ),
     Listed(
         name="coupons",
         object="coupon",
         path="/v1/coupons",
         permission="rak_coupon_read",
-        expand=("applies_to",),
+        expand=("applies_to", "currency_options"),
         # Redeeming raises times_redeemed; where a discount names its coupon depends on the version.
         touched_by={"discount": ("source.coupon", "coupon")},
         reference=True,
@@ -88,6 +107,9 @@ STREAMS: tuple[Listed | Nested, ...] = (
             "card": ("customer",),
             "bank_account": ("customer",),
         },
+        # Stripe works `tax` out anew whenever it is asked for. The balances have permissions and
+        # events of their own; `balance` is there.
+        unasked=frozenset({"cash_balance", "invoice_credit_balance", "tax"}),
         reference=True,
     ),
     Listed(
@@ -104,6 +126,8 @@ STREAMS: tuple[Listed | Nested, ...] = (
         parent="invoices",
         list_field="lines",
         parent_field="invoice",
+        replaced_by=frozenset({"invoice.finalized"}),
+        temporary_in="draft",
         # Two invoices can hold lines of the same id.
         key=("account_id", "invoice", "id"),
     ),
@@ -132,6 +156,8 @@ STREAMS: tuple[Listed | Nested, ...] = (
         parent="subscriptions",
         list_field="items",
         parent_field="subscription",
+        # Five levels below the list of subscriptions, where Stripe expands four. `plans` has tiers.
+        unasked=frozenset({"plan.tiers", "price.currency_options", "price.tiers"}),
     ),
     Listed(
         name="subscriptions",
@@ -141,6 +167,13 @@ STREAMS: tuple[Listed | Nested, ...] = (
         parameters=MappingProxyType({"status": "all"}),
         permission="rak_subscription_read",
         touched_by={"discount": ("subscription",), "subscription_schedule": ("subscription",)},
+        unasked=frozenset(
+            {
+                "pending_update.subscription_items[].plan.tiers",
+                "pending_update.subscription_items[].price.currency_options",
+                "pending_update.subscription_items[].price.tiers",
+            }
+        ),
     ),
 )
 

@@ -11,6 +11,7 @@ import click
 from singer_sdk.plugin_base import SingerCommand
 
 from tap_stripe_connect.api.errors import StripeError
+from tap_stripe_connect.mapping import MapError
 from tap_stripe_connect.sync.state_input import state_text
 from tap_stripe_connect.sync.transfer import TargetGone
 
@@ -59,7 +60,7 @@ class CommandGroup(SingerCommand, click.Group):
         """Run, and tell foreseeable faults in one line."""
         try:
             return super().invoke(ctx)
-        except (StripeError, TargetGone) as error:
+        except (MapError, StripeError, TargetGone) as error:
             self.logger.error(error)  # noqa: TRY400 - no traceback for what users can put right
             ctx.exit(1)
 

@@ -133,6 +133,16 @@ SETTINGS = (
         default=300,
     ),
     Setting(
+        name="recheck_interval",
+        kind="integer",
+        read=values.integer(0),
+        description=(
+            "Seconds after which a run also checks what the event feed cannot prove; "
+            "0 checks in every run."
+        ),
+        default=86_400,
+    ),
+    Setting(
         name="on_permission_error",
         kind="option",
         read=values.option(*ON_ERROR),
@@ -172,6 +182,7 @@ class Settings:
     api_version: str
     max_requests_per_second: int
     lag_seconds: int
+    recheck_interval: int
     on_permission_error: OnError
     on_account_error: OnError
 

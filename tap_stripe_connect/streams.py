@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,8 +13,10 @@ import msgspec
 from singer_sdk import Stream
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib import RecordMessage
 
 from tap_stripe_connect.catalog import Listed
+from tap_stripe_connect.mapping import mapped
 from tap_stripe_connect.sync.pruning import Pruning, pruning
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
-    from singer_sdk.singerlib import Catalog, RecordMessage, SchemaMessage
+    from singer_sdk.singerlib import Catalog, SchemaMessage
 
     from tap_stripe_connect.catalog import Nested
 
@@ -33,7 +36,7 @@ LOG_BASED = "LOG_BASED"
 
 @cache
 def schema_file(stream: str) -> dict[str, Any]:
-    """Return a stream's generated schema, with the list of its id-or-object fields."""
+    """Return a stream's generated schema, with its lists of paths to convert."""
     content = files("tap_stripe_connect.schemas").joinpath(f"{stream}.json").read_bytes()
     schema: dict[str, Any] = msgspec.json.decode(content)
     return schema
@@ -49,7 +52,8 @@ class StripeStream(Stream):
     def __init__(self, tap: Tap, spec: Listed | Nested, read: Read) -> None:
         """Show the stream that `spec` describes; `read` yields the records of a stream."""
         schema = deepcopy(schema_file(spec.name))
-        schema.pop("x-expandable", None)
+        for name in [name for name in schema if name.startswith("x-")]:
+            del schema[name]
         self.spec = spec
         self._read = read
         super().__init__(tap, schema=schema, name=spec.name)
@@ -100,6 +104,22 @@ class StripeStream(Stream):
         """Return the SCHEMA messages, one for each stream map."""
         return self._generate_schema_messages()
 
+    @cached_property
+    def _columns(self) -> list[str]:
+        """The selected columns."""
+        return [name for name in self.schema["properties"] if self.mask["properties", name]]
+
     def record_messages(self, record: dict[str, Any]) -> Iterable[RecordMessage]:
-        """Apply selection and stream maps to a record."""
-        return self._generate_record_messages(record)
+        """Apply selection, stream maps and flattening to a record.
+
+        Stripe leaves out fields that have no value. Expressions name them all the same, so what
+        is left out is null here. Raises MapError for an expression that fails.
+        """
+        self.pruning.apply(record)
+        for name in self._columns:
+            record.setdefault(name, None)
+        moment = datetime.now(UTC)
+        for stream_map in self.stream_maps:
+            result = mapped(self.name, stream_map, record)
+            if result is not None:
+                yield RecordMessage(stream_map.stream_alias, result, time_extracted=moment)

@@ -7,13 +7,16 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk.configuration._dict_config import parse_environment_config
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import (
+    ConfigValidationError,
+    MapExpressionError,
+    StreamMapConfigError,
+)
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
@@ -50,6 +53,9 @@ if TYPE_CHECKING:
     from tap_stripe_connect.accounts import Account
 
 logger = logging.getLogger(__name__)
+
+MAX_KEY_LENGTH = 63
+"""Longest name of a column in PostgreSQL; the SDK shortens flattened names that are longer."""
 
 
 class TapStripeConnect(Tap):
@@ -100,6 +106,17 @@ class TapStripeConnect(Tap):
 
     # Settings
 
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the settings of the SDK, with our default for the length of flattened names."""
+        super().append_builtin_config(config_jsonschema)
+        properties = config_jsonschema["properties"]
+        # A copy, because all plugins share the SDK's own.
+        properties["flattening_max_key_length"] = {
+            **properties["flattening_max_key_length"],
+            "default": MAX_KEY_LENGTH,
+        }
+
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
         """Return settings from the environment, ours as they are.
@@ -112,7 +129,15 @@ class TapStripeConnect(Tap):
             for setting in settings_table.SETTINGS
             if prefix + setting.name.upper() in os.environ
         }
-        return {**parse_environment_config(cls._builtin_settings(), prefix), **given}
+        builtin: dict[str, Any] = {}
+        for name, schema in cls._builtin_settings()["properties"].items():
+            try:
+                builtin |= parse_environment_config({"properties": {name: schema}}, prefix)
+            except ValueError:
+                variable = prefix + name.upper()
+                kind = "a whole number" if "integer" in schema["type"] else "JSON"
+                raise TapFault(f"the environment variable {variable} is not {kind}") from None
+        return {**builtin, **given}
 
     @classmethod
     def _builtin_settings(cls) -> dict[str, Any]:
@@ -123,6 +148,10 @@ class TapStripeConnect(Tap):
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Report all faults at once, in words that name the setting."""
+        # The SDK does not expect a null; to users it means that a setting is not set.
+        for name in self._builtin_settings()["properties"]:
+            if name in self._config and self._config[name] is None:
+                del self._config[name]
         checker = JSONSchemaValidator(self._builtin_settings())
         faults = [
             f"{error.json_path}: {error.message}" for error in checker.iter_errors(self._config)
@@ -144,6 +173,17 @@ class TapStripeConnect(Tap):
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 logger.warning("The setting %s is not known and does nothing%s", name, hint)
+
+    def setup_mapper(self) -> None:
+        """Prepare stream maps and flattening; raises TapFault for what cannot be used."""
+        try:
+            super().setup_mapper()
+        except (MapExpressionError, StreamMapConfigError) as error:
+            raise TapFault(f"stream_maps: {error}") from None
+        except ValueError as error:
+            if not str(error).startswith("Duplicate column name"):
+                raise
+            raise TapFault(f"flattening_max_key_length is too short: {error}") from None
 
     # Streams and state
 
@@ -193,7 +233,14 @@ class TapStripeConnect(Tap):
             name: Converter(stream.spec, schema_file(name)) for name, stream in streams.items()
         }
         self._check_mode()
-        run = Run(settings, bookmarks, Records(converters), client.server_time or int(time.time()))
+        own_time = int(client.wall_clock())
+        run = Run(
+            settings,
+            bookmarks,
+            Records(converters),
+            (client.server_time or own_time, own_time),
+            [name for name, one in streams.items() if one.replication_method == FULL_TABLE],
+        )
         self._unexplained = run.rows.unexplained
         return run, run.begin(found, {name: stream.wanted for name, stream in streams.items()})
 
@@ -220,17 +267,19 @@ class TapStripeConnect(Tap):
         engine = Engine(client, stopping)
         engine.add(planned)
         for arrived in engine.pages():
-            if isinstance(arrived, Job):
-                if arrived.failure:
-                    raise arrived.failure
-                pages, jobs = run.finished(arrived)
+            waiting = [arrived]
+            while waiting:
+                one = waiting.pop(0)
+                if isinstance(one, Job):
+                    if one.failure:
+                        raise one.failure
+                    pages, jobs = run.finished(one)
+                else:
+                    for _, record in run.records(one):
+                        yield record
+                    pages, jobs = run.written(one)
                 engine.add(jobs)
-            else:
-                pages = [arrived]
-            for page in pages:
-                for _, record in run.records(page):
-                    yield record
-                run.written(page)
+                waiting += pages
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
         """Read a record of each selected stream; a key need not be able to read more (C7)."""
@@ -247,9 +296,7 @@ class TapStripeConnect(Tap):
 
     def _sync_all(self) -> None:
         selected = self._selected()
-        for name, stream in selected.items():
-            if stream.replication_method == FULL_TABLE:
-                self.bookmarks.forget(name)
+        for name in selected:
             if name in self.bookmarks.doubtful:
                 logger.warning(
                     "%s: the bookmark is not this tap's or not whole; what it does not tell "

@@ -6,9 +6,11 @@ import json
 import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pendulum
 
+from tap_stripe_connect.api.network import is_loopback
 from tap_stripe_connect.catalog import API_VERSION
 
 if TYPE_CHECKING:
@@ -38,8 +40,17 @@ def api_key(given: object) -> str:
 def url(given: object) -> str:
     """Read an address, less the slash at its end; the faults never show it."""
     address = str(given).strip().rstrip("/")
-    if not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", address):
+    try:
+        host = urlsplit(address).hostname
+    except ValueError:
+        host = None
+    if not host or not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", address):
         raise ValueError("not an http or https address")
+    if address.startswith("http:") and not is_loopback(address):
+        raise ValueError(
+            "the key would travel unencrypted; use https "
+            "(plain http is for this machine only: 127.0.0.1, ::1 or localhost)"
+        )
     return address
 
 

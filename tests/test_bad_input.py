@@ -7,10 +7,14 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_sdk.exceptions import ConfigValidationError
 
 from tap_stripe_connect.api.client import Client
+from tap_stripe_connect.cli import TapFault
+from tap_stripe_connect.mapping import MapError
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.faults import Fault
+from tap_stripe_connect.tap import TapStripeConnect
 from tests.harness import NOW, cli, config_for, run, selecting
 
 if TYPE_CHECKING:
@@ -229,6 +233,98 @@ def test_a_config_file_that_is_not_there() -> None:
     (line,) = told(cli("--config", "nowhere.json"))
     assert "--config" in line
     assert "nowhere.json" in line
+
+
+def test_an_expression_that_fails(stripe: Simulator, files: Files) -> None:
+    """One line has stream, object and expression; the state claims nothing of the stream."""
+    stripe.world.platform.create("customer", {"id": "cus_1", "name": "Ada Private"})
+    config = config_for(stripe, stream_maps={"customers": {"x": "md5(phone)"}})
+    result = files.run(config=config, catalog=selecting("customers"))
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    (line,) = (one for one in result.stderr.splitlines() if " ERROR " in one)
+    assert "the expression 'md5(phone)' failed for cus_1 of customers" in line
+    assert "'NoneType' object has no attribute 'encode'" in line
+    assert "md5(phone) if phone else None" in line
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert last["value"]["bookmarks"]["customers"]["covered"] == []
+
+
+@pytest.mark.parametrize(
+    ("maps", "reason"),
+    [
+        ({"x": "phonee"}, "NameNotDefined: 'phonee' is not defined for expression 'phonee'"),
+        ({"x": "name + 1"}, "TypeError: can only concatenate str"),
+        ({"x": "int(name)"}, "(ValueError)"),
+        ({"x": "record['nowhere']"}, "(KeyError)"),
+        ({"__filter__": "phone.startswith('+')"}, "AttributeDoesNotExist: "),
+    ],
+)
+def test_whatever_fails_in_an_expression_is_told_without_values(
+    stripe: Simulator, maps: dict[str, str], reason: str
+) -> None:
+    """The reason is part of the message, and nothing that the object holds."""
+    stripe.world.platform.create("customer", {"id": "cus_1", "name": "Ada", "phone": None})
+    config = config_for(stripe, stream_maps={"customers": maps})
+    with pytest.raises(MapError) as failure:
+        run(config, catalog=selecting("customers"))
+    assert repr(next(iter(maps.values()))) in str(failure.value)
+    assert reason in str(failure.value)
+    assert "Ada" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("maps", "said"),
+    [
+        ({"customers": {"x": "1 +"}}, "Failed to parse expression 1 +"),
+        ({"customers": {"x": 5}}, "customers"),
+        ({"customers": {"id": None}}, "id"),
+        ({"customers": 5}, "customers"),
+        ({"customers": "text"}, "customers"),
+        ({"__nothing__": None}, "__nothing__"),
+    ],
+)
+def test_stream_maps_that_cannot_be_used(stripe: Simulator, maps: Any, said: str) -> None:
+    """The setting is named; no request is sent."""
+    with pytest.raises((TapFault, ConfigValidationError)) as failure:
+        run(config_for(stripe, stream_maps=maps))
+    text = "; ".join(getattr(failure.value, "errors", [str(failure.value)]))
+    assert "stream_maps" in text
+    assert said in text
+    assert stripe.journal.count() == 0
+
+
+def test_flattened_names_that_cannot_be_told_apart(stripe: Simulator) -> None:
+    """A length at which names clash is refused, and the setting is named."""
+    config = config_for(
+        stripe, flattening_enabled=True, flattening_max_depth=2, flattening_max_key_length=30
+    )
+    with pytest.raises(TapFault, match="flattening_max_key_length is too short"):
+        run(config)
+    assert stripe.journal.count() == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["stream_maps", "stream_map_config", "faker_config", "flattening_enabled"]
+)
+def test_a_null_setting_of_the_sdk_is_one_that_is_not_set(stripe: Simulator, name: str) -> None:
+    """Tools that write every setting write null for those without a value."""
+    stripe.world.platform.create("coupon", {"id": "C"})
+    output = run(config_for(stripe, **{name: None}), catalog=selecting("coupons"))
+    assert output.counts == {"coupons": 1}
+
+
+@pytest.mark.parametrize(
+    ("setting", "wanted"), [("STREAM_MAPS", "JSON"), ("FLATTENING_MAX_DEPTH", "a whole number")]
+)
+def test_a_damaged_environment_variable(
+    monkeypatch: pytest.MonkeyPatch, setting: str, wanted: str
+) -> None:
+    """A setting of the SDK that cannot be read is told by the variable's name."""
+    variable = f"TAP_STRIPE_CONNECT_{setting}"
+    monkeypatch.setenv(variable, "nonsense")
+    with pytest.raises(TapFault, match=f"{variable} is not {wanted}"):
+        TapStripeConnect(config={"api_key": SECRET}, parse_env_config=True)
 
 
 def test_a_misspelt_setting_is_told(stripe: Simulator, files: Files) -> None:

@@ -318,3 +318,30 @@ def test_works_are_measured_from_start_to_end() -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count("| 300 | this tap |") == 2
     assert "**no**" not in ended.stdout
+
+
+def test_lines_beyond_ten_have_a_list_of_their_own() -> None:
+    """An invoice shows ten of its 25 lines, and its own list gives all, a page at a time."""
+    stripe = Stripe(Load(NOW, {"invoice": even(3, NOW)}, lines=25))
+    row = asked(stripe, "/v1/invoices")[1]["data"][0]
+    assert row["lines"]["has_more"] is True
+    path = row["lines"]["url"]
+    whole = asked(stripe, path, "limit=100")[1]
+    assert whole["has_more"] is False
+    assert whole["data"][:10] == row["lines"]["data"]
+    ids = [line["id"] for line in whole["data"]]
+    assert len(set(ids)) == 25
+    first = asked(stripe, path, "limit=20")[1]
+    assert first["has_more"] is True
+    rest = asked(stripe, path, f"limit=20&starting_after={ids[19]}")[1]
+    assert [line["id"] for line in first["data"] + rest["data"]] == ids
+    others = asked(stripe, "/v1/invoices")[1]["data"][1]["lines"]["data"]
+    assert not set(ids) & {line["id"] for line in others}
+
+
+def test_limits_allow_each_endpoint_its_own() -> None:
+    """Lists side by side have their pages at once; lines take a request for each invoice."""
+    assert WORKS["stripe"].seconds(100_000) == pytest.approx(3 * 1_000 / 75)
+    assert WORKS["lines"].seconds(2_000) == pytest.approx(2_000 / 25)
+    assert WORKS["lines"].records(2_000) == 2_000 * 26
+    assert WORKS["lines"].pages(2_000) == 20 + 2_000

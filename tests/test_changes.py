@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise, permutations
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tap_stripe_connect.catalog import LISTED
-from tap_stripe_connect.sync.changes import NEAR, Change, Changes, rereading
+from tap_stripe_connect.sync.changes import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +27,7 @@ def event(kind: str, value: Json, at: int = 100, previous: Json | None = None) -
 
 def noted(events: Iterable[Json]) -> Changes:
     """Take in events."""
-    changes = Changes()
+    changes = Changes("acct_1Example")
     for one in events:
         changes.note(one)
     return changes
@@ -119,38 +117,3 @@ def test_items_that_were_there_before_are_remembered() -> None:
     )
     former = changes.of("subscriptions")["sub_1"].former
     assert json.loads(former["subscription_items", "si_1"]) == {"id": "si_1", "quantity": 3}
-
-
-names = st.text("abc", min_size=1, max_size=3)
-some_changes = st.dictionaries(
-    names,
-    st.builds(
-        lambda first, created: Change(first, first, created),
-        st.integers(0, 50),
-        st.none() | st.integers(1, 10 * NEAR),
-    ),
-)
-
-
-@given(some_changes)
-def test_every_changed_object_is_looked_for_exactly_once(changes: dict[str, Change]) -> None:
-    """Each id is in one window that holds its creation time, or retrieved by itself (F4)."""
-    plan = rereading(changes)
-    looked_for = [name for _, members in plan.windows for name in members] + plan.single
-    assert sorted(looked_for) == sorted(changes)
-    for (start, end), members in plan.windows:
-        assert len(members) > 1
-        times = sorted(changes[name].created or 0 for name in members)
-        assert (times[0], times[-1] + 1) == (start, end)
-        gaps = [later - earlier for earlier, later in pairwise(times)]
-        assert all(gap <= NEAR for gap in gaps)
-    firsts = [changes[name].first for name in plan.single]
-    assert firsts == sorted(firsts)
-
-
-def test_a_hundred_changes_within_an_hour_are_one_list_call() -> None:
-    """Dense changes cost one window instead of a hundred retrieves (F4)."""
-    changes = {f"ch_{place}": Change(1, 1, 1000 + 36 * place) for place in range(100)}
-    plan = rereading(changes)
-    assert len(plan.windows) == 1
-    assert plan.single == []

@@ -125,9 +125,10 @@ def test_every_refusal_of_stripe_is_explained() -> None:
 
 def test_lines_of_the_program_are_quoted_right() -> None:
     """What the guide says that one reads is what the program says."""
+    package = ROOT / "tap_stripe_connect"
     said = "\n".join(
         text
-        for file in sorted((ROOT / "tap_stripe_connect" / "connect").rglob("*.py"))
+        for file in (*sorted((package / "connect").rglob("*.py")), package / "values.py")
         for text in texts(ast.parse(file.read_text("utf-8")))
     )
     for line, advice in table("what the program refuses"):

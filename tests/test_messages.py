@@ -9,6 +9,7 @@ import pytest
 
 from tap_stripe_connect.catalog import STREAMS
 from tap_stripe_connect.simulator.business import populate
+from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.streams import StripeStream
 from tests.harness import DAY, NOW, config_for, run, selecting
 
@@ -37,6 +38,7 @@ def test_the_short_way_writes_what_the_sdk_writes(
     """With everything selected both ways give the same records for every stream."""
     quick = run(config_for(business))
     monkeypatch.setattr(StripeStream, "emits_as_is", False)
+    monkeypatch.setattr(StripeStream, "record_messages", StripeStream._generate_record_messages)
     slow = run(config_for(business))
     for stream in STREAMS:
         assert quick.records(stream.name)
@@ -117,3 +119,32 @@ def test_events_are_never_replaced(business: Simulator) -> None:
         entry["replication_method"] = "FULL_TABLE"
     output = run(config_for(business), catalog=catalog)
     assert {one["type"] for one in output.messages} == {"SCHEMA", "RECORD", "STATE"}
+
+
+BARE = {"id": "cus_1", "object": "customer", "created": NOW - 1000, "livemode": False}
+"""A customer of whom Stripe knows nothing."""
+
+
+@pytest.fixture
+def bare(stripe: Simulator) -> Simulator:
+    """Serve a customer without any field that Stripe can leave out."""
+    page = {"object": "list", "url": "/v1/customers", "has_more": False, "data": [BARE]}
+    stripe.faults.add(Fault(match="/v1/customers", body=page))
+    return stripe
+
+
+def test_what_stripe_leaves_out_is_null_to_stream_maps(bare: Simulator) -> None:
+    """An expression can name any column, whether this object has it or not."""
+    maps = {"customers": {"hash": "md5(phone) if phone else 'none'", "gone": "shipping is None"}}
+    config = config_for(bare, stream_maps=maps)
+    output = run(config, catalog=selecting("customers"))
+    (record,) = output.records("customers")
+    assert (record["hash"], record["gone"]) == ("none", True)
+    assert record.keys() == output.schema("customers")["properties"].keys()
+
+
+def test_what_stripe_leaves_out_is_left_out_without_stream_maps(bare: Simulator) -> None:
+    """A record is as short as Stripe's object where nothing asks for more."""
+    (record,) = run(config_for(bare), catalog=selecting("customers")).records("customers")
+    ours = {"account_id", "updated_at", "_sdc_deleted_at", "additional_fields"}
+    assert record.keys() == BARE.keys() | ours

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from tap_stripe_connect.catalog import LISTED, NESTED, STREAMS, Listed, Nested, nested_in
 from tap_stripe_connect.streams import schema_file
-from tap_stripe_connect.sync.records import Converter, Facts, Records, date_time, reference
+from tap_stripe_connect.sync.records import (
+    Compiler,
+    Converter,
+    Facts,
+    Records,
+    date_time,
+    reference,
+    unix_time,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -282,8 +290,7 @@ def test_no_damaged_time_of_a_child_raises(nested: Nested, created: Any) -> None
     value = with_children(listed)
     value[nested.list_field]["data"] = value[nested.list_field]["data"][:1]
     value[nested.list_field]["data"][0]["created"] = created
-    facts = replace(FACTS, changed=True)
-    (found,) = all_records().of(listed, frozenset({nested.name}), value, facts)
+    (found,) = all_records().of(listed, frozenset({nested.name}), value, FACTS)
     if created != 10**18:
         assert found[1]["updated_at"] == CHANGED_DATE_TIME
 
@@ -292,8 +299,7 @@ def test_no_damaged_time_of_a_child_raises(nested: Nested, created: Any) -> None
 def test_a_change_of_the_parent_is_one_of_its_children(nested: Nested) -> None:
     """After an event on the parent, no child is older than that event."""
     listed = LISTED[nested.parent]
-    facts = replace(FACTS, changed=True)
-    found = all_records().of(listed, frozenset({nested.name}), with_children(listed), facts)
+    found = all_records().of(listed, frozenset({nested.name}), with_children(listed), FACTS)
     assert [record["updated_at"] for _, record in found] == [CHANGED_DATE_TIME] * 2
 
 
@@ -461,17 +467,91 @@ def test_rows_without_a_time_or_mode_are_sent(listed: Listed, *, absent: bool) -
         (0, "1970-01-01T00:00:00+00:00"),
         (SECONDS, DATE_TIME),
         (-1, "1969-12-31T23:59:59+00:00"),
+        (-62_135_596_800, "0001-01-01T00:00:00+00:00"),
+        (-62_135_596_801, None),
+        (253_402_300_799, "9999-12-31T23:59:59+00:00"),
+        (253_402_300_800, None),
         (None, None),
-        (True, True),
-        ("2023-11-14", "2023-11-14"),
-        (10**18, 10**18),
-        (-(10**18), -(10**18)),
-        (10**30, 10**30),
+        (10**30, None),
     ],
 )
-def test_date_times_are_iso_in_utc(value: object, wanted: object) -> None:
-    """Unix seconds become ISO 8601 in UTC; what is not a time of ours stays as it is (B7)."""
+def test_date_times_are_iso_in_utc(value: int | None, wanted: str | None) -> None:
+    """Unix seconds become ISO 8601 in UTC, as far as its four digits of a year go (B7)."""
     assert date_time(value) == wanted
+
+
+NO_TIMES: tuple[Any, ...] = (
+    *(253_402_300_800, -62_135_596_801, 10**30, 1_700_000_000.5, 1_700_000_000.0),
+    *("2023-11-14", "", True, [], [SECONDS], {}, {"at": SECONDS}),
+)
+
+
+@every_stream
+@pytest.mark.parametrize("invalid", NO_TIMES, ids=repr)
+def test_an_invalid_time_is_kept_beside_its_column(stream: Listed | Nested, invalid: Any) -> None:
+    """In each time of a stream, however deep, it gives null; the row and the value stay."""
+    sent, wanted = sent_and_wanted(stream)
+    text = msgspec.json.encode(sent)
+    times = [path for path in paths(wanted) if node(wanted, path) == DATE_TIME]
+    assert times
+    for path in times:
+        using = converter(stream)
+        value = msgspec.json.decode(text)
+        node(value, path[:-1])[path[-1]] = invalid
+        record = convert(using, value)
+        assert record is not None
+        assert node(record, path) is None
+        assert list(record["additional_fields"].values()) == [invalid]
+        last = [step for step in path if isinstance(step, str)][-1]
+        assert all(name.endswith(last) for name in record["additional_fields"])
+        (line,) = using.warnings()
+        assert line.startswith(f"{stream.name}: invalid times are null")
+        assert f"of obj_1 ({ACCOUNT})" in line
+
+
+def test_times_before_1970_are_times() -> None:
+    """A negative number of seconds is a moment like any other."""
+    sent, _ = sent_and_wanted(LISTED["customers"])
+    using = converter(LISTED["customers"])
+    record = using.record(sent | {"created": -86_400}, replace(FACTS, updated=None))
+    assert record is not None
+    assert record["created"] == record["updated_at"] == "1969-12-31T00:00:00+00:00"
+    assert (record["additional_fields"], using.warnings()) == (None, [])
+
+
+def test_several_invalid_times_of_one_list_are_all_kept() -> None:
+    """Of a list they are kept together, in their order; times in a list alone work, too."""
+    inner = {"type": "object", "properties": {"at": {"type": "string", "format": "date-time"}}}
+    bare = {"type": "array", "items": {"type": "string", "format": "date-time"}}
+    schema = {"properties": {"rows": {"type": "array", "items": inner}, "moments": bare}}
+    invalid: list[tuple[str, object]] = []
+    value = {"rows": [{"at": "x"}, {"at": 0}, {"at": "y"}], "moments": [0, "z", None]}
+    Compiler(schema, invalid).plan(schema).apply(value)
+    epoch = "1970-01-01T00:00:00+00:00"
+    assert value["rows"] == [{"at": None}, {"at": epoch}, {"at": None}]
+    assert value["moments"] == [epoch, None, None]
+    assert invalid == [("rows[].at", "x"), ("rows[].at", "y"), ("moments[]", "z")]
+
+
+def test_rows_with_invalid_times_are_named_up_to_five() -> None:
+    """A line names the first rows and counts the others."""
+    using = converter(LISTED["coupons"])
+    for number in range(8):
+        sent = {"id": f"c{number}", "object": "coupon", "created": "x", "redeem_by": 0.5}
+        assert convert(using, sent) is not None
+    (line,) = using.warnings()
+    assert "created, redeem_by of c0 (acct_1Example); created, redeem_by of c1" in line
+    assert "c4" in line
+    assert line.endswith("; and 3 more rows")
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [(0, 0), (-5, -5), (10**12, None), (1.0, None), ("5", None), (True, None), (None, None)],
+)
+def test_only_whole_seconds_are_a_moment(value: object, wanted: int | None) -> None:
+    """What a date-time cannot express is not reckoned with."""
+    assert unix_time(value) == wanted
 
 
 @pytest.mark.parametrize(

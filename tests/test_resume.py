@@ -71,7 +71,7 @@ def test_the_first_page_alone_claims_only_its_own_part(stripe: Simulator) -> Non
     whole = run(config_for(stripe), catalog=selecting("customers"), every_state=True)
     covered = [state["bookmarks"]["customers"]["covered"] for _, state in cuts(whole.messages)]
     assert covered[0] == []
-    ((start, _),) = covered[1]
+    ((start, _),) = next(spans for spans in covered if spans)
     assert start > "2025-06"
 
 

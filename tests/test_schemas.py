@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 from collections import defaultdict
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from stripe._object_classes import OBJECT_CLASSES
 
 from scripts import generate_schemas
-from tap_stripe_connect.catalog import STREAMS, Listed, Nested
+from tap_stripe_connect.catalog import SECRETS, STREAMS, Listed, Nested
+from tap_stripe_connect.simulator.shapes import optional_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,6 +80,13 @@ def walk(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[
     for child_path, child in children:
         yield child_path.removeprefix("."), child
         yield from walk(child, child_path)
+
+
+def hidden(stream: Listed | Nested, path: str) -> bool:
+    """Tell whether a path gets no column: it holds a secret, or is only shown to who asks."""
+    parts = path.replace("[]", "").split(".")
+    unasked = tuple(f"{one}{end}" for one in stream.unasked for end in (".", "[]"))
+    return bool(SECRETS & {*parts}) or path in stream.unasked or path.startswith(unasked)
 
 
 def kind(schema: Mapping[str, Any]) -> str:
@@ -169,6 +179,19 @@ def test_the_generator_repairs_what_check_complains_of(
             [Listed(name="x", object="event", path="", permission="", key=("y",))],
             "['y']",
         ),
+        (
+            "STREAMS",
+            [
+                Listed(
+                    name="x",
+                    object="coupon",
+                    path="",
+                    permission="",
+                    unasked=frozenset({"applies_to.products", "applies_to.prices"}),
+                )
+            ],
+            "['applies_to.prices']",
+        ),
     ],
 )
 def test_the_generator_stops_at_what_it_does_not_know(
@@ -191,7 +214,7 @@ def test_objects_that_hold_themselves_are_left_open(
     (tmp_path / "rings.py").write_text(RINGS)
     monkeypatch.syspath_prepend(tmp_path)
     outer = generate_schemas.resource("rings", "Outer")
-    properties = generate_schemas.Builder(frozenset()).properties(outer)
+    properties = generate_schemas.Builder().properties(outer)
     assert {path: kind(inner) for path, inner in walk({"properties": properties})} == {
         "back": "open object",
         "plain": "object",
@@ -204,7 +227,8 @@ def test_objects_that_hold_themselves_are_left_open(
 def test_holds_what_stripe_sends(stream: Listed | Nested) -> None:
     """A schema holds Stripe's fields and the tap's columns, each in its type, and no others."""
     found = {path: kind(schema) for path, schema in walk(load(stream))}
-    wanted = dict(expected(stream.object)) | TAP_COLUMNS
+    wanted = {path: of for path, of in expected(stream.object) if not hidden(stream, path)}
+    wanted |= TAP_COLUMNS
     if isinstance(stream, Listed):
         for name in stream.verbatim:
             wanted = {path: of for path, of in wanted.items() if not path.startswith(f"{name}.")}
@@ -218,15 +242,26 @@ def test_names_what_stripe_can_expand(stream: Listed | Nested) -> None:
     schema = load(stream)
     kinds = {path: kind(inner) for path, inner in walk(schema)}
     paths = schema["x-expandable"]
-    assert sorted(paths) == sorted(expandable(stream.object))
+    assert sorted(paths) == sorted(
+        path for path in expandable(stream.object) if not hidden(stream, path)
+    )
     assert {kinds[path] for path in paths} <= {"string"}
+
+
+@every_stream
+def test_names_where_whole_objects_can_be(stream: Listed | Nested) -> None:
+    """The paths of `x-whole` are open objects, each once."""
+    schema = load(stream)
+    kinds = {path: kind(inner) for path, inner in walk(schema)}
+    assert {kinds[path] for path in schema["x-whole"]} <= {"open object"}
+    assert len(schema["x-whole"]) == len(set(schema["x-whole"]))
 
 
 @every_stream
 def test_key_is_required_and_all_else_can_be_null(stream: Listed | Nested) -> None:
     """The properties of the key have one plain type; every other property can be null."""
     schema = load(stream)
-    assert list(schema) == ["type", "properties", "required", "x-expandable"]
+    assert list(schema) == ["type", "properties", "required", "x-expandable", "x-whole"]
     assert schema["required"] == list(stream.key)
     for path, inner in walk(schema):
         if path in stream.key:
@@ -248,8 +283,8 @@ def test_says_no_more_than_targets_understand(stream: Listed | Nested) -> None:
                 assert keywords == {"properties"}, path
                 assert inner["properties"], path
             case "open object":
-                assert keywords == {"properties", "additionalProperties"}, path
-                assert (inner["properties"], inner["additionalProperties"]) == ({}, True), path
+                assert keywords == {"additionalProperties"}, path
+                assert inner["additionalProperties"] is True, path
             case "array":
                 assert keywords == {"items"}, path
             case "date-time":
@@ -278,6 +313,27 @@ def test_is_a_json_schema_that_takes_bare_records(stream: Listed | Nested) -> No
     record = dict.fromkeys(schema["properties"]) | dict.fromkeys(stream.key, "x")
     assert validator.is_valid(record)
     assert not validator.is_valid(dict.fromkeys(schema["properties"]))
+
+
+def declared(path: str) -> ast.expr:
+    """Return the type that the `stripe` package gives a field, such as `invoice.shipping.name`."""
+    object_, *names = path.replace("[]", "").split(".")
+    owners = [generate_schemas.resource(*OBJECT_CLASSES[object_])]
+    for name in names:
+        (item,) = (one for owner in owners for one in owner.fields() if one.name == name)
+        owners = list(generate_schemas.embedded(item.type, item.owner))
+    return item.type
+
+
+def test_what_the_simulator_leaves_out_is_optional() -> None:
+    """Fields that Stripe leaves out are in the schemas, and the `stripe` package says so, too.
+
+    Its types are optional where a field can be absent as well as where it can be null.
+    """
+    known = {f"{stream.object}.{path}" for stream in STREAMS for path, _ in walk(load(stream))}
+    for path in optional_fields():
+        assert path in known, path
+        assert ast.unparse(declared(path)).startswith("Optional["), path
 
 
 def test_events_stay_narrow() -> None:

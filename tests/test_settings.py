@@ -58,6 +58,7 @@ def test_a_key_is_all_that_is_needed() -> None:
         api_version=API_VERSION,
         max_requests_per_second=12,
         lag_seconds=300,
+        recheck_interval=86_400,
         on_permission_error="fail",
         on_account_error="fail",
     )
@@ -384,6 +385,8 @@ def test_naming_accounts_leaves_the_platform_out(*, config: dict[str, Any], want
     [
         ("https://api.stripe.com/", "https://api.stripe.com"),
         ("http://127.0.0.1:8420", "http://127.0.0.1:8420"),
+        ("http://[::1]:8420/", "http://[::1]:8420"),
+        ("http://LocalHost:8420", "http://LocalHost:8420"),
         (" https://proxy.example/stripe/ ", "https://proxy.example/stripe"),
     ],
 )
@@ -394,11 +397,39 @@ def test_addresses_lose_their_last_slash(url: str, wanted: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://x", "https://", "https://x y", "https://user:pass@x", "https://x?y", "https://x#y", 5],
+    [
+        "ftp://x",
+        "https://",
+        "https://x y",
+        "https://user:pass@x",
+        "https://x?y",
+        "https://x#y",
+        5,
+        "http://[",
+        "https://:443",
+    ],
 )
 def test_other_addresses_are_refused(url: object) -> None:
     """What is no plain address is a fault, and is not shown, as it may hold a password."""
     assert faults({"api_key": KEY, "api_url": url}) == ["api_url: not an http or https address"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.stripe.com",
+        "http://10.0.0.1:8420",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com/x",
+        "http://[::2]",
+        "http://0.0.0.0:8420",
+        "http://127.0.0.2",
+    ],
+)
+def test_plain_http_beyond_this_machine_is_refused(url: str) -> None:
+    """The key would travel in clear text."""
+    (fault,) = faults({"api_key": KEY, "api_url": url})
+    assert fault.startswith("api_url: the key would travel unencrypted; use https")
 
 
 @pytest.mark.parametrize("version", ["2020-08-27", "2026-10-28.endive", " 2024-06-20 "])

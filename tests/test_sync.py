@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.jobs import Job, Page
 
 YEAR = 365 * DAY
+FIRST_RUN = ("/v1/account", "/v1/events")
+"""Paths that every first run asks for: whose key it is, and whether it may read events."""
 
 
 def lists_of(stripe: Simulator, path: str) -> int:
@@ -136,7 +138,7 @@ def test_embedded_children_cost_no_request(
     bulk.load(stripe.world.platform, invoices=300, lines=8, start=NOW - YEAR, until=NOW)
     output = run(config_for(stripe), catalog=selecting(*selected))
     assert output.counts == counts
-    assert {one.path for one in stripe.journal.requests} == {"/v1/account", "/v1/invoices"}
+    assert {one.path for one in stripe.journal.requests} == {*FIRST_RUN, "/v1/invoices"}
     asked = [tuple(one.query) for one in stripe.journal.requests]
     assert len(asked) == len(set(asked))
 
@@ -145,7 +147,7 @@ def test_unselected_streams_cost_no_request(stripe: Simulator) -> None:
     """With customers alone selected nothing else is asked for (F11)."""
     populate(stripe.world.platform, seed=1, customers=10, start=NOW - YEAR, until=NOW)
     run(config_for(stripe), catalog=selecting("customers"))
-    assert {request.path for request in stripe.journal.requests} == {"/v1/account", "/v1/customers"}
+    assert {request.path for request in stripe.journal.requests} == {*FIRST_RUN, "/v1/customers"}
 
 
 def test_long_lists_are_not_completed_for_a_child_that_is_not_selected(stripe: Simulator) -> None:
@@ -232,7 +234,7 @@ def test_an_account_added_later_gets_its_history(stripe: Simulator) -> None:
 def test_a_key_that_may_not_ask_who_it_is_still_works(stripe: Simulator) -> None:
     """The account is then taken from Stripe's refusal (D1)."""
     stripe.world.platform.create("coupon", {"id": "C"})
-    stripe.world.add_key("rk_test_few", permissions=["rak_coupon_read"])
+    stripe.world.add_key("rk_test_few", permissions=["rak_coupon_read", "rak_event_read"])
     output = run(config_for(stripe, api_key="rk_test_few"), catalog=selecting("coupons"))
     assert output.exit_code == 0
     assert [row["account_id"] for row in output.records("coupons")] == ["acct_1Simulator"]

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
-import time
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_stripe_connect.api.errors import StripeError, Verdict, redact, rule_for
+from tap_stripe_connect.api.errors import StripeError, Verdict, rule_for
+from tap_stripe_connect.api.matching import window
+from tap_stripe_connect.api.nesting import decode as _decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import requests
-
-_decode = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Question:
-    """One thing to ask for, however many requests it takes."""
+    """One thing to ask for, however many requests it takes, and what its answer has to be."""
 
     path: str
     parameters: Mapping[str, str]
@@ -49,20 +47,32 @@ class Question:
     """The account to act on, as the header names it; None is the key's own."""
     route: str
     """The path without ids; what Stripe limits as one endpoint."""
+    objects: frozenset[str] = frozenset()
+    """What the object, or the rows of a list, may be; empty for anything."""
+    id: str = ""
+    """The object's id, where it is known."""
+    parent: str = ""
+    """The id in the path of a nested list."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What each row of a list has to say, where it says anything of it."""
+
+    @cached_property
+    def created(self) -> tuple[int, int]:
+        """The creation times that the rows of a list may have, half-open, in unix seconds."""
+        return window(self.parameters)
 
     def failure(self, message: str, verdict: Verdict, **told: Any) -> StripeError:  # noqa: ANN401
         """Return the error that says what went wrong with this question."""
         return StripeError(message, verdict=verdict, path=self.path, account=self.account, **told)
 
 
-def read(response: requests.Response, check: Callable[[Any], None]) -> Answer:
-    """Decode an answer and check its shape; ValueError if it is not whole (C4)."""
+def read(response: requests.Response) -> Answer:
+    """Decode an answer; ValueError if it is no JSON, as where it was cut off (C4)."""
     body = response.content
     try:
         document = _decode(body)
     except msgspec.DecodeError:
         document = _mended(body)
-    check(document)
     return Answer(document, len(body))
 
 
@@ -72,47 +82,24 @@ def _mended(body: bytes) -> object:
     return _decode(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
-def check_object(document: object) -> None:
-    """Accept nothing but an object of Stripe's; ValueError."""
-    if not isinstance(document, dict) or not isinstance(document.get("id"), str):
-        raise ValueError("not an object")  # noqa: TRY004 - handled like every damaged answer
-
-
-def check_list(document: object) -> None:
-    """Accept nothing but Stripe's list envelope; ValueError."""
-    whole = (
-        isinstance(document, dict)
-        and isinstance(document.get("data"), list)
-        and isinstance(document.get("has_more"), bool)
-        and all(
-            isinstance(row, dict) and type(row.get("created") or 0) is int
-            for row in document["data"]
-        )
-    )
-    if not whole:
-        raise ValueError("not a list")
-
-
-def server_time(response: requests.Response) -> int:
-    """Read the clock in an answer's head; this machine's where there is none."""
-    try:
-        return int(parsedate_to_datetime(response.headers["Date"]).timestamp())
-    except (KeyError, ValueError):
-        return int(time.time())
-
-
-def refusal(response: requests.Response, question: Question) -> tuple[StripeError, bool]:
-    """Read an error answer, and whether it is worth another attempt."""
+def error_in(response: requests.Response) -> dict[str, Any] | None:
+    """Return what an error of Stripe's says; None where the answer is no such error."""
     try:
         error = json.loads(response.content)["error"]
-        message, code = str(error.get("message") or ""), str(error.get("code") or "")
-        whole = True
-    except (ValueError, KeyError, TypeError, AttributeError):
-        message, code, whole = "", "", False
+        told = isinstance(error, dict) and isinstance(error.get("message") or "", str)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return error if told else None
+
+
+def refusal(
+    response: requests.Response, error: Mapping[str, Any], question: Question
+) -> tuple[StripeError, bool]:
+    """Return the failure that an error of Stripe's is, and whether to try again."""
+    message, code = str(error.get("message") or ""), str(error.get("code") or "")
     rule = rule_for(response.status_code, code, message, question.path)
     wish = response.headers.get("Stripe-Should-Retry", "")
-    # A refusal that was cut off on its way does not say why.
-    retry = {"true": True, "false": False}.get(wish, rule.verdict is Verdict.RETRY or not whole)
+    retry = {"true": True, "false": False}.get(wish, rule.verdict is Verdict.RETRY)
     # What Stripe says not to retry is not asked for in smaller pages either (C3).
     final = rule.verdict is Verdict.RETRY and not retry
     failure = question.failure(
@@ -122,26 +109,13 @@ def refusal(response: requests.Response, question: Question) -> tuple[StripeErro
         code=code,
         request_id=response.headers.get("Request-Id", ""),
         advice=rule.advice,
-        retry_after=_seconds(response.headers.get("Retry-After")),
+        retry_after=retry_after(response),
         limit=response.headers.get("Stripe-Rate-Limited-Reason", ""),
     )
     return failure, retry
 
 
-def _seconds(header: str | None) -> float:
+def retry_after(response: requests.Response) -> float:
     """Read a `Retry-After` in seconds; at most a minute, 0 where there is none."""
+    header = response.headers.get("Retry-After")
     return min(float(header), 60.0) if header and header.isdigit() else 0.0
-
-
-def plain(error: BaseException) -> str:
-    """Return the innermost reason of a network error, which libraries wrap several times."""
-    reason: Any = error
-    for _ in range(10):
-        inner = getattr(reason, "reason", None) or next(
-            (part for part in getattr(reason, "args", ()) if isinstance(part, BaseException)), None
-        )
-        if inner is None or isinstance(inner, str):
-            break
-        reason = inner
-    text = redact(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__)
-    return re.sub(r"^(<.*?>|\w+\(.*?\)):? ?", "", text)[:200]

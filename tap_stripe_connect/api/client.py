@@ -7,28 +7,43 @@ import random
 import re
 import threading
 import time
-from importlib.metadata import version
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
-import requests
 from requests import codes
 
-from tap_stripe_connect.api import answers
+from tap_stripe_connect.api import answers, matching
 from tap_stripe_connect.api.answers import Answer, Listing, Question
-from tap_stripe_connect.api.errors import StripeError, Verdict, says_no_cursor
-from tap_stripe_connect.api.keys import is_organisations
+from tap_stripe_connect.api.connections import Connections
+from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.failures import MIXED_UP, Failure, Failures
+from tap_stripe_connect.api.matching import Attempts, Matcher, MismatchError, OddityError
+from tap_stripe_connect.api.not_stripe import LOGIN
+from tap_stripe_connect.api.remarks import Remarks
 from tap_stripe_connect.api.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    import requests
 
     from tap_stripe_connect.api.limits import Limiter
+
+    Check = Callable[[object, Question], None]
 
 logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 100
 """Rows per list request; the most that Stripe gives."""
+
+LOOK = 0.1
+"""Seconds after which a thread that waits for its turn looks whether to stop."""
+
+QUICK = 2
+"""Tries of a client that gives up soon, and need not say that it tries again."""
+
+TOLD_ODDITIES = {"url", "account"}
+"""What is told of answers that are odd in the same way always."""
 
 
 class Interrupted(Exception):  # noqa: N818 - a request to stop, not an error
@@ -48,7 +63,11 @@ class Client:
     """Seconds before the second attempt; doubled for each one after it, up to 30."""
     outage = 300.0
     """Seconds without any good answer after which a failure ends the run, not only its list."""
+    opening = 30.0
+    """Seconds for which the first request is sent again, as long as Stripe has never answered."""
     clock = staticmethod(time.monotonic)
+    wall_clock = staticmethod(time.time)
+    """This machine's date, in unix seconds."""
 
     def __init__(
         self,
@@ -60,106 +79,218 @@ class Client:
         stopping: threading.Event,
     ) -> None:
         """Prepare for requests to `url`; waiting ends with Interrupted once `stopping` is set."""
-        self._url = url
         self._limiter = limiter
         self._stopping = stopping
-        self._threads = threading.local()
-        self._api_key = api_key
-        self._account_header = "Stripe-Context" if is_organisations(api_key) else "Stripe-Account"
-        self._reached = False
+        self._connections = Connections(url, api_key, api_version)
+        self._failures = Failures(url)
+        self._matcher = Matcher()
+        self._doubting = threading.Lock()
+        self._remarks = Remarks(url, self.wall_clock)
         self._failing_since: float | None = None
         self.tally = Tally()
-        self._headers = {
-            "Stripe-Version": api_version,
-            "User-Agent": f"tap-stripe-connect/{version('tap-stripe-connect')}",
-            "Accept": "application/json",
-        }
-        self.server_time: int | None = None
-        """Stripe's clock at its first answer, in unix seconds."""
 
-    def get(
+    @property
+    def server_time(self) -> int | None:
+        """Stripe's clock at its first answer, in unix seconds; None where it told none."""
+        return self._remarks.server_time
+
+    def get(  # noqa: PLR0913 - what is asked for, and what the answer has to be
         self,
         path: str,
         parameters: Mapping[str, str] | None = None,
         account: str | None = None,
         route: str = "",
+        *,
+        objects: Iterable[str] = (),
+        name: str = "",
     ) -> Answer:
         """Return the document at `path`, or raise StripeError.
 
         `account` is the account to act on, for an organisation's key perhaps
-        `platform/connected`; None is the key's own. `route` is the path with `{id}` in it.
+        `platform/connected`; None is the key's own. `route` is the path with `{id}` in it. An
+        answer that is none of `objects`, or has another id than `name`, counts as lost.
         """
-        question = Question(path, parameters or {}, account, route or path)
-        return self._ask(question, answers.check_object, self.attempts)
+        question = Question(
+            path, parameters or {}, account, route or path, objects=frozenset(objects), id=name
+        )
+        return self._ask(question, matching.check_object, self.attempts)
 
-    def page(
+    def account(self, account: str | None = None) -> Answer:
+        """Return Stripe's description of an account; None is the key's own."""
+        name = (account or "").rpartition("/")[2]
+        return self.get("/v1/account", account=account, objects=("account",), name=name)
+
+    def page(  # noqa: PLR0913 - what is asked for, and what the answer has to be
         self,
         path: str,
         parameters: Mapping[str, str] | None = None,
         account: str | None = None,
         tries: int | None = None,
+        *,
+        objects: Iterable[str] = (),
+        fields: Mapping[str, str] | None = None,
     ) -> Listing:
-        """Return a page of the list at `path`, or raise StripeError after so many tries."""
-        route = re.sub(r"/[a-z]+_\w+/", "/{id}/", path)
-        question = Question(path, {"limit": str(PAGE_SIZE), **(parameters or {})}, account, route)
-        answer = self._ask(question, answers.check_list, tries or self.attempts)
-        document = answer.document
-        return Listing(document["data"], document["has_more"], answer.size)
+        """Return a page of the list at `path`, or raise StripeError after so many tries.
+
+        A page with rows that are none of `objects`, were not created when the parameters ask for,
+        or say otherwise than `fields`, counts as lost. One that goes on but leads nowhere is asked
+        for once more.
+        """
+        parent = re.search(r"/([a-z]+_\w+)/", path)
+        question = Question(
+            path,
+            {"limit": str(PAGE_SIZE), **(parameters or {})},
+            account,
+            path.replace(parent[1], "{id}") if parent else path,
+            objects=frozenset(objects),
+            parent=parent[1] if parent else "",
+            fields=fields or {},
+        )
+        page = self._page(question, tries or self.attempts)
+        if not _goes_on(page, question):
+            self._connections.drop()
+            page = self._page(question, tries or self.attempts)
+        if not _goes_on(page, question):
+            raise question.failure(
+                "the list says that it goes on but gives no further row",
+                Verdict.FAIL_STREAM,
+                advice="run again later; report it if it stays",
+            )
+        return page
+
+    def _page(self, question: Question, tries: int) -> Listing:
+        answer = self._ask(question, matching.check_page, tries)
+        return Listing(answer.document["data"], answer.document["has_more"], answer.size)
 
     def unused(self, route: str, most: int = 0) -> int:
         """Return how many requests the budget let nobody send of late; `most` are made up for."""
         return self._limiter.unused(route, most)
 
-    def all_rows(self, url: str, account: str | None = None) -> tuple[list[dict[str, Any]], int]:
-        """Return all rows of the list that a nested list's `url` points at, and their bytes."""
-        target = urlsplit(url)
-        parameters = dict(parse_qsl(target.query))
-        rows: list[dict[str, Any]] = []
-        size = 0
-        while True:
-            try:
-                page = self.page(target.path, parameters, account)
-            except StripeError as error:
-                # The row that the last page ended with is gone; begin again, without it (C10).
-                if not parameters.pop("starting_after", None) or not says_no_cursor(error):
-                    raise
-                rows.clear()
-                continue
-            rows += page.rows
-            size += page.size
-            if not page.has_more:
-                return rows, size
-            check_progress(page, parameters.get("starting_after"), target.path, account)
-            parameters["starting_after"] = page.rows[-1]["id"]
-
-    def _ask(self, question: Question, check: Callable[[Any], None], tries: int) -> Answer:
+    def _ask(self, question: Question, check: Check, tries: int) -> Answer:
         """Send a request until its answer is whole, is final, or the tries are used up.
 
         Refusals for speed are not tries: Stripe answers again once we are slower.
         """
-        failures = refusals = 0
-        while True:
-            self._limiter.wait(question.route, self._sleep)
-            try:
-                response = self._send(question)
-                if response.status_code == codes.ok:
-                    answer = answers.read(response, check)
-                    self._failing_since = None
-                    return answer
-                failure, retry = answers.refusal(response, question)
-            except (OSError, ValueError) as error:
-                failure, retry = self._lost(error, question), True
-            self._note(failure)
-            if failure.status == codes.too_many_requests:
-                refusals += 1
-            else:
-                failures += 1
-            # Where nothing has ever answered the address is wrong; two tries tell.
-            enough = tries if self._reached else min(tries, 2)
-            if not retry or failures >= enough or refusals >= self.patience:
-                final = tries >= self.attempts or refusals >= self.patience
-                raise self._judged(failure, question) if final else failure
-            self._pause(question, failures + refusals, failure)
+        attempts = Attempts(self.clock())
+        with ExitStack() as turn:
+            while True:
+                if self._matcher.doubts and not attempts.alone:
+                    attempts.alone = True
+                    turn.enter_context(self._alone())
+                self._limiter.wait(question.route, self._sleep)
+                found = self._try(question, check, attempts)
+                if isinstance(found, Answer):
+                    return found
+                if found:
+                    self._failed(question, attempts, found, tries)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other thread ask meanwhile, of those that doubt what they hear."""
+        while not self._doubting.acquire(timeout=LOOK):
+            if self._stopping.is_set():
+                raise Interrupted
+        try:
+            yield
+        finally:
+            self._doubting.release()
+
+    def _try(self, question: Question, check: Check, attempts: Attempts) -> Answer | Failure | None:
+        """Send a request once; None if the answer has to come twice, and has come once.
+
+        Whatever is odd about an answer ends its connection: what is left on it would be read as
+        the answer to the next request.
+        """
+        try:
+            self.tally.sent(question.account, question.route)
+            response = self._connections.send(question, self.timeout)
+        except (OSError, ValueError) as error:
+            self._connections.drop()
+            return self._failures.lost(error, question)
+        found: Answer | Failure | None
+        try:
+            if not codes.ok <= response.status_code < codes.multiple_choices:
+                return self._refused(response, question, attempts)
+            found = self._read(response, question, check, attempts)
+        except MismatchError as error:
+            if not isinstance(error, OddityError):
+                self._matcher.mismatched()
+            found = self._failures.mixed_up(error, response, question)
+        except ValueError:
+            found = self._failures.unusable(response, question)
+        if not isinstance(found, Answer):
+            self._connections.drop()
+        return found
+
+    def _read(
+        self, response: requests.Response, question: Question, check: Check, attempts: Attempts
+    ) -> Answer | None:
+        """Return a good answer, or None if it has to come once more.
+
+        Raises MismatchError where it belongs to another request, ValueError where it is no answer.
+        """
+        answer = answers.read(response)
+        check(answer.document, question)
+        self._match(response, answer.document, question, attempts)
+        whole = self._matcher.believes(answer.document, attempts)
+        self._failing_since = None
+        self._heard(response)
+        return answer if whole else None
+
+    def _refused(
+        self, response: requests.Response, question: Question, attempts: Attempts
+    ) -> Failure:
+        """Return what a refusal of Stripe's means; ValueError if it is somebody else's."""
+        error = answers.error_in(response)
+        if error is None or response.status_code in LOGIN:
+            raise ValueError("not an error of Stripe's")
+        failure, retry = answers.refusal(response, error, question)
+        matching.check_refusal(error, question)
+        self._match(response, {}, question, attempts)
+        told = self._failures.refused(failure, question)
+        if failure.request_id:
+            self._heard(response)
+        self._failures.reached = True
+        return Failure(told, retry=retry)
+
+    def _match(
+        self,
+        response: requests.Response,
+        document: Mapping[str, Any],
+        question: Question,
+        attempts: Attempts,
+    ) -> None:
+        """Hold an answer against its question, and tell of oddities once they are usual."""
+        for odd in self._matcher.check(response.headers, document, question, attempts):
+            level = logging.WARNING if odd.kind in TOLD_ODDITIES else logging.DEBUG
+            logger.log(level, "Answers are odd, and used all the same: %s", odd.text)
+
+    def _heard(self, response: requests.Response) -> None:
+        """Take note of what an answer that is certainly Stripe's says beside its content."""
+        self._failures.reached = True
+        self._remarks.read(response.headers)
+
+    def _failed(self, question: Question, attempts: Attempts, failure: Failure, tries: int) -> None:
+        """Wait before the next try, or raise what the last one told."""
+        error = failure.error
+        self._note(error)
+        if error.status == codes.too_many_requests:
+            attempts.refusals += 1
+        else:
+            attempts.failures += 1
+        # A smaller page, for which few tries are made, would be mixed up as well.
+        most = self.attempts if error.code == MIXED_UP else tries
+        refused = attempts.refusals >= self.patience
+        if not failure.retry or refused or attempts.failures >= most or self._is_late(attempts):
+            raise self._judged(error, question) if refused or most >= self.attempts else error
+        if not self._failures.reached and attempts.failures == 1 and tries > QUICK:
+            logger.warning("%s; trying again for half a minute", error.message)
+        self._pause(question, attempts, error)
+
+    def _is_late(self, attempts: Attempts) -> bool:
+        """Return whether Stripe has not answered the first request for long enough."""
+        waited = self.clock() - attempts.began
+        return not self._failures.reached and attempts.failures > 1 and waited >= self.opening
 
     def _note(self, failure: StripeError) -> None:
         """Remember since when nothing has been answered, and tell of limits that are reached."""
@@ -181,6 +312,8 @@ class Client:
         since = self._failing_since
         silence = self.clock() - since if since is not None else 0.0
         if failure.verdict is not Verdict.RETRY or silence < self.outage:
+            if failure.code == MIXED_UP:
+                failure.verdict = Verdict.FAIL_STREAM
             return failure
         return question.failure(
             f"No request has been answered well for {silence / 60:.0f} minutes, the last one: "
@@ -192,36 +325,16 @@ class Client:
             advice="Stripe or the network has trouble; run again later, nothing is lost",
         )
 
-    def _send(self, question: Question) -> requests.Response:
-        session: requests.Session | None = getattr(self._threads, "session", None)
-        if session is None:
-            session = self._threads.session = requests.Session()
-            session.headers.update(self._headers)
-            # A callable, because requests lets ~/.netrc override a header.
-            session.auth = self._authorize
-        self.tally.sent(question.account, question.route)
-        response = session.get(
-            self._url + question.path,
-            params=question.parameters,
-            headers={self._account_header: question.account} if question.account else None,
-            timeout=self.timeout,
-            allow_redirects=False,
-        )
-        self._reached = True
-        if self.server_time is None:
-            self.server_time = answers.server_time(response)
-        return response
-
-    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._api_key}"
-        return request
-
-    def _pause(self, question: Question, attempt: int, failure: StripeError) -> None:
+    def _pause(self, question: Question, attempts: Attempts, failure: StripeError) -> None:
         """Wait longer after each attempt; a refusal for speed makes all threads wait."""
-        seconds = min(self.backoff * 2 ** (attempt - 1), 30) * random.uniform(0.5, 1)  # noqa: S311
+        sent = attempts.failures + attempts.refusals
+        seconds = min(self.backoff * 2 ** (sent - 1), 30) * random.uniform(0.5, 1)  # noqa: S311
         if failure.status == codes.too_many_requests and failure.code != "lock_timeout":
             seconds = max(seconds, failure.retry_after)
             self._limiter.refused(question.route, failure.limit, seconds)
+        elif not self._failures.reached:
+            left = attempts.began + self.opening - self.clock()
+            seconds = min(seconds, max(left, self.backoff))
         self.tally.retried(question.account, question.route, seconds)
         self._sleep(seconds)
 
@@ -229,29 +342,8 @@ class Client:
         if self._stopping.wait(seconds):
             raise Interrupted
 
-    def _lost(self, error: Exception, question: Question) -> StripeError:
-        if not self._reached:
-            return question.failure(
-                f"Stripe cannot be reached at {self._url}: {answers.plain(error)}",
-                Verdict.STOP,
-                advice="check api_url and the network",
-            )
-        damaged = not isinstance(error, OSError)
-        reason = "the answer is damaged" if damaged else answers.plain(error)
-        return question.failure(
-            f"Stripe's answer was lost: {reason}",
-            Verdict.RETRY,
-            advice="run again; nothing is lost",
-        )
 
-
-def check_progress(page: Listing, cursor: str | None, path: str, account: str | None) -> None:
-    """Raise StripeError if following `has_more` from this page would go on for ever (C12)."""
-    if not page.rows or page.rows[-1].get("id") in {None, cursor}:
-        raise StripeError(
-            "the list says that it goes on but gives no further row",
-            verdict=Verdict.FAIL_STREAM,
-            path=path,
-            account=account,
-            advice="run again later; report it if it stays",
-        )
+def _goes_on(page: Listing, question: Question) -> bool:
+    """Return whether following `has_more` from a page leads anywhere (C12)."""
+    cursor = question.parameters.get("starting_after")
+    return not page.has_more or (bool(page.rows) and page.rows[-1].get("id") not in {None, cursor})

@@ -189,7 +189,13 @@ class StripeError(Exception):
         """Which of Stripe's limits on speed refused the request, such as `endpoint-rate`."""
 
     def __str__(self) -> str:
-        """Tell in one line what happened, where, and what to do next."""
+        """Return one line: what happened, where, and what to do next."""
+        advice = f" - {self.advice}" if self.advice else ""
+        return f"{self.without_advice}{advice}"
+
+    @property
+    def without_advice(self) -> str:
+        """What happened and where, on one line."""
         told = {
             "status": self.status,
             "code": self.code,
@@ -200,8 +206,7 @@ class StripeError(Exception):
         where = ", ".join(
             [f"GET {self.path}", *(f"{name} {value}" for name, value in told.items() if value)]
         )
-        advice = f" - {self.advice}" if self.advice else ""
-        return redact(f"{self.message} [{where}]{advice}")
+        return redact(f"{self.message} [{where}]")
 
 
 def redact(text: str) -> str:

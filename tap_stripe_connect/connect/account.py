@@ -106,13 +106,6 @@ class Look:
                 key_refused=error.verdict is Verdict.STOP,
             )
         found = str(document.get("id") or "")
-        if account_id and found != account_id.rpartition("/")[2]:
-            return ConnectedAccount(
-                str(account_id),
-                livemode=self._livemode,
-                access=Access.UNKNOWN,
-                reason="the answer is of another account; a proxy may drop Stripe-Account",
-            )
         country = str(document.get("country"))
         return ConnectedAccount(
             account_id or found,
@@ -125,7 +118,7 @@ class Look:
     def _document(self, account_id: str | None) -> Mapping[str, Any]:
         """Return the account's own description, or of a key that may not see it only the id."""
         try:
-            return self._client.get("/v1/account", account=account_id).document
+            return self._client.account(account_id).document
         except StripeError as error:
             if error.verdict is not Verdict.SKIP_STREAM:
                 raise
@@ -137,7 +130,11 @@ class Look:
             return {"id": connected}
         try:
             return self._client.get(
-                f"/v1/accounts/{connected}", account=platform or None, route="/v1/accounts/{id}"
+                f"/v1/accounts/{connected}",
+                account=platform or None,
+                route="/v1/accounts/{id}",
+                objects=("account",),
+                name=connected,
             ).document
         except StripeError as error:
             if error.verdict is not Verdict.SKIP_STREAM:

@@ -27,7 +27,6 @@ API_URL = "https://api.stripe.com"
 AROUND = "\ufeff\u200b\"'` \t\r\n"
 """What comes with a key when it is copied."""
 KEY_ADVICE = "Give it by STRIPE_SECRET_KEY in the environment, or by --secret-file FILE."
-HTTPS_ADVICE = "Use https, or the simulator on this machine (127.0.0.1, ::1 or localhost)."
 CLIENT_ADVICE = "Give it by --client-id, or by STRIPE_CLIENT_ID in the environment."
 
 
@@ -72,10 +71,6 @@ def reading(terminal: Terminal, store: Store) -> Reading:
     address = _read(store, settings, "api_url", API_URL)
     name = store.syntax.name("api_url")
     terminal.say(f"Settings file: {store.path}")
-    where = urlsplit(address)
-    if where.scheme == "http" and where.hostname not in oauth.LOOPBACK:
-        line = f"{name} is {address}, to which keys would travel unencrypted."
-        raise Refusal(Kind.FAILED, line, HTTPS_ADVICE, exit=Exit.USAGE)
     if address != API_URL:
         terminal.care(f"Keys are sent to {address}, not to Stripe: {name} says so.")
     return Reading(

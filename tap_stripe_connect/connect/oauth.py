@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import requests
 from requests import exceptions
 from urllib3.exceptions import NewConnectionError
 
 from tap_stripe_connect.api.keys import is_live
+from tap_stripe_connect.api.network import is_loopback
 from tap_stripe_connect.connect.outcome import Exit, Kind
 from tap_stripe_connect.connect.refusals import Refusal, decoded, lost, refused, said_in
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 CONNECT = "https://connect.stripe.com"
 DASHBOARD = "https://dashboard.stripe.com"
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 TIMEOUT = (5.0, 30.0)
 """Seconds to wait for a connection and for each piece of an answer."""
 WHOLE = 30.0
@@ -74,7 +74,7 @@ def mode(*, livemode: bool) -> str:
 
 def oauth_url(api_url: str) -> str:
     """Return where OAuth lives: at Stripe, unless the API is on this machine, as a simulator is."""
-    return api_url.rstrip("/") if urlsplit(api_url).hostname in LOOPBACK else CONNECT
+    return api_url.rstrip("/") if is_loopback(api_url) else CONNECT
 
 
 def secret_key(text: str, *, livemode: bool) -> str:

@@ -30,8 +30,7 @@ def link(streams: Iterable[str], *, livemode: bool, all_accounts: bool = False) 
     Stripe does not document the form: show the list of permissions beside it.
     """
     wanted = permissions(streams, all_accounts=all_accounts)
-    ticked = [(f"permissions[{place}]", name) for place, (name, _) in enumerate(wanted)]
-    query = urlencode([("name", NAME), *ticked], safe="[]")
+    query = urlencode([("name", NAME), *(("permissions[]", name) for name, _ in wanted)])
     return f"{DASHBOARD}{'' if livemode else '/test'}/apikeys/create?{query}"
 
 
@@ -68,7 +67,8 @@ def check(api_url: str, key: str, streams: Iterable[str]) -> dict[str, str]:
 
 def _lacking(client: Client, listed: Listed) -> str:
     try:
-        client.page(listed.path, {**listed.parameters, "limit": "1"})
+        parameters = {**listed.parameters, "limit": "1"}
+        client.page(listed.path, parameters, objects=(listed.object,))
     except StripeError as error:
         if error.verdict is Verdict.SKIP_STREAM:
             return missing_permission(error.message) or listed.permission

@@ -49,6 +49,12 @@ class Account:
         self._aged_out: set[str] = set()
         self._made = 0
 
+    def disorder(self, seconds: int) -> None:
+        """List every object up to `seconds` before or behind its place, as Stripe may do."""
+        with self._lock:
+            for collection in self._collections.values():
+                collection.disorder(seconds)
+
     def insert(self, document: dict[str, Any]) -> None:
         """Store a complete object as given, without an event; one of the same id is replaced."""
         with self._lock:
@@ -107,8 +113,9 @@ class Account:
         /,
         *,
         at: int | None = None,
+        event: str | None = "*.deleted",
     ) -> None:
-        """Delete an object and tell of it; a subscription is cancelled and stays.
+        """Delete an object, with an event unless that is None; a subscription is cancelled.
 
         An id that does not exist is a KeyError.
         """
@@ -121,9 +128,10 @@ class Account:
                 self._collections[object_].remove(id_)
             if object_ == "customer":
                 self._deleted_customers.add(id_)
-            self.add_event(events.event_type(object_, "*.deleted"), last, at=moment)
+            if event is not None:
+                self.add_event(events.event_type(object_, event), last, at=moment)
 
-    def add_event(
+    def add_event(  # noqa: PLR0913 - Stripe's events say all of these
         self,
         type_: str,
         payload: dict[str, Any],
@@ -132,8 +140,12 @@ class Account:
         at: int | None = None,
         visible_at: int | None = None,
         previous: dict[str, Any] | None = None,
+        account: str | None = None,
     ) -> dict[str, Any]:
-        """Add an event about any object, rendered now and never again, and return the event."""
+        """Add an event about any object, rendered now and never again, and return the event.
+
+        `account` is the one whose object it is about, if that is another one.
+        """
         with self._lock:
             data: dict[str, Any] = {"object": events.payload(payload)}
             if previous is not None:
@@ -159,8 +171,8 @@ class Account:
                 "request": {"id": None, "idempotency_key": None},
                 "type": type_,
             }
-            if self._connected:
-                event["account"] = self.id
+            if self._connected or account:
+                event["account"] = account or self.id
             self._store(event, visible_at)
             return self._existing("event", id_)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ class Entry:
     facts: tuple[tuple[object, ...], ...] = ()
     """What the list's filters compare, in their order."""
     rank: tuple[int, int] = (0, 0)
-    """Place in the list: `created`, then order of arrival."""
+    """Place in the list: `created`, some seconds off in a disorderly one; then order of arrival."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,18 @@ class Collection:
         self._arrived: list[Entry] = []
         self._waiting: list[Entry] = []
         self._count = 0
+        self._disorder = 0
+
+    def disorder(self, seconds: int) -> None:
+        """List each object up to `seconds` before or behind its place, always the same."""
+        self._disorder = seconds
+        for entry in self._by_id.values():
+            entry.rank = self._rank(entry, entry.rank[1])
+        self._order.sort(key=RANK)
+
+    def _rank(self, entry: Entry, arrival: int) -> tuple[int, int]:
+        shift = crc32(entry.id.encode()) % (2 * self._disorder + 1) - self._disorder
+        return entry.created + shift, arrival
 
     def __len__(self) -> int:
         """Count all that exist, also what reads cannot see yet."""
@@ -102,10 +115,10 @@ class Collection:
             return
         if former is None:
             self._count += 1
-            entry.rank = (entry.created, self._count)
+            entry.rank = self._rank(entry, self._count)
         else:
             self.remove(entry.id)
-            entry.rank = (entry.created, former.rank[1])
+            entry.rank = self._rank(entry, former.rank[1])
         self._by_id[entry.id] = entry
         self._arrived.append(entry)
 
@@ -136,11 +149,11 @@ class Collection:
 
     def expire(self, before: int) -> list[str]:
         """Forget what was created before a moment and return its ids."""
-        if not self._order or self._order[0].created >= before:
+        end = bisect_left(self._order, (before + self._disorder, 0), key=RANK)
+        gone = [entry.id for entry in self._order[:end] if entry.created < before]
+        if not gone:
             return []
-        end = bisect_left(self._order, (before, 0), key=RANK)
-        gone = [entry.id for entry in self._order[:end]]
-        del self._order[:end]
+        self._order[:end] = [entry for entry in self._order[:end] if entry.created >= before]
         for id_ in gone:
             del self._by_id[id_]
         return gone
@@ -154,8 +167,8 @@ class Collection:
 
     def select(self, selection: Selection) -> tuple[list[Entry], bool]:
         """Return a page, newest first, and whether more lies beyond it in the walk's direction."""
-        low = bisect_left(self._order, (selection.span.low, 0), key=RANK)
-        high = bisect_left(self._order, (selection.span.high, 0), key=RANK)
+        low = bisect_left(self._order, (selection.span.low - self._disorder, 0), key=RANK)
+        high = bisect_left(self._order, (selection.span.high + self._disorder, 0), key=RANK)
         forward = selection.ending_before is not None
         if selection.ending_before is not None:
             low = self._cursor(selection.ending_before, selection) + 1
@@ -163,6 +176,8 @@ class Collection:
             high = self._cursor(selection.starting_after, selection)
         steps = range(low, high) if forward else range(high - 1, low - 1, -1)
         candidates: Iterator[Entry] = map(self._order.__getitem__, steps)
+        if self._disorder:
+            candidates = (entry for entry in candidates if entry.created in selection.span)
         if selection.matches is not None:
             candidates = filter(selection.matches, candidates)
         found = list(islice(candidates, selection.limit + 1))

@@ -48,7 +48,13 @@ EXPANDABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 
 INCLUDABLE: Mapping[str, frozenset[str]] = MappingProxyType(
-    {listed.object: frozenset(listed.expand) for listed in LISTED.values()}
+    {
+        "coupon": frozenset({"applies_to", "currency_options"}),
+        "customer": frozenset({"cash_balance", "invoice_credit_balance", "tax"}),
+        "invoice": frozenset({"confirmation_secret"}),
+        "plan": frozenset({"tiers"}),
+        "price": frozenset({"currency_options", "tiers"}),
+    }
 )
 """Of each object, the fields that are only shown to those who expand them."""
 
@@ -56,21 +62,28 @@ INCLUDABLE: Mapping[str, frozenset[str]] = MappingProxyType(
 def encode(document: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """Return the JSON of a document, whole and as Stripe shows it to those who expand nothing."""
     whole = dict(document)
-    hidden = INCLUDABLE.get(document["object"], frozenset())
-    cut = {name: value for name, value in document.items() if name not in hidden}
+    cut = _unexpanded(document)
     for field, template in NESTED_LISTS.get(document["object"], ()):
         held = document.get(field)
         if not isinstance(held, dict):
             continue
         items = held.get("data") or []
+        shown = [_unexpanded(item) for item in items[:EMBEDDED]]
         url = template.format(id=document.get("id", "upcoming"))
         whole[field] = {"object": "list", "data": items, "has_more": False, "url": url}
-        if len(items) > EMBEDDED:
-            cut[field] = whole[field] | {"data": items[:EMBEDDED], "has_more": True}
-        else:
-            cut[field] = whole[field]
+        cut[field] = whole[field] | {"data": shown, "has_more": len(items) > EMBEDDED}
     encoded = msgspec.json.encode(whole)
     return encoded, encoded if cut == whole else msgspec.json.encode(cut)
+
+
+def _unexpanded(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object less what is only shown to those who expand it, in its parts, too."""
+    hidden = INCLUDABLE.get(document.get("object", ""), frozenset())
+    shown = {name: value for name, value in document.items() if name not in hidden}
+    for name in ("plan", "price"):
+        if isinstance(part := shown.get(name), dict):
+            shown[name] = _unexpanded(part)
+    return shown
 
 
 def check_expansion(object_: str, path: str, prefix: str) -> None:

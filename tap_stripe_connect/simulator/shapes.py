@@ -1,4 +1,4 @@
-"""Complete Stripe objects: every field that the schema of an object names, as the API sends it."""
+"""Complete Stripe objects: the fields that Stripe's API sends, set or not."""
 
 from __future__ import annotations
 
@@ -11,16 +11,7 @@ import msgspec
 
 from tap_stripe_connect import catalog
 
-_TAP_COLUMNS = frozenset({"account_id", "updated_at", "_sdc_deleted_at", "additional_fields"})
 _WITHOUT_LIVEMODE = frozenset({"subscription_item"})
-
-# Of these objects Stripe sends only the member that `type` names; the others are absent, not null.
-_ONE_OF = frozenset(
-    {
-        "charge.payment_method_details",
-        "charge.payment_method_details.card.wallet",
-    }
-)
 
 _PLAN: dict[str, Any] = {
     "object": "plan",
@@ -171,6 +162,18 @@ _LIST_URL = {
 }
 
 
+@cache
+def optional_fields() -> frozenset[str]:
+    """Return the fields that Stripe leaves out, instead of sending null, unless they are set.
+
+    By object and path, as in `invoice.lines[].period`. They are Stripe's, as its types for
+    TypeScript tell them; those for Python make no difference between absent and null.
+    """
+    file = resources.files(__package__) / "optional_fields.json"
+    found: dict[str, list[str]] = json.loads(file.read_bytes())
+    return frozenset(f"{object_}.{path}" for object_, paths in found.items() for path in paths)
+
+
 class _Shape:
     """An object's fields with their defaults, and the shapes of the objects inside it."""
 
@@ -186,8 +189,8 @@ class _Shape:
                 self._children[name] = _Shape(f"{path}.{name}[]", inner, {})
         empty: dict[str, Any] = {
             name: {} if name == "metadata" else None
-            for name, schema in properties.items()
-            if not (path in _ONE_OF and "object" in schema["type"])
+            for name in properties
+            if f"{path}.{name}" not in optional_fields()
         }
         # Decoding makes fresh lists and objects each time, faster than a deep copy would.
         self._template = msgspec.json.encode(empty)
@@ -239,7 +242,7 @@ def _shape(name: str) -> _Shape:
     stream = next((stream for stream in catalog.STREAMS if stream.object == name), None)
     if stream is None:
         raise LookupError(f"No stream of the catalog holds Stripe's object {name!r}")
-    left_out = _TAP_COLUMNS | ({"livemode"} if name in _WITHOUT_LIVEMODE else set())
+    left_out = {*catalog.TAP_COLUMNS} | ({"livemode"} if name in _WITHOUT_LIVEMODE else set())
     properties = {
         field: schema
         for field, schema in _schema(stream.name)["properties"].items()
@@ -256,10 +259,11 @@ def _schema(stream: str) -> dict[str, Any]:
 
 
 def complete(object_: str, fields: dict[str, Any], /) -> dict[str, Any]:
-    """Return a Stripe object of the kind `object_` with every field its schema has.
+    """Return a Stripe object of the kind `object_` with the fields that Stripe always sends.
 
-    Fields not given are null, or what Stripe sends for them by default; fields unknown to the
-    schema are kept. Lists inside (`lines`, `items`) may be given as bare lists of items. Times are
-    unix seconds, as in Stripe's answers. Raises LookupError for a kind without a stream.
+    Fields not given are null, or what Stripe sends for them by default; optional ones are left
+    out, as Stripe does. Fields unknown to the schema are kept. Lists inside (`lines`, `items`) may
+    be given as bare lists of items. Times are unix seconds, as in Stripe's answers. Raises
+    LookupError for a kind without a stream.
     """
     return _shape(object_).fill(fields)

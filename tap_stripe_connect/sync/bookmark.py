@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tap_stripe_connect.sync.windows import Range, clipped, merged
+from tap_stripe_connect.sync.windows import Range, clipped, merged, missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,12 @@ class Bookmark:
     """Creation time from which on rows may have been written that `covered` does not claim."""
     list_from: int | None = None
     """Creation time from which on everything has to be listed anew: the feed has a hole."""
+    read_at: int = 0
+    """Newest `updated_at` of rows that carry the time of their reading; 0 once that is past."""
+    checked_at: int = 0
+    """Up to when the list was last held against the event feed, in unix seconds."""
+    fingerprints: str = ""
+    """What was seen then, a fingerprint a day; of the event feed itself, one an hour."""
 
     @property
     def oldest(self) -> int | None:
@@ -42,6 +49,12 @@ class Bookmark:
         if self.written_from is not None:
             known.append(self.written_from)
         return min(known, default=None)
+
+    @property
+    def scattered(self) -> bool:
+        """Whether rows may have been written that `covered` does not claim."""
+        oldest = self.oldest
+        return oldest is not None and bool(missing(self.covered, (oldest, self.events_until)))
 
     def covering(self, start: int, end: int) -> Bookmark:
         """Return this bookmark with one more range written."""
@@ -65,6 +78,12 @@ class Bookmark:
 
 
 EMPTY = Bookmark()
+
+FINGERPRINTS = r"(?:[A-Za-z0-9+/]{4})*"
+"""Three bytes as four characters each."""
+
+MOMENTS = ("events_until", "written_from", "list_from", "read_at", "checked_at")
+"""Fields that a state shows as date-times, where they are set."""
 
 
 def last_covered(bookmark: Bookmark) -> int:
@@ -96,21 +115,26 @@ def read_bookmark(entry: Mapping[str, Any], path: str) -> Bookmark:
         raise fault(f"{path}.recent", recent, "a list of digests")
     moments = {
         name: _read_moment(entry[name], f"{path}.{name}")
-        for name in ("events_until", "written_from", "list_from")
+        for name in MOMENTS
         if entry.get(name) is not None
     }
-    return Bookmark(tuple(merged(covered)), recent=frozenset(recent), **moments).tidy()
+    fingerprints = entry.get("fingerprints", "")
+    if not isinstance(fingerprints, str) or not re.fullmatch(FINGERPRINTS, fingerprints):
+        raise fault(f"{path}.fingerprints", fingerprints, "fingerprints")
+    return Bookmark(
+        tuple(merged(covered)), recent=frozenset(recent), fingerprints=fingerprints, **moments
+    ).tidy()
 
 
 def written_bookmark(bookmark: Bookmark) -> dict[str, Any]:
     """Return the entry of a state that `read_bookmark` reads."""
     entry: dict[str, Any] = {"covered": [[_iso(edge) for edge in one] for one in bookmark.covered]}
-    if bookmark.events_until:
-        entry["events_until"] = _iso(bookmark.events_until)
-    if bookmark.written_from is not None:
-        entry["written_from"] = _iso(bookmark.written_from)
-    if bookmark.list_from is not None:
-        entry["list_from"] = _iso(bookmark.list_from)
+    for name in MOMENTS:
+        moment = getattr(bookmark, name)
+        if moment != getattr(EMPTY, name):
+            entry[name] = _iso(moment)
+    if bookmark.fingerprints:
+        entry["fingerprints"] = bookmark.fingerprints
     if bookmark.recent:
         entry["recent"] = sorted(bookmark.recent)
     return entry

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 HEADER = "tap_stripe_connect"
+EVENT_FEED = "event_feed"
+"""Key in the header of what was seen of the event feed, in the form of a stream's bookmarks."""
 SHORTEST_RUN = 3
 """Neighbouring accounts that share a value before they are written as a run."""
 
@@ -57,6 +59,8 @@ class Bookmarks:
         if not isinstance(self.livemode, bool | None):
             raise fault(f"{HEADER}.livemode", self.livemode, "true or false")
         self.accounts: list[str] = _account_list(header.get("accounts", []))
+        if EVENT_FEED in header:
+            streams = {**streams, EVENT_FEED: header[EVENT_FEED]}
         self._places = _first_places(self.accounts)
         self._written: dict[str, Any] = dict(streams)
         self._bookmarks: dict[str, dict[str, Bookmark]] = {}
@@ -160,12 +164,15 @@ class Bookmarks:
             else:
                 self._written.pop(stream, None)
         self._changed.clear()
+        bookmarks = dict(self._written)
+        feed = {EVENT_FEED: bookmarks.pop(EVENT_FEED)} if EVENT_FEED in bookmarks else {}
         header = {
             "version": VERSION,
             "livemode": self.livemode,
             "accounts": list(self.accounts),
+            **feed,
         }
-        return {"bookmarks": dict(self._written), **self._others, HEADER: header}
+        return {"bookmarks": bookmarks, **self._others, HEADER: header}
 
     def _write_stream(self, bookmarks: Mapping[str, Bookmark]) -> dict[str, Any]:
         shared = Counter(bookmarks.values()).most_common(1)[0][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +11,13 @@ import msgspec
 from tap_stripe_connect.catalog import LISTED, nested_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from tap_stripe_connect.sync.windows import Range
+    from tap_stripe_connect.catalog import Nested
 
 Json = dict[str, Any]
 
-NEAR = 3600
-"""Seconds of creation time within which two changed objects are looked for in one list call."""
-
-TOGETHER = 1000
-"""Objects that are looked for in one window at most: windows are read side by side, and each
-one that is done moves the feed's position on (A26)."""
-
-_encode = msgspec.json.encode
+encode = msgspec.json.encode
 
 _BY_OBJECT = {listed.object: listed for listed in LISTED.values()}
 
@@ -43,6 +37,12 @@ class Change:
     """Time of the newest event that does not."""
     last_words: bytes = b""
     """The object as its deletion event shows it, as JSON."""
+    event: str = ""
+    """Id of its newest own event; an event about another object shows nothing of this one."""
+    late: bool = False
+    """Whether an event of it was not there yet when its hour was followed."""
+    replaced: bool = False
+    """Whether an event gave its nested objects other ids and did not name the old ones."""
     former: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """Nested objects that an event says were there before it: JSON by stream and id."""
 
@@ -55,38 +55,79 @@ class Change:
         """
         return self.deleted_at > self.alive_at
 
+    def merge(self, other: Change) -> None:
+        """Add what other events tell of the same object."""
+        if other.last >= self.last:
+            self.event = other.event or self.event
+        if other.deleted_at >= self.deleted_at:
+            self.deleted_at = other.deleted_at
+            self.last_words = other.last_words or self.last_words
+        self.first = min(self.first, other.first)
+        self.last = max(self.last, other.last)
+        self.created = other.created or self.created
+        self.alive_at = max(self.alive_at, other.alive_at)
+        self.late |= other.late
+        self.replaced |= other.replaced
+        for key, child in other.former.items():
+            self.former.setdefault(key, child)
+
 
 class Changes:
     """The changed objects of one account, by the stream that lists them."""
 
-    def __init__(self) -> None:
-        """Begin without any."""
-        self._by_stream: dict[str, dict[str, Change]] = {name: {} for name in LISTED}
+    def __init__(self, account: str) -> None:
+        self._account = account
+        self._by_stream: defaultdict[str, dict[str, Change]] = defaultdict(dict)
 
     def of(self, stream: str) -> dict[str, Change]:
         """Return the changes of a listed stream, by object id."""
         return self._by_stream[stream]
 
+    def __len__(self) -> int:
+        """Return the number of changed objects."""
+        return sum(map(len, self._by_stream.values()))
+
+    def merge(self, later: Changes, *, late: bool = False) -> None:
+        """Add what later events tell; `late` marks changes that earlier runs have missed."""
+        for stream, changes in later._by_stream.items():
+            known = self._by_stream[stream]
+            for name, change in changes.items():
+                change.late |= late
+                if name in known:
+                    known[name].merge(change)
+                else:
+                    known[name] = change
+
+    def streams(self) -> Iterable[str]:
+        """Return the listed streams that have changed objects."""
+        return self._by_stream.keys()
+
     def note(self, event: Json) -> None:
-        """Take in one event, in any order; types that nobody has heard of work too (A9)."""
+        """Add one event, in any order; types that nobody has heard of work too (A9).
+
+        A platform's feed can hold events of connected accounts; they say nothing of its own
+        objects.
+        """
         data = event.get("data")
         moment = event.get("created")
         if not isinstance(data, dict) or not isinstance(moment, int):
             return
         value = data.get("object")
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or event.get("account") not in {None, self._account}:
             return
         listed = _BY_OBJECT.get(value.get("object", ""))
         if listed and value.get("id") and listed.object != "event":
             change = self._change(listed.name, value["id"], moment)
-            change.created = value.get("created") or change.created
+            if moment >= change.last:
+                change.event = event.get("id") or ""
+            created = value.get("created")
+            change.created = created if type(created) is int else change.created
             if event.get("type") == f"{listed.object}.deleted":
                 self._deleted(change, listed.name, value, moment)
             else:
                 change.alive_at = max(change.alive_at, moment)
             for nested in nested_in(listed.name):
-                before = (data.get("previous_attributes") or {}).get(nested.list_field)
-                _remember(change, nested.name, before)
+                _note_children(change, nested, event, value)
         for stream, name in _touched(value):
             touched = self._change(stream, name, moment)
             touched.alive_at = max(touched.alive_at, moment)
@@ -103,17 +144,29 @@ class Changes:
     def _deleted(self, change: Change, stream: str, value: Json, moment: int) -> None:
         if moment >= change.deleted_at:
             change.deleted_at = moment
-            change.last_words = _encode(value)
+            change.last_words = encode(value)
         for nested in nested_in(stream):
-            _remember(change, nested.name, value.get(nested.list_field))
+            remember(change, nested, value)
 
 
-def _remember(change: Change, stream: str, nested_list: object) -> None:
-    """Keep the nested objects of a list, to tell later which of them are gone (B4)."""
+def _note_children(change: Change, nested: Nested, event: Json, value: Json) -> None:
+    """Keep what an event says of nested objects that may be gone by now."""
+    before = event["data"].get("previous_attributes") or {}
+    if nested.list_field in before:
+        remember(change, nested, before)
+    elif event.get("type") in nested.replaced_by:
+        change.replaced = True
+    if nested.temporary_in and value.get("status") == nested.temporary_in:
+        remember(change, nested, value)
+
+
+def remember(change: Change, nested: Nested, parent: Mapping[str, Any]) -> None:
+    """Keep the nested objects of a parent, to tell later which of them are gone (B4)."""
+    nested_list = parent.get(nested.list_field)
     rows = nested_list.get("data") if isinstance(nested_list, dict) else None
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict) and row.get("id"):
-            change.former.setdefault((stream, row["id"]), _encode(row))
+            change.former.setdefault((nested.name, row["id"]), encode(row))
 
 
 def _touched(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -127,42 +180,3 @@ def _touched(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
                 found = found.get("id")
             if isinstance(found, str) and found:
                 yield listed.name, found
-
-
-@dataclass(frozen=True)
-class Rereading:
-    """How to read changed objects again."""
-
-    windows: list[tuple[Range, frozenset[str]]]
-    """Ranges of creation time with the ids that are looked for in each."""
-    single: list[str]
-    """Ids to retrieve one by one, those of the oldest events first."""
-
-
-def rereading(changes: Mapping[str, Change]) -> Rereading:
-    """Plan the fewest requests: objects created near each other come in one list call (F4).
-
-    What is not found in a list after all is retrieved, so a wrong guess costs a request and
-    never a row.
-    """
-    dated = sorted((change.created, name) for name, change in changes.items() if change.created)
-    windows: list[tuple[Range, frozenset[str]]] = []
-    lone = {name for name, change in changes.items() if not change.created}
-    group: list[tuple[int, str]] = []
-    for created, name in [*dated, (None, "")]:
-        if group and (created is None or _parted(created, group)):
-            if len(group) == 1:
-                lone.add(group[0][1])
-            else:
-                span = (group[0][0], group[-1][0] + 1)
-                windows.append((span, frozenset(member for _, member in group)))
-            group = []
-        if created is not None:
-            group.append((created, name))
-    return Rereading(windows, sorted(lone, key=lambda name: (changes[name].first, name)))
-
-
-def _parted(created: int, group: Sequence[tuple[int, str]]) -> bool:
-    """Tell whether an object is looked for apart from those created before it."""
-    last = group[-1][0]
-    return created - last > NEAR or (created > last and len(group) >= TOGETHER)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
-from tap_stripe_connect.api.client import Interrupted, check_progress
+from tap_stripe_connect.api.client import Interrupted
 from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing, says_no_cursor
+from tap_stripe_connect.sync import fetching
 from tap_stripe_connect.sync.board import Board
 from tap_stripe_connect.sync.jobs import Job, Page
-from tap_stripe_connect.sync.nested import completed
+from tap_stripe_connect.sync.nested import NestedList, UnfinishedPage, cut_short
 from tap_stripe_connect.sync.patience import Patience
 from tap_stripe_connect.sync.readers import LOOK, Readers
 from tap_stripe_connect.sync.rereads import Single
 from tap_stripe_connect.sync.room import Room
+from tap_stripe_connect.sync.schedule import Schedule
 from tap_stripe_connect.sync.windows import Window
 
 if TYPE_CHECKING:
@@ -24,12 +25,10 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.api.answers import Listing
     from tap_stripe_connect.api.client import Client
-
-FIRST_TRIES = 2
-"""Requests for a page before a smaller one is asked for (C5)."""
+    from tap_stripe_connect.sync.schedule import Unit
 
 FRUITLESS_RESTARTS = 3
-"""Times that a window may lose its cursor in the same second before its list is given up (C12)."""
+"""Times that a list may lose its cursor without getting on before it is given up (C12)."""
 
 LOOK_AGAIN = 0.25
 """Seconds after which readers without work look whether a request takes too long."""
@@ -43,11 +42,13 @@ class Engine:
         self._client = client
         self._stopping = stopping
         self._changed = threading.Condition()
-        self._board = Board()
         self._readers = Readers(self._read)
         self._unfinished = 0
+        self._board = Board()
         self._room = Room()
         self._patience = Patience()
+        self._schedule = Schedule(client, self._board, self._room, self._patience)
+        self._weights: dict[str, float] = {}
         self._woken = False
         self._watched = False
         self._arrived: SimpleQueue[Page | Job | BaseException | None] = SimpleQueue()
@@ -57,6 +58,7 @@ class Engine:
         with self._changed:
             for job in jobs:
                 self._unfinished += 1
+                job.weights = self._weights
                 if job.plan.done:
                     self._arrived.put(job)
                 else:
@@ -119,19 +121,15 @@ class Engine:
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self._arrived.put(error)
 
-    def _next_unit(self) -> tuple[Job, Window | Single, int] | None:
+    def _next_unit(self) -> tuple[Job, Unit, int] | None:
         """Wait for something to read and room for its page; None when the engine stops."""
         with self._changed:
             while not self._stopping.is_set():
-                if found := self._choose():
-                    job, unit = found
-                    if isinstance(unit, Window):
-                        unit.asked_at = time.monotonic()
-                    self._room.ask(job.page_bytes)
+                if found := self._schedule.next():
                     self._hire()
                     # Where one found something there may be something for the next.
                     self._changed.notify()
-                    return job, unit, job.page_bytes
+                    return found
                 self._idle()
             return None
 
@@ -147,65 +145,43 @@ class Engine:
         if watching:
             self._watched = False
 
-    def _choose(self) -> tuple[Job, Window | Single] | None:
-        """Return what should be read next, if there is room for its page; under the lock."""
-        job = self._board.next(self._worth_splitting)
-        if job:
-            if not self._room.allows(job.page_bytes):
-                return None
-            if not job.plan.has_waiting:
-                self._client.unused(job.listed.path, most=1)
-            return job, self._board.hand_out(job)
-        return self._board.overtake(time.monotonic(), self._patience.seconds, self._worth_splitting)
-
     def _hire(self, spare: int = 0) -> None:
         """Start readers where the budget was not used up for want of them; under the lock.
 
         Where nothing comes for a while, `spare` ones wait for what else there may be to do, be it
         to ask once more for a page that is late.
         """
-        if self._readers.idle or self._room.crowded:
-            return
-        job = self._board.next(self._worth_splitting)
-        if job and self._room.allows(job.page_bytes):
-            spare = self._client.unused(job.listed.path)
-        self._readers.grow(spare)
+        if not self._readers.idle and not self._room.crowded:
+            unused = self._schedule.unused()
+            self._readers.grow(spare if unused is None else unused)
 
-    def _worth_splitting(self, job: Job) -> bool:
-        """Tell whether more readers of a list would be faster: its budget is not used up."""
-        return self._client.unused(job.listed.path) > 0
+    # Reading
 
-    def _fetch(self, job: Job, unit: Window | Single, weight: int) -> None:
+    def _fetch(self, job: Job, unit: Unit, weight: int) -> None:
         """Make one request and hand over what it gave."""
-        if isinstance(unit, Single):
-            self._retrieve(job, unit, weight)
-        elif (listing := self._list(job, unit, weight)) is not None:
-            added, lost = completed(self._client, job, unit.streams, listing.rows)
-            size = listing.size + added
+        if isinstance(unit, NestedList):
+            self._read_nested(job, unit)
+        elif isinstance(unit, Single):
+            found, size = fetching.retrieved(self._client, job, unit)
+            with self._changed:
+                job.weighed(1 if found else 0, size)
+                if found:
+                    page = Page(job, unit.streams, [found], weight=size)
+                else:
+                    page = Page(job, unit.streams, [], absent=(unit.id,), weight=size)
+                self._take(job, unit, page, weight)
+        elif listing := self._list(job, unit, weight):
             with self._changed:
                 kept, covered = unit.take(listing.rows, has_more=listing.has_more)
-                gone = tuple(row["id"] for row in kept if row.get("id") in lost)
-                kept = [row for row in kept if row.get("id") not in lost] if gone else kept
-                if unit.wanted is None:
-                    page = Page(job, unit.streams, kept, covered, vanished=len(gone), weight=size)
-                else:
-                    page = Page(job, unit.streams, kept, absent=gone, weight=size)
-                self._hand_over(job, unit, page, weight)
+                size = listing.size * len(kept) // max(1, len(listing.rows))
+                covers = covered if unit.wanted is None else None
+                self._take(job, unit, Page(job, unit.streams, kept, covers, weight=size), weight)
 
     def _list(self, job: Job, window: Window, weight: int) -> Listing | None:
         """Ask for the next page; None if the window has to be asked in another form."""
         size = job.page_size
-        parameters = {
-            **job.listed.parameters,
-            **job.listed.expanded("data."),
-            **window.parameters(),
-            "limit": str(size),
-        }
-        tries = FIRST_TRIES if size > 1 else None
         try:
-            listing = self._client.page(job.listed.path, parameters, job.header, tries=tries)
-            if listing.has_more:
-                check_progress(listing, window.cursor, job.listed.path, job.header)
+            listing = fetching.page(self._client, job, window, size)
         except StripeError as error:
             dead_cursor = window.cursor is not None and says_no_cursor(error)
             final = error.verdict is not Verdict.RETRY or size == 1
@@ -227,60 +203,100 @@ class Engine:
             if not window.lost:
                 self._patience.took(time.monotonic() - window.asked_at)
             job.came_whole()
+            job.weighed(len(listing.rows), listing.size)
         return listing
 
-    def _retrieve(self, job: Job, single: Single, weight: int) -> None:
-        """Read one object; one that does not exist any more is handed over as absent."""
-        found: list[dict[str, Any]] = []
-        size = 0
-        route = f"{job.listed.path}/{{id}}"
-        try:
-            answer = self._client.get(
-                f"{job.listed.path}/{_path_part(single.id)}",
-                job.listed.expanded(),
-                account=job.header,
-                route=route,
-            )
-            if answer.document.get("deleted") is not True:
-                found = [answer.document]
-                added, lost = completed(self._client, job, single.streams, found)
-                size = answer.size + added
-                found = [] if lost else found
-        except StripeError as error:
-            if not says_missing(error, single.id):
-                raise
-        absent = () if found else (single.id,)
-        with self._changed:
-            page = Page(job, single.streams, found, absent=absent, weight=size)
-            self._hand_over(job, single, page, weight)
-
-    def _hand_over(self, job: Job, unit: Window | Single, page: Page, weight: int) -> None:
-        """Pass a page on to the main thread; called under the lock."""
+    def _take(self, job: Job, unit: Window | Single, page: Page, weight: int) -> None:
+        """Pass a page on, or keep it until its nested lists have come; called under the lock."""
+        lists = cut_short(job, page.streams, page.objects)
         self._room.answered(weight)
-        if not job.failure and not _is_lost(unit):
-            job.page_bytes = page.weight
-            self._room.wait(page.weight)
-            self._arrived.put(page)
+        if not job.failure and not _is_lost(job, unit):
+            job.nested_in_page = len(lists)
+            if lists:
+                unfinished = UnfinishedPage(page, lists)
+                job.unfinished.add(unfinished)
+                self._room.hold(unfinished.weight)
+                self._board.add_nested(lists)
+            else:
+                self._hand_over(page)
             job.plan.give_back(unit)
             self._board.returned(job)
-            if job.plan.done:
+            if job.done:
                 self._arrived.put(job)
         self._changed.notify()
 
-    def _fail(self, job: Job, unit: Window | Single, error: StripeError, weight: int) -> None:
+    def _read_nested(self, job: Job, nested: NestedList) -> None:
+        """Read a page of a nested list; its object is passed on once all of it has come."""
+        listing, vanished = None, False
+        try:
+            listing = fetching.nested_page(self._client, nested)
+        except StripeError as error:
+            dead_cursor = nested.cursor is not None and says_no_cursor(error)
+            vanished = not dead_cursor and says_missing(error, nested.owner["id"])
+            if nested.restarts >= FRUITLESS_RESTARTS if dead_cursor else not vanished:
+                raise
+        with self._changed:
+            queue = self._board.nested_returned(nested)
+            if nested.page not in job.unfinished:
+                # The job has failed, or another list has told that the object is gone.
+                self._forget(nested)
+            elif vanished or (listing and nested.take(listing)):
+                queue.weighed(nested)
+                self._forget(nested)
+                self._complete(job, nested, vanished=vanished)
+            else:
+                if not listing:
+                    nested.restart()
+                more = max(0, nested.size - nested.reserved)
+                nested.reserved += more
+                self._room.reserve(more)
+                queue.add(nested)
+            self._changed.notify()
+
+    def _complete(self, job: Job, nested: NestedList, *, vanished: bool) -> None:
+        """Pass on what a nested list was the last to be waited for; called under the lock."""
+        page = nested.page
+        held = page.weight
+        part = page.vanished(nested) if vanished else page.completed(nested)
+        self._room.hold(page.weight - held)
+        if part:
+            self._hand_over(part)
+        if page.finished:
+            job.unfinished.remove(page)
+            self._board.returned(job)
+            if job.done:
+                self._arrived.put(job)
+
+    def _hand_over(self, page: Page) -> None:
+        self._room.wait(page.weight)
+        self._arrived.put(page)
+
+    def _forget(self, nested: NestedList) -> None:
+        """Give up the room of a nested list that is not read on."""
+        self._room.reserve(-nested.reserved)
+        nested.reserved = 0
+
+    # Failures, and what has been written
+
+    def _fail(self, job: Job, unit: Unit, error: StripeError, weight: int) -> None:
         """Give a job up, or all of its account; the others go on."""
         with self._changed:
             self._room.answered(weight)
-            if not job.failure and not _is_lost(unit):
-                if error.verdict is Verdict.SKIP_ACCOUNT:
-                    lost = self._board.strike(job.account)
-                else:
-                    self._board.drop(job)
-                    lost = [job]
-                for one in lost:
-                    one.failure = error
-                    self._arrived.put(one)
+            if isinstance(unit, NestedList):
+                self._board.nested_returned(unit)
+                self._forget(unit)
+            if not job.failure and not _is_lost(job, unit):
+                whole_account = error.verdict is Verdict.SKIP_ACCOUNT
+                for one in self._board.of(job.account) if whole_account else [job]:
+                    self._give_up(one, error)
             self._changed.notify()
+
+    def _give_up(self, job: Job, error: StripeError) -> None:
+        job.failure = error
+        self._room.hold(-sum(page.weight for page in job.unfinished))
+        for nested in self._board.drop(job):
+            self._forget(nested)
+        self._arrived.put(job)
 
     def _release(self, weight: int) -> None:
         with self._changed:
@@ -288,11 +304,8 @@ class Engine:
             self._changed.notify()
 
 
-def _is_lost(unit: Window | Single) -> bool:
-    """Tell whether the same page has been asked for once more meanwhile."""
+def _is_lost(job: Job, unit: Unit) -> bool:
+    """Return whether nobody waits for a unit any more, because of what came meanwhile."""
+    if isinstance(unit, NestedList):
+        return unit.page not in job.unfinished
     return isinstance(unit, Window) and unit.lost
-
-
-def _path_part(name: str) -> str:
-    """Return an id as part of a path; one of dots alone would mean the folder above."""
-    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")

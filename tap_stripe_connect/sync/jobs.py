@@ -7,18 +7,30 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_stripe_connect.api.client import PAGE_SIZE
+from tap_stripe_connect.catalog import nested_in
 
 if TYPE_CHECKING:
     from tap_stripe_connect.api.errors import StripeError
     from tap_stripe_connect.catalog import Listed
+    from tap_stripe_connect.sync.nested import UnfinishedPage
     from tap_stripe_connect.sync.rereads import Single
     from tap_stripe_connect.sync.windows import Range, Window
 
-FIRST_PAGE_BYTES = 400_000
-"""What a page is taken to weigh before the first one of its list has come."""
+ROW_BYTES = 4_000
+"""What a row is taken to weigh before the first page of its list has come."""
+
+PAGE_BYTES = 3_000_000
+"""What a page may weigh; of heavier rows fewer are asked for. Decoded it takes about five times
+that."""
+
+FADING = 0.8
+"""Part of a row's weight that is still expected after a page of lighter ones."""
 
 SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
 """The next smaller page that is asked for where one keeps failing."""
+
+SIZES = (*SMALLER, 1)
+"""Rows that a page can be asked to hold."""
 
 LARGER = {small: large for large, small in SMALLER.items()}
 
@@ -32,6 +44,10 @@ class Work(Protocol):
     @property
     def readers(self) -> int:
         """How many requests are under way."""
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether what waits first is an object to be retrieved by its id."""
 
     @property
     def done(self) -> bool:
@@ -65,8 +81,11 @@ class Purpose(Enum):
     """What a job is for."""
 
     FEED = "read the event feed"
+    LOOK_BACK = "read what the feed said before, of objects whose children were replaced"
     REREAD = "read changed objects again"
+    LAST_EVENT = "read the last event of objects that no longer exist"
     LOAD = "list what is missing"
+    CHECK = "list what the event feed cannot prove"
 
 
 @dataclass(eq=False)
@@ -80,24 +99,73 @@ class Job:
     """The connected account to act on; None for the key's own."""
     plan: Work
     purpose: Purpose = Purpose.LOAD
-    page_bytes: int = field(default=FIRST_PAGE_BYTES)
-    """Weight of the newest page, as a guess of the next one's."""
-    page_size: int = PAGE_SIZE
-    """Rows to ask for; less after pages that could not be had whole."""
+    weights: dict[str, float] = field(default_factory=dict)
+    """What a row of each list weighed last, in bytes; shared by the jobs of an engine."""
+    most_rows: int = PAGE_SIZE
+    """Rows to ask for at most; fewer after pages that failed."""
     whole_pages: int = 0
     """Pages in a row that came whole."""
+    owner: str = ""
+    """The stream whose objects a job about their events is for."""
+    number: int = 0
+    """Place in the order in which jobs were added."""
+    unfinished: set[UnfinishedPage] = field(default_factory=set)
+    """Pages of which some objects wait for their nested lists."""
+    nested_waiting: int = 0
+    """Nested lists that wait for a reader."""
+    nested_in_page: int | None = None
+    """Nested lists that the newest page left to be read; None before the first page."""
     failure: StripeError | None = None
+    _row_bytes: float = 0.0
+
+    @property
+    def row_bytes(self) -> float:
+        """What a row is expected to weigh."""
+        return self._row_bytes or self.weights.get(self.listed.name, ROW_BYTES)
+
+    @property
+    def nests(self) -> bool:
+        """Whether objects of this kind hold lists of their own."""
+        return bool(nested_in(self.listed.name))
+
+    @property
+    def page_size(self) -> int:
+        """Rows to ask for in the next page."""
+        fitting = (size for size in SIZES if size * self.row_bytes <= PAGE_BYTES)
+        return min(self.most_rows, next(fitting, SIZES[-1]))
+
+    @property
+    def page_bytes(self) -> int:
+        """What the next answer is expected to weigh."""
+        rows = 1 if self.plan.retrieves else self.page_size
+        return int(rows * self.row_bytes)
+
+    @property
+    def route(self) -> str:
+        """The endpoint that the next request goes to."""
+        return f"{self.listed.path}/{{id}}" if self.plan.retrieves else self.listed.path
+
+    @property
+    def done(self) -> bool:
+        """Whether everything has been read and handed on."""
+        return self.plan.done and not self.unfinished
 
     def failed_with(self, size: int) -> None:
         """Ask for smaller pages than those of `size` rows from now on (C5)."""
-        self.page_size = min(self.page_size, SMALLER[size])
+        self.most_rows = min(self.most_rows, SMALLER[size])
         self.whole_pages = 0
 
     def came_whole(self) -> None:
         """Take note of a page that came; after enough of them try larger ones again."""
         self.whole_pages += 1
-        if self.page_size in LARGER and self.whole_pages >= PAGES_BEFORE_GROWTH:
-            self.page_size, self.whole_pages = LARGER[self.page_size], 0
+        if self.most_rows in LARGER and self.whole_pages >= PAGES_BEFORE_GROWTH:
+            self.most_rows, self.whole_pages = LARGER[self.most_rows], 0
+
+    def weighed(self, rows: int, size: int) -> None:
+        """Expect rows as heavy as those of an answer of `size` bytes, or nearly as before."""
+        if rows:
+            self._row_bytes = max(size / rows, FADING * self.row_bytes)
+            self.weights[self.listed.name] = self._row_bytes
 
 
 @dataclass(frozen=True)

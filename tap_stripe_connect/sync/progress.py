@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -122,12 +122,14 @@ class Progress:
         """Log a line at each interval, also while the writer waits for Stripe or for the target."""
         over = threading.Event()
         teller = threading.Thread(target=self._tell, args=(over,), name="progress", daemon=True)
-        teller.start()
+        with suppress(RuntimeError):  # a system that allows no more threads
+            teller.start()
         try:
             yield
         finally:
             over.set()
-            teller.join(timeout=1.0)
+            if teller.ident is not None:
+                teller.join(timeout=1.0)
 
     def _tell(self, over: threading.Event) -> None:
         while not self._wait(over, INTERVAL):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
 
 FIRST = 1
 """Threads to begin with: without latency more would only be in each other's way."""
@@ -26,6 +31,10 @@ LOOK = 0.1
 """Seconds over which that is measured, before more are started."""
 
 
+class NoThreadError(click.ClickException):
+    """Not even one thread can be started; told in one line, exit code 1."""
+
+
 class Readers:
     """Threads that all do the same; `idle` of them wait for something to do."""
 
@@ -33,6 +42,7 @@ class Readers:
         """Prepare to run `read` in each thread."""
         self._read = read
         self._threads: list[threading.Thread] = []
+        self._most = MOST
         self.idle = 0
         self._looked_at = (0.0, 0.0)
 
@@ -52,14 +62,27 @@ class Readers:
             return
         self._looked_at = now, used
         if used - used_before < BUSY * (now - before):
-            self._start(min(count, AT_ONCE, MOST - len(self._threads)))
+            self._start(min(count, AT_ONCE, self._most - len(self._threads)))
 
     def _start(self, count: int) -> None:
+        """Start threads; once the system allows no more, the ones there are have to do."""
         for _ in range(count):
             name = f"reader-{len(self._threads)}"
             thread = threading.Thread(target=self._read, name=name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self._most = len(self._threads)
+                self._tell(error)
+                return
             self._threads.append(thread)
-            thread.start()
+
+    def _tell(self, error: RuntimeError) -> None:
+        """Say that no more threads can be started; raises NoThreadError where there is none."""
+        cause = f"the limit on threads is reached ({error}; see ulimit -u, or a container's limits)"
+        if not self._threads:
+            raise NoThreadError(f"Stripe cannot be read: {cause}; raise it and run again") from None
+        logger.warning("Not more than %d requests are sent at a time: %s", self._most, cause)
 
     def join(self, timeout: float) -> None:
         """Wait for all to end, for so many seconds together."""

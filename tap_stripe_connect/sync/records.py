@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tap_stripe_connect.catalog import nested_in
+from tap_stripe_connect.catalog import SECRETS, TAP_COLUMNS, nested_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from tap_stripe_connect.catalog import Listed, Nested
 
+    Convert = Callable[[Any], Any]
+
 Json = dict[str, Any]
-Step = tuple[str, "Callable[[Any], Any]"]
+Invalid = list[tuple[str, object]]
+"""Values that stood where a time belongs, with their paths."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
+"""First and last second that a date-time can express, in unix seconds: the years 1 to 9999."""
+
+LEVELS = 30
+"""How deep in an object secrets are looked for; Stripe's objects have about ten levels."""
+
+NAMED = 5
+"""Rows that a line of the log names; more are counted."""
 
 
-def date_time(value: object) -> object:
-    """Return unix seconds as an ISO 8601 date-time in UTC; anything else as it is."""
-    return _iso(value) if type(value) is int else value
+def date_time(seconds: int | None) -> str | None:
+    """Return unix seconds as an ISO 8601 date-time in UTC; None where there is none to express."""
+    return None if seconds is None else _iso(seconds)
 
 
 @lru_cache(maxsize=4096)
-def _iso(seconds: int) -> object:
+def _iso(seconds: int) -> str | None:
     # A row says the same moment several times.
-    try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat()
-    except (OverflowError, ValueError, OSError):
-        return seconds
+    if not EARLIEST <= seconds <= LATEST:
+        return None
+    return (EPOCH + timedelta(seconds=seconds)).isoformat()
+
+
+def unix_time(value: object) -> int | None:
+    """Return what a field holds if it is a time that a date-time can express."""
+    return value if type(value) is int and EARLIEST <= value <= LATEST else None
 
 
 def reference(value: object) -> object:
@@ -37,35 +54,103 @@ def reference(value: object) -> object:
     return value.get("id") if isinstance(value, dict) else value
 
 
-def steps(schema: Mapping[str, Any], expandable: frozenset[str], prefix: str = "") -> list[Step]:
-    """Return what to do with which properties of an object; the others stay as they are.
-
-    `expandable` holds the paths of id-or-object fields, such as `discounts[]` or `card.mandate`.
-    """
-    found = []
-    for name, definition in schema.get("properties", {}).items():
-        convert = _conversion(definition, expandable, f"{prefix}{name}")
-        if convert:
-            found.append((name, convert))
-    return found
+def without_secrets(value: object) -> object:
+    """Return what Stripe sent, in place, less the fields that hold secrets, at any depth."""
+    for one in value if type(value) is list else (value,):
+        if type(one) is dict:
+            _remove_secrets(one, LEVELS)
+    return value
 
 
-def _conversion(
-    definition: Mapping[str, Any], expandable: frozenset[str], path: str
-) -> Callable[[Any], Any] | None:
-    if definition.get("format") == "date-time":
-        return date_time
-    if path in expandable:
-        return reference
-    if "items" in definition:
-        convert = _conversion(definition["items"], expandable, f"{path}[]")
-        return _for_each(convert) if convert else None
-    if inner := steps(definition, expandable, f"{path}."):
-        return _inside(inner)
-    return None
+def _remove_secrets(value: Json, levels: int) -> None:
+    for name in SECRETS:
+        if name in value:
+            del value[name]
+    metadata = value.get("metadata")  # what users put there is theirs, whatever its name
+    for inner in value.values():
+        if inner and (kind := type(inner)) is not str and kind is not int and levels:
+            if kind is dict:
+                if inner is not metadata:
+                    _remove_secrets(inner, levels - 1)
+            elif kind is list:
+                for item in inner:
+                    if type(item) is dict:
+                        _remove_secrets(item, levels - 1)
 
 
-def _for_each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to convert in an object; all other fields stay as they are."""
+
+    times: tuple[tuple[str, str], ...]
+    """Fields that are times, with their paths."""
+    others: tuple[tuple[str, Convert], ...]
+    invalid: Invalid
+    """Where values go that are no times; shared with the plans of the objects inside."""
+
+    def apply(self, value: Json) -> None:
+        """Convert the fields of `value` in place."""
+        for name, path in self.times:
+            given = value.get(name)
+            if given is not None:
+                value[name] = time = _iso(given) if type(given) is int else None
+                if time is None:
+                    self.invalid.append((path, given))
+        for name, convert in self.others:
+            given = value.get(name)
+            # Most of what could be an object is the id of one, and stays as it is.
+            if given is not None and type(given) is not str:
+                value[name] = convert(given)
+
+
+class Compiler:
+    """Makes the plan for the objects of a schema file."""
+
+    def __init__(self, schema: Mapping[str, Any], invalid: Invalid) -> None:
+        """Read the file's lists of paths, such as `discounts[]` or `card.mandate`."""
+        self._references = frozenset(schema.get("x-expandable", ()))
+        self._whole = frozenset(schema.get("x-whole", ()))
+        self._invalid = invalid
+
+    def plan(self, schema: Mapping[str, Any], prefix: str = "") -> Plan:
+        """Compile the plan for the objects of a schema, or of a part of one."""
+        times, others = [], []
+        for name, definition in schema.get("properties", {}).items():
+            path = f"{prefix}{name}"
+            if path in TAP_COLUMNS:
+                continue
+            if definition.get("format") == "date-time":
+                times.append((name, path))
+            elif convert := self._conversion(definition, path):
+                others.append((name, convert))
+        return Plan(tuple(times), tuple(others), self._invalid)
+
+    def _conversion(self, definition: Mapping[str, Any], path: str) -> Convert | None:
+        if definition.get("format") == "date-time":
+            return self._time(path)
+        if path in self._references:
+            return reference
+        if path in self._whole:
+            return without_secrets
+        if "items" in definition:
+            convert = self._conversion(definition["items"], f"{path}[]")
+            return _for_each(convert) if convert else None
+        inner = self.plan(definition, f"{path}.")
+        return _inside(inner) if inner.times or inner.others else None
+
+    def _time(self, path: str) -> Convert:
+        """Return the conversion of times that are in a list themselves."""
+        holder = Plan((("time", path),), (), self._invalid)
+
+        def convert_time(value: object) -> object:
+            held = {"time": value}
+            holder.apply(held)
+            return held["time"]
+
+        return convert_time
+
+
+def _for_each(convert: Convert) -> Convert:
     def convert_all(value: object) -> object:
         if not isinstance(value, list):
             return value
@@ -74,22 +159,13 @@ def _for_each(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return convert_all
 
 
-def _inside(inner: Sequence[Step]) -> Callable[[Any], Any]:
+def _inside(inner: Plan) -> Convert:
     def convert_object(value: object) -> object:
         if isinstance(value, dict):
-            apply(inner, value)
+            inner.apply(value)
         return value
 
     return convert_object
-
-
-def apply(plan: Sequence[Step], value: Json) -> None:
-    """Convert the properties of `value` that the plan names, in place."""
-    for name, convert in plan:
-        given = value.get(name)
-        # Most of what could be an object is the id of one, and stays as it is.
-        if given is not None and type(given) is not str:
-            value[name] = convert(given)
 
 
 @dataclass(slots=True)
@@ -101,8 +177,6 @@ class Facts:
     """For objects that do not say it themselves."""
     updated: int | None
     """The newest change known, in unix seconds."""
-    changed: bool = False
-    """Whether an event told of that change; else it is the creation."""
     deleted_at: int | None = None
     """When the object was deleted, in unix seconds."""
 
@@ -117,9 +191,12 @@ class Converter:
         """Fields that Stripe sent and the schema does not know yet (B9)."""
         self.unusable = 0
         """Objects that are of another kind or lack a part of the key (A11, A21, B6)."""
+        self._invalid_rows: list[str] = []
+        self._invalid_count = 0
         self._known = frozenset(schema["properties"])
-        self._steps = steps(schema, frozenset(schema.get("x-expandable", ())))
-        self._left_out = frozenset(nested.list_field for nested in nested_in(stream.name))
+        self._invalid: Invalid = []
+        self._plan = Compiler(schema, self._invalid).plan(schema)
+        self._left_out = frozenset(nested.list_field for nested in nested_in(stream.name)) | SECRETS
         self._stripe_key = [name for name in stream.key if name != "account_id"]
 
     def record(self, value: Json, facts: Facts, updated: int = 0) -> Json | None:
@@ -132,25 +209,52 @@ class Converter:
         ):
             self.unusable += 1
             return None
-        additional = {} if value.keys() <= self._known else self._unknown_fields(value)
-        apply(self._steps, value)
+        additional = {} if value.keys() <= self._known else self._unknown_fields(value, facts)
+        self._plan.apply(value)
+        if self._invalid:
+            additional |= self._invalid_fields(value["id"], facts.account)
         value["account_id"] = facts.account
         if value.get("livemode") is None:
             value["livemode"] = facts.livemode
-        value["updated_at"] = date_time(updated or facts.updated)
+        value["updated_at"] = date_time(updated or facts.updated) or value.get("created")
         value["_sdc_deleted_at"] = date_time(facts.deleted_at)
         value["additional_fields"] = additional or None
         return value
 
-    def _unknown_fields(self, value: Json) -> Json:
-        """Take out what the schema does not know, and return it but for nested lists."""
+    def _unknown_fields(self, value: Json, facts: Facts) -> Json:
+        """Take out what the schema does not know, and return what of it is to be kept.
+
+        That is nothing of a deleted object: an event shows it in the account's own API version,
+        which is older, so that its unknown fields are not new ones.
+        """
         additional = {}
         for name in value.keys() - self._known:
             field = value.pop(name)
-            if name not in self._left_out:
-                additional[name] = field
+            if name not in self._left_out and facts.deleted_at is None:
+                additional[name] = without_secrets(field)
                 self.unknown.add(name)
         return additional
+
+    def _invalid_fields(self, name: str, account: str) -> Json:
+        """Return what stood where times belong, by path, and remember the row for the log."""
+        found: dict[str, list[object]] = {}
+        for path, value in self._invalid:
+            found.setdefault(path, []).append(value)
+        self._invalid.clear()
+        self._invalid_count += 1
+        if len(self._invalid_rows) < NAMED:
+            self._invalid_rows.append(f"{', '.join(found)} of {name} ({account})")
+        return {path: some[0] if len(some) == 1 else some for path, some in found.items()}
+
+    def warnings(self) -> list[str]:
+        """Return lines for the log about rows that could not be written as they came."""
+        if not self._invalid_rows:
+            return []
+        rows = "; ".join(self._invalid_rows)
+        more = self._invalid_count - len(self._invalid_rows)
+        others = f"; and {more} more rows" if more else ""
+        what = "invalid times are null, and their values are in additional_fields"
+        return [f"{self.stream.name}: {what}: {rows}{others}"]
 
 
 class Records:
@@ -174,9 +278,8 @@ class Records:
             if livemode is not None:
                 facts = replace(facts, livemode=livemode)
             for child in nested_objects(value, nested):
-                created = child.get("created")
-                created = created if type(created) is int else 0
-                newest = max(created, facts.updated or 0) if facts.changed else created
+                created = unix_time(child.get("created")) or 0
+                newest = max(created, facts.updated or 0)
                 record = self.nested_record(nested, child, value, facts, newest)
                 if record:
                     yield nested.name, record

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.sync.bookmark import Bookmark, last_covered
+from tap_stripe_connect.sync.bookmark import EMPTY, Bookmark, last_covered
 from tap_stripe_connect.sync.troubles import named
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 FEED_REACH = 28 * 86_400
 """Seconds back to which the feed is trusted; Stripe keeps events for 30 days (A4)."""
+
+RETENTION = 30 * 86_400
+"""Seconds for which Stripe keeps events; what is left of them still tells of deletions."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,29 @@ def usable(bookmark: Bookmark, now: int) -> Bookmark:
     """Return what of a bookmark can be followed at `now`, in unix seconds.
 
     One in the future is put back as far as the feed reaches (E7). After a hole in the feed
-    everything that may have been written has to be listed anew, whatever start_date says by now.
+    everything that may have been written has to be listed anew, whatever start_date says by now;
+    what the feed still has tells of deletions.
     """
     if max(last_covered(bookmark), bookmark.events_until) > now:
         return bookmark.up_to(now - FEED_REACH)
     if bookmark.events_until and now - bookmark.events_until > FEED_REACH:
-        return Bookmark(written_from=bookmark.oldest, list_from=bookmark.oldest)
+        return listed_anew(bookmark, max(bookmark.events_until, now - RETENTION))
     return bookmark
+
+
+def listed_anew(bookmark: Bookmark, events_until: int | None = None) -> Bookmark:
+    """Return a bookmark for which everything that may have been written is listed again.
+
+    The feed is followed from `events_until`, else from where it was followed to.
+    """
+    if not bookmark.events_until:
+        return EMPTY
+    return Bookmark(
+        events_until=bookmark.events_until if events_until is None else events_until,
+        written_from=bookmark.oldest,
+        list_from=bookmark.oldest,
+        read_at=bookmark.read_at,
+    )
 
 
 def doubt(stream: str, account: str, bookmark: Bookmark, now: int) -> Doubt:
@@ -86,8 +105,8 @@ def _reason(days: int, moment: str) -> str:
     if days:
         return (
             f"the last run was {days} days ago and Stripe keeps events for 30; everything is "
-            f"read again, and what was last written before {moment} was deleted meanwhile "
-            "(docs/state.md, After a long pause)"
+            "listed again and deletions of the last 30 days are marked; rows last written before "
+            f"{moment} were deleted earlier (docs/state.md, After a long pause)"
         )
     return (
         "the bookmark lies in the future; "

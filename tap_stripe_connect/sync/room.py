@@ -1,4 +1,4 @@
-"""How much may be read ahead of what has been written, in bytes of pages as they come."""
+"""How much may be read ahead of what has been written, in bytes of answers as they come."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ ASKED = 64_000_000
 WAITING = 3_000_000
 """Bytes of pages waiting to be written above which no more are asked for than to go on."""
 
+UNFINISHED = 12_000_000
+"""Bytes of pages that wait for the nested lists of their objects, above which no more come."""
+
+NESTED = 12_000_000
+"""Bytes of nested lists being read above which only the one that was met first is read on."""
+
 
 class Room:
     """Counts pages on their way; whoever writes slowly holds back those who read."""
@@ -19,6 +25,8 @@ class Room:
         """Begin with nothing asked for."""
         self._asked = 0
         self._waiting = 0
+        self._unfinished = 0
+        self._nested = 0
 
     @property
     def crowded(self) -> bool:
@@ -31,6 +39,14 @@ class Room:
         if not self.crowded and asked <= ASKED:
             return True
         return asked + self._waiting <= max(IN_FLIGHT, page)
+
+    def allows_unfinished(self, page: int) -> bool:
+        """Return whether one more page may come that has to wait for nested lists."""
+        return self._unfinished + page <= max(UNFINISHED, page)
+
+    def allows_nested(self, size: int) -> bool:
+        """Return whether so many bytes of nested lists may be read beside the others."""
+        return self._nested + size <= NESTED
 
     def ask(self, page: int) -> None:
         """Keep room for a page."""
@@ -47,3 +63,11 @@ class Room:
     def written(self, page: int) -> None:
         """Take note that a page waits no longer."""
         self._waiting -= page
+
+    def hold(self, size: int) -> None:
+        """Count bytes of unfinished pages; negative ones that are held no longer."""
+        self._unfinished += size
+
+    def reserve(self, size: int) -> None:
+        """Count bytes of nested lists being read; negative ones of those that are not any more."""
+        self._nested += size

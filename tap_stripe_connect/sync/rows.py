@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import msgspec
 
 from tap_stripe_connect.catalog import NESTED, nested_in
 from tap_stripe_connect.sync.bookmark import recent_by_object
-from tap_stripe_connect.sync.records import Facts, nested_objects
+from tap_stripe_connect.sync.records import Facts, nested_objects, unix_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +29,19 @@ Written = tuple[str, str]
 
 Former = dict[tuple[str, str], bytes]
 """Nested objects as an event showed them: JSON by stream and id."""
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The least `updated_at` of rows that earlier runs, or this one, may have written already."""
+
+    updated_at: int = 0
+    """Unix seconds; 0 where every row carries the time of its newest known change."""
+    created_from: int = 0
+    """Rows created before this moment have not been written yet."""
+
+
+NO_FLOOR = Floor()
 
 
 def _digest(content: bytes, size: int) -> str:
@@ -70,54 +84,63 @@ class Rows:
             return self._fresh[key]
         return {**self._before[key], **self._passing[key], **self._fresh[key]}
 
-    def of(self, page: Page, changes: Mapping[str, Change]) -> Iterator[tuple[str, Json]]:
+    def of(
+        self, page: Page, changes: Mapping[str, Change], floor: Floor = NO_FLOOR
+    ) -> Iterator[tuple[str, Json]]:
         """Yield the records of a page, each with its stream's name."""
         for value in page.objects:
-            yield from self._of_object(page, value, changes.get(str(value.get("id"))))
+            change = changes.get(str(value.get("id")))
+            yield from self._of_object(page, value, change, floor)
         for name in page.absent:
             change = changes[name]
             if change.deleted_at:
-                yield from self._of_deleted(page, name, change)
-            else:
+                yield from self._of_deleted(page, name, change, floor)
+            elif change.last >= self._horizon:
                 self.unexplained[page.job.listed.name] += 1
 
     def _of_object(
-        self, page: Page, value: Json, change: Change | None
+        self, page: Page, value: Json, change: Change | None, floor: Floor
     ) -> Iterator[tuple[str, Json]]:
         name = value.get("id")
-        newest = max(value.get("created") or 0, change.last if change else 0)
+        created = unix_time(value.get("created")) or 0
+        newest = max(created, change.last if change else 0)
         gone = _vanished(page, value, change.former) if change and change.former else {}
         # An event can tell later than the object what left it. And what looks as it did before
         # can have looked otherwise meanwhile, in the output of a run that was killed.
         streams = self._unwritten(page, str(name), newest, [value, newest, sorted(gone)])
         if not streams:
             return
-        facts = Facts(page.job.account, self._livemode, newest or None, changed=bool(change))
+        updated = newest
+        if floor.updated_at and created >= floor.created_from:
+            updated = max(newest, floor.updated_at)
+        facts = Facts(page.job.account, self._livemode, updated or None)
         yield from self._records.of(page.job.listed, streams, value, facts)
         if gone:
-            yield from self._of_former(page, streams, gone, str(name), newest)
+            left = Facts(page.job.account, self._livemode, updated, deleted_at=newest)
+            yield from self._of_former(streams, gone, str(name), left)
 
-    def _of_deleted(self, page: Page, name: str, change: Change) -> Iterator[tuple[str, Json]]:
+    def _of_deleted(
+        self, page: Page, name: str, change: Change, floor: Floor
+    ) -> Iterator[tuple[str, Json]]:
         value = _decode(change.last_words)
         streams = self._unwritten(page, name, change.last, {"gone": change.deleted_at})
-        yield from self._of_former(page, streams, change.former, name, change.deleted_at)
+        moment = change.deleted_at
+        updated = max(moment, floor.updated_at)
+        facts = Facts(page.job.account, self._livemode, updated, deleted_at=moment)
+        yield from self._of_former(streams, change.former, name, facts)
         if page.job.listed.name in streams:
-            moment = change.deleted_at
-            facts = Facts(page.job.account, self._livemode, moment, deleted_at=moment)
             record = self._records.converters[page.job.listed.name].record(value, facts)
             if record:
                 yield page.job.listed.name, record
 
     def _of_former(
         self,
-        page: Page,
         streams: frozenset[str],
         former: Mapping[tuple[str, str], bytes],
         parent: str,
-        moment: int,
+        facts: Facts,
     ) -> Iterator[tuple[str, Json]]:
         """Yield tombstones of nested objects that are no longer in their parent (B4, B5)."""
-        facts = Facts(page.job.account, self._livemode, moment, deleted_at=moment)
         for (stream, _), last in former.items():
             if stream in streams:
                 nested = NESTED[stream]

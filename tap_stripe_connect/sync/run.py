@@ -6,19 +6,23 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tap_stripe_connect.api.errors import Verdict
 from tap_stripe_connect.catalog import LISTED, Listed, nested_in
 from tap_stripe_connect.sync import resuming
 from tap_stripe_connect.sync.bookmark import EMPTY, kept_recent
-from tap_stripe_connect.sync.changes import Changes
+from tap_stripe_connect.sync.bookmarks import EVENT_FEED
+from tap_stripe_connect.sync.feed import Feed
 from tap_stripe_connect.sync.follow import Follow
 from tap_stripe_connect.sync.jobs import Job, Page, Purpose
 from tap_stripe_connect.sync.messages import now
+from tap_stripe_connect.sync.recheck import Recheck
+from tap_stripe_connect.sync.records import unix_time
 from tap_stripe_connect.sync.rereads import Rereads
-from tap_stripe_connect.sync.rows import Rows
+from tap_stripe_connect.sync.rows import NO_FLOOR, Floor, Rows
 from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window, missing, shared_out
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from tap_stripe_connect.accounts import Account
     from tap_stripe_connect.catalog import Nested
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.bookmark import Bookmark
     from tap_stripe_connect.sync.bookmarks import Bookmarks
     from tap_stripe_connect.sync.changes import Change
+    from tap_stripe_connect.sync.feed import Batch
+    from tap_stripe_connect.sync.jobs import Work
     from tap_stripe_connect.sync.records import Json, Records
     from tap_stripe_connect.sync.resuming import Doubt
     from tap_stripe_connect.sync.windows import Range
@@ -34,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 FEED = "the event feed"
 """Stands among the streams that a window of `/v1/events` is read for."""
+
+Steps = tuple[list[Page], list[Job]]
+"""Pages to write at once, and jobs to read then."""
 
 
 class Run:
@@ -44,19 +53,22 @@ class Run:
         settings: Settings,
         bookmarks: Bookmarks,
         records: Records,
-        server_time: int,
+        clocks: tuple[int, int],
+        full_table: Collection[str] = (),
     ) -> None:
-        """Begin a run at `server_time`, Stripe's clock in unix seconds."""
+        """Plan a run; `clocks` are Stripe's and our own, `full_table` streams are listed anew."""
         self._settings = settings
         self._bookmarks = bookmarks
         self._records = records
-        self._now = server_time
-        self.horizon = server_time - settings.lag_seconds
-        """No bookmark claims anything newer: it may not be visible yet (A5)."""
+        self._now = min(clocks)
+        self._full_table = full_table
+        self.horizon = min(clocks) - settings.lag_seconds
+        """No bookmark claims anything newer: it may not be visible yet (A5), or not exist yet."""
         self.rows = Rows(records, livemode=settings.livemode, horizon=self.horizon)
         self._follows: dict[str, dict[str, Follow]] = {}
         """By account, and then by the stream that lists."""
-        self._changes: dict[str, Changes] = {}
+        self._feeds: dict[str, Feed] = {}
+        """By account."""
 
     # Planning
 
@@ -79,53 +91,95 @@ class Run:
             jobs += self._first_jobs(account, follows)
         for line in resuming.warnings(doubts, now()):
             logger.warning(line)
-        return jobs
+        return jobs + self._permission_probe(accounts)
 
     def _prepare(self, follow: Follow) -> Iterator[Doubt]:
         """Read the bookmarks of one list, and put right what can no longer be followed."""
         account, start = follow.account.id, self._start(follow.listed)
         for stream in follow.streams:
-            known = self._bookmarks.get(stream, account)
-            bookmark = resuming.usable(known, self._now)
-            if bookmark is not known:
-                yield resuming.doubt(stream, account, known, self._now)
+            known = given = self._bookmarks.get(stream, account)
+            if stream in self._full_table:
+                given = resuming.listed_anew(known)
+                follow.full_table = True
+                follow.written_from = 0
+            bookmark = resuming.usable(given, self._now)
+            if bookmark is not given:
+                yield resuming.doubt(stream, account, given, self._now)
             if follow.listed.changes == "unseen" and _complete(bookmark):
                 bookmark = EMPTY
             if follow.listed.changes == "feed":
                 if bookmark.events_until:
                     follow.since[stream] = bookmark.events_until
+                    oldest = bookmark.oldest or 0
+                    follow.written_from = min(oldest, follow.written_from or oldest)
                 else:
                     follow.stamped[stream] = known
                 # Stamped before the first list call, and kept however often it is resumed (A8);
                 # in the state before the first record, so that a kill does not lose it.
                 bookmark = resuming.begun(resuming.stamped(bookmark, self.horizon), start)
-                if bookmark != known:
-                    self._bookmarks.set(stream, account, bookmark)
+            if bookmark != known:
+                self._bookmarks.set(stream, account, bookmark)
             follow.bookmarks[stream] = bookmark
             self.rows.begin(stream, account, bookmark)
+        follow.unlisted = any(self._gaps(follow).values())
 
     def _first_jobs(self, account: Account, follows: list[Follow]) -> list[Job]:
-        since = [moment for follow in follows for moment in follow.since.values()]
-        jobs = []
-        for follow in follows:
-            if follow.listed.name == "events":
-                continue
-            if not follow.since:
-                jobs.append(self._load(follow))
+        following = [follow for follow in follows if follow.since]
+        jobs = [
+            self._load(follow)
+            for follow in follows
+            if not follow.since and follow.listed.name != "events"
+        ]
         events = self._follows[account.id].get("events")
         gaps = self._gaps(events) if events else {}
-        if since:
-            self._changes[account.id] = Changes()
-            gaps[FEED] = [(min(since), END_OF_TIME)]
+        if following:
+            feed = self._feeds[account.id] = Feed(
+                account.id,
+                min(moment for follow in following for moment in follow.since.values()),
+                self.horizon,
+                self._bookmarks.get(EVENT_FEED, account.id),
+                checking=any(self._is_due(follow) for follow in following),
+            )
+            feed.followers.update(follow.listed.name for follow in following)
+            gaps[FEED] = [(feed.start, END_OF_TIME)]
         if gaps:
-            purpose = Purpose.FEED if since else Purpose.LOAD
-            windows = _windows(gaps)
-            jobs.append(Job(LISTED["events"], account.id, account.header, windows, purpose))
+            purpose = Purpose.FEED if following else Purpose.LOAD
+            jobs.append(self._events_job(account, gaps, purpose))
         return jobs
 
-    def _load(self, follow: Follow) -> Job:
-        account = follow.account
-        return Job(follow.listed, account.id, account.header, _windows(self._gaps(follow)))
+    def _events_job(
+        self, account: Account, gaps: Mapping[str, list[Range]], purpose: Purpose
+    ) -> Job:
+        windows = [Window(*span, lacking) for span, lacking in shared_out(gaps)]
+        plan = Plan(windows, oldest_first=purpose is Purpose.FEED)
+        return Job(LISTED["events"], account.id, account.header, plan, purpose)
+
+    def _permission_probe(self, accounts: Iterable[Account]) -> list[Job]:
+        """Ask for the event feed in a first run, because later runs see no change without it."""
+        for account in accounts:
+            follows = self._follows[account.id]
+            if "events" in follows or any(follow.since for follow in follows.values()):
+                return []
+        for account in accounts:
+            if any(one.listed.changes == "feed" for one in self._follows[account.id].values()):
+                nothing = {FEED: [(self._now, END_OF_TIME)]}
+                return [self._events_job(account, nothing, Purpose.FEED)]
+        return []
+
+    def _is_due(self, follow: Follow) -> bool:
+        """Return whether a list has to be checked; one that is being loaded needs no check."""
+        interval = self._settings.recheck_interval
+        return not follow.unlisted and self.horizon - follow.checked_at >= interval
+
+    def _load(self, follow: Follow, windows: Iterable[Range] | None = None) -> Job:
+        """Return the job that lists what is missing, or these creation times."""
+        streams = frozenset(follow.streams)
+        plan = (
+            _windows(self._gaps(follow))
+            if windows is None
+            else Plan(Window(*span, streams) for span in windows)
+        )
+        return Job(follow.listed, follow.account.id, follow.account.header, plan)
 
     def _gaps(self, follow: Follow) -> dict[str, list[Range]]:
         """Return what each stream has never listed; what the feed follows ends where it begins."""
@@ -134,7 +188,9 @@ class Run:
                 bookmark.covered,
                 (
                     resuming.listed_from(bookmark, self._start(follow.listed)),
-                    follow.since.get(stream, END_OF_TIME),
+                    END_OF_TIME
+                    if bookmark.list_from is not None
+                    else follow.since.get(stream, END_OF_TIME),
                 ),
             )
             for stream, bookmark in follow.bookmarks.items()
@@ -147,48 +203,104 @@ class Run:
 
     def records(self, page: Page) -> Iterator[tuple[str, Json]]:
         """Yield a page's records with the names of their streams, less what was written before."""
-        if page.job.purpose is Purpose.FEED:
-            if FEED in page.streams:
-                changes = self._changes[page.job.account]
-                for event in page.objects:
-                    changes.note(event)
+        purpose = page.job.purpose
+        if purpose is Purpose.FEED:
+            if FEED in page.streams and (feed := self._feeds.get(page.job.account)):
+                feed.note(page.objects)
             page = replace(page, streams=page.streams - {FEED})
-            if not page.streams:
-                return
-        elif page.job.purpose is Purpose.REREAD:
-            # Events about others do not say when it was created; now that is known.
-            follow = self._follows[page.job.account][page.job.listed.name]
-            oldest = self._oldest(follow)
-            wanted = [one for one in page.objects if (one.get("created") or oldest) >= oldest]
-            page = replace(page, objects=wanted)
-        yield from self.rows.of(page, self._changes_for(page.job))
+            if page.streams:
+                yield from self.rows.of(page, {})
+        elif purpose is Purpose.LOOK_BACK:
+            self._owner(page.job).remember_children(page.objects)
+        elif purpose is Purpose.LAST_EVENT:
+            follow = self._owner(page.job)
+            gone = self._gone_page(follow, follow.learn_last_words(page))
+            yield from self.rows.of(gone, follow.changes, Floor(follow.read_at))
+        else:
+            follow = self._follow(page)
+            if purpose is Purpose.LOAD:
+                yield from self._loaded(follow, page)
+            elif purpose is Purpose.CHECK:
+                yield from self._unproven(follow, page)
+            else:
+                # Events about others do not say when it was created; now that is known.
+                oldest = self._oldest(follow)
+                wanted = [
+                    one
+                    for one in page.objects
+                    if (unix_time(one.get("created")) or oldest) >= oldest
+                ]
+                follow.missed(page.absent, self.horizon)
+                page = replace(page, objects=wanted)
+                yield from self.rows.of(page, follow.changes, Floor(follow.read_at))
 
-    def _changes_for(self, job: Job) -> dict[str, Change]:
-        """Return what the feed told of a list's objects; a load can meet them, too."""
-        follow = self._follows[job.account].get(job.listed.name)
-        return follow.changes if follow else {}
+    def _loaded(self, follow: Follow, page: Page) -> Iterator[tuple[str, Json]]:
+        """Yield listed rows; what is listed again carries the time of this reading."""
+        if follow.written_from is None:
+            return self.rows.of(page, follow.changes, NO_FLOOR)
+        if follow.listed_anew or follow.full_table or follow.fingerprints is not None:
+            follow.raise_read_at(self._now)
+        return self.rows.of(page, follow.changes, Floor(follow.read_at, follow.written_from))
 
-    def written(self, page: Page) -> None:
-        """Claim what a page completes; all its records must have been written."""
-        if page.job.purpose is Purpose.REREAD:
-            follow = self._follows[page.job.account][page.job.listed.name]
-            follow.reread({*page.absent, *(value["id"] for value in page.objects)})
-            self._claim_feed(follow, follow.reached(self.horizon))
-        elif page.covered is not None:
-            start, end = page.covered
-            for stream in page.streams - {FEED}:
-                follow = self._follows[page.job.account][page.job.listed.name]
-                follow.begun = True
-                limit = follow.bookmarks[stream].events_until or self.horizon
-                self._claim(follow, stream, (start, min(end, limit)))
+    def _unproven(self, follow: Follow, page: Page) -> Iterator[tuple[str, Json]]:
+        assert follow.recheck  # noqa: S101 - a check is under way
+        found = follow.recheck.unproven(page.objects)
+        if not found:
+            return iter(())
+        follow.raise_read_at(self._now)
+        return self.rows.of(replace(page, objects=found), follow.changes, Floor(self._now))
+
+    def _follow(self, page: Page) -> Follow:
+        return self._follows[page.job.account][page.job.listed.name]
+
+    def _owner(self, job: Job) -> Follow:
+        """Return the list that a job about its events is for."""
+        return self._follows[job.account][job.owner]
+
+    def written(self, page: Page) -> Steps:
+        """Claim what a page completes; all its records must have been written.
+
+        Returns what that makes possible.
+        """
+        purpose = page.job.purpose
+        if purpose is Purpose.REREAD:
+            follow = self._follow(page)
+            names = {*page.absent, *(value["id"] for value in page.objects)}
+            follow.reread(names.difference(follow.lost.values()))
+            self._claim_feed(follow, follow.reached())
+        elif purpose is Purpose.FEED:
+            self._claim_page(page)
+            if FEED in page.streams and page.covered:
+                return self._feed_page_read(page.job.account, page.covered)
+        elif purpose is Purpose.LOAD:
+            self._claim_page(page)
+        return [], []
+
+    def _claim_page(self, page: Page) -> None:
+        if page.covered is None:
+            return
+        start, end = page.covered
+        for stream in page.streams - {FEED}:
+            follow = self._follow(page)
+            follow.begun = True
+            limit = follow.bookmarks[stream].events_until
+            if not limit or follow.feed_denied:
+                limit = self.horizon
+            self._claim(follow, stream, (start, min(end, limit)))
 
     def _claim_feed(self, follow: Follow, reached: int) -> None:
         """Claim what the feed told until `reached`; what was created since then came with it."""
         for stream, since in follow.since.items():
             bookmark = follow.bookmarks[stream]
             if reached > bookmark.events_until:
-                follow.bookmarks[stream] = replace(bookmark, events_until=reached)
-                self._claim(follow, stream, (since, reached))
+                # A row re-read now may be listed by a later run, which knows nothing of its change.
+                noted = follow.changes and bookmark.scattered
+                read_at = max(bookmark.read_at, reached) if noted else bookmark.read_at
+                bookmark = replace(bookmark, events_until=reached, read_at=read_at)
+                follow.bookmarks[stream] = bookmark
+                # What is listed anew is claimed as it is listed.
+                span = (since, reached) if bookmark.list_from is None else (0, 0)
+                self._claim(follow, stream, span)
 
     def _claim(self, follow: Follow, stream: str, span: Range, *, finished: bool = False) -> None:
         bookmark = follow.bookmarks[stream].covering(*span)
@@ -199,48 +311,164 @@ class Run:
 
     # What follows on what
 
-    def finished(self, job: Job) -> tuple[list[Page], list[Job]]:
+    def finished(self, job: Job) -> Steps:
         """Return what a finished job makes possible: pages to write now, and jobs to read."""
-        follow = self._follows[job.account].get(job.listed.name)
         if job.failure:
-            if follow:
-                self._withdraw(follow)
-            return [], []
+            return self._failed(job)
         if job.purpose is Purpose.FEED:
             return self._feed_read(job)
-        assert follow  # noqa: S101 - only the feed is read for others
+        if job.owner:
+            return self._advance(self._owner(job), job)
+        follow = self._follows[job.account][job.listed.name]
         if job.purpose is Purpose.REREAD:
-            return [], self._followed(follow)
-        self._settle(follow)
-        return [], []
+            return self._advance(follow, job)
+        return [], self._listed(follow, job)
 
-    def _feed_read(self, job: Job) -> tuple[list[Page], list[Job]]:
+    def _feed_page_read(self, account: str, span: Range) -> Steps:
+        feed = self._feeds.get(account)
+        if feed is None:
+            return [], []
+        feed.read(span)
+        batch = feed.ripe()
+        return self._follow_up(account, feed, batch) if batch else ([], [])
+
+    def _feed_read(self, job: Job) -> Steps:
         """Plan to read again what the feed told of; only then are missing windows listed (A7)."""
+        if events := self._follows[job.account].get("events"):
+            self._settle(events)
+        feed = self._feeds.get(job.account)
+        if feed is None:
+            return [], []
+        feed.complete = True
+        batch = feed.ripe()
+        return self._follow_up(job.account, feed, batch) if batch else ([], [])
+
+    def _follow_up(self, account: str, feed: Feed, batch: Batch) -> Steps:
+        """Return what a part of the feed makes necessary, list by list."""
         pages: list[Page] = []
         jobs: list[Job] = []
-        for follow in self._follows[job.account].values():
-            if follow.listed.name == "events":
-                self._settle(follow)
-            if not follow.since:
+        for follow in self._follows[account].values():
+            if not follow.since or follow.failed:
                 continue
-            changes = self._changes[job.account].of(follow.listed.name)
-            follow.expect(self._concerned(follow, changes))
-            streams = frozenset(follow.since)
-            reread = Job(
-                follow.listed,
-                job.account,
-                follow.account.header,
-                Rereads(
-                    {name: one for name, one in follow.changes.items() if not one.gone}, streams
-                ),
-                Purpose.REREAD,
-            )
-            gone = tuple(name for name, one in follow.changes.items() if one.gone)
+            concerned = self._concerned(follow, batch.changes.of(follow.listed.name))
+            if feed.several or any(change.late for change in concerned.values()):
+                # Its newest event may not have been read yet.
+                follow.raise_read_at(self._now)
+            fresh = follow.expect(concerned, batch.until, self.horizon)
+            gone = tuple(name for name, one in fresh.items() if one.gone)
             if gone:
-                pages.append(Page(reread, streams, [], absent=gone))
-            jobs.append(reread)
-        self._changes.pop(job.account, None)
+                pages.append(self._gone_page(follow, gone))
+            alive = {name: one for name, one in fresh.items() if not one.gone}
+            jobs += self._reread(follow, alive, feed, last=batch.last)
+            self._claim_feed(follow, follow.reached())
         return pages, jobs
+
+    def _gone_page(self, follow: Follow, names: tuple[str, ...]) -> Page:
+        """Return a page that says that objects no longer exist."""
+        streams = frozenset(follow.since)
+        job = self._job(follow.listed, follow, Rereads({}, streams), Purpose.REREAD)
+        return Page(job, streams, [], absent=names)
+
+    def _reread(
+        self, follow: Follow, alive: Mapping[str, Change], feed: Feed, *, last: bool
+    ) -> Iterator[Job]:
+        """Yield the jobs that read changed objects again; with the last part at least one."""
+        # Their former children may stand in events from before this feed.
+        unknown = {
+            name: one
+            for name, one in alive.items()
+            if one.replaced and one.created and one.created < feed.start
+        }
+        if unknown:
+            yield self._look_back_job(follow, unknown, feed.start)
+        known = {name: one for name, one in alive.items() if name not in unknown}
+        if known or last:
+            yield self._reread_job(follow, known)
+
+    def _reread_job(self, follow: Follow, changes: Mapping[str, Change]) -> Job:
+        follow.jobs += 1
+        plan = Rereads(changes, frozenset(follow.since))
+        return self._job(follow.listed, follow, plan, Purpose.REREAD)
+
+    def _look_back_job(self, follow: Follow, unknown: dict[str, Change], until: int) -> Job:
+        follow.jobs += 1
+        oldest = min(one.created or 0 for one in unknown.values())
+        plan = Plan([Window(oldest, until, frozenset(follow.since))])
+        of_object = {"type": f"{follow.listed.object}.*"}
+        events = replace(LISTED["events"], parameters=of_object)
+        job = self._job(events, follow, plan, Purpose.LOOK_BACK, owner=follow.listed.name)
+        follow.looking_back[job] = unknown
+        return job
+
+    def _last_event_job(self, follow: Follow) -> Job:
+        follow.jobs += 1
+        wanted = {
+            event: replace(follow.changes[name], created=None)
+            for event, name in follow.lost.items()
+        }
+        plan = Rereads(wanted, frozenset(follow.since))
+        return self._job(
+            LISTED["events"], follow, plan, Purpose.LAST_EVENT, owner=follow.listed.name
+        )
+
+    def _job(
+        self, listed: Listed, follow: Follow, plan: Work, purpose: Purpose, owner: str = ""
+    ) -> Job:
+        account = follow.account
+        return Job(listed, account.id, account.header, plan, purpose, owner=owner)
+
+    def _advance(self, follow: Follow, job: Job) -> Steps:
+        """Go on after a job that read changed objects again, or what it needs."""
+        follow.jobs -= 1
+        if unknown := follow.looking_back.pop(job, None):
+            return [], [self._reread_job(follow, unknown)]
+        feed = self._feeds[follow.account.id]
+        if follow.jobs or follow.failed or not feed.complete:
+            return [], []
+        if nameless := follow.bury():
+            return [self._gone_page(follow, nameless)], [self._reread_job(follow, {})]
+        if follow.lost and job.purpose is not Purpose.LAST_EVENT:
+            return [], [self._last_event_job(follow)]
+        return [], self._followed(follow, feed)
+
+    def _followed(self, follow: Follow, feed: Feed) -> list[Job]:
+        """Claim the feed up to the horizon, and list what was never listed."""
+        follow.lost.clear()
+        self._claim_feed(follow, self.horizon)
+        self._done_following(follow, feed)
+        if feed.checking and not follow.unlisted:
+            named = feed.named(follow.listed.name)
+            follow.recheck = self._recheck(follow, feed.checked_from, named)
+        return [self._load(follow)]
+
+    def _recheck(self, follow: Follow, cross_from: int, named: frozenset[str] | None) -> Recheck:
+        last, *others = follow.bookmarks.values()
+        alike = all(
+            (one.checked_at, one.fingerprints) == (last.checked_at, last.fingerprints)
+            for one in others
+        )
+        return Recheck(follow.listed, self.horizon, last if alike else EMPTY, cross_from, named)
+
+    def _done_following(self, follow: Follow, feed: Feed) -> None:
+        """Remember what was seen of the feed once no list waits for it any more."""
+        feed.followers.discard(follow.listed.name)
+        if feed.complete and not feed.followers:
+            self._bookmarks.set(EVENT_FEED, follow.account.id, feed.bookmark())
+
+    def _listed(self, follow: Follow, job: Job) -> list[Job]:
+        """Go on after a list has been read: to its check, to what the check found, to the end."""
+        recheck = follow.recheck
+        if recheck and job.purpose is Purpose.LOAD and recheck.needed:
+            streams = frozenset(follow.streams)
+            plan = Plan([Window(recheck.start, self.horizon, streams)])
+            return [self._job(follow.listed, follow, plan, Purpose.CHECK)]
+        if recheck:
+            follow.recheck = None
+            follow.fingerprints = recheck.fingerprints()
+            if windows := recheck.differing():
+                return [self._load(follow, windows)]
+        self._settle(follow)
+        return []
 
     def _concerned(self, follow: Follow, changes: dict[str, Change]) -> dict[str, Change]:
         """Return the changes of objects that the settings want and a stream has to show."""
@@ -248,7 +476,8 @@ class Run:
         return {
             name: change
             for name, change in changes.items()
-            if change.last >= since and (change.created is None or change.created >= oldest)
+            if (change.last >= since or change.late)
+            and (change.created is None or change.created >= oldest)
         }
 
     def _oldest(self, follow: Follow) -> int:
@@ -256,17 +485,48 @@ class Run:
         known = [follow.bookmarks[stream].oldest for stream in follow.since]
         return min(moment for moment in [self._start(follow.listed), *known] if moment is not None)
 
-    def _followed(self, follow: Follow) -> list[Job]:
-        """Claim the feed up to the horizon, and list what was never listed."""
-        self._claim_feed(follow, self.horizon)
-        return [self._load(follow)]
-
     def _settle(self, follow: Follow) -> None:
         """Forget what needs no remembering once all of a list has been written."""
         for stream, bookmark in follow.bookmarks.items():
-            follow.bookmarks[stream] = replace(bookmark, list_from=None)
+            anew = not bookmark.checked_at or bookmark.list_from is not None
+            past = bookmark.read_at <= bookmark.events_until and not bookmark.scattered
+            settled = replace(bookmark, list_from=None, read_at=0 if past else bookmark.read_at)
+            if follow.listed.changes == "feed" and (anew or follow.fingerprints is not None):
+                settled = replace(
+                    settled, checked_at=self.horizon, fingerprints=follow.fingerprints or ""
+                )
+            follow.bookmarks[stream] = settled
             self._claim(follow, stream, (0, 0), finished=True)
         follow.changes = {}
+
+    # What cannot be read
+
+    def _failed(self, job: Job) -> Steps:
+        if job.purpose is Purpose.FEED:
+            if events := self._follows[job.account].get("events"):
+                self._withdraw(events)
+            return [], self._without_feed(job)
+        follow = self._follows[job.account].get(job.owner or job.listed.name)
+        if follow:
+            follow.failed = True
+            self._withdraw(follow)
+            if feed := self._feeds.get(job.account):
+                self._done_following(follow, feed)
+        return [], []
+
+    def _without_feed(self, job: Job) -> list[Job]:
+        """List new rows where the key may not read the feed, which tells of all other changes."""
+        denied = job.failure and job.failure.verdict is Verdict.SKIP_STREAM
+        feed = self._feeds.get(job.account)
+        jobs = []
+        for follow in self._follows[job.account].values():
+            follow.feed_denied |= bool(denied)
+            if denied and follow.since and feed and not feed.several:
+                follow.since = {}
+                if follow.listed.recheck_days and self._is_due(follow):
+                    follow.recheck = self._recheck(follow, self.horizon, None)
+                jobs.append(self._load(follow))
+        return jobs
 
     def _withdraw(self, follow: Follow) -> None:
         """Leave the bookmarks as they were where nothing has been written."""
@@ -285,6 +545,7 @@ class Run:
                 lines.append(f"{name}: new fields of Stripe's are in additional_fields: {fields}")
             if converter.unusable:
                 lines.append(f"{name}: left out {converter.unusable} objects without a usable key")
+            lines += converter.warnings()
         for name, count in self.rows.unexplained.items():
             lines.append(
                 f"{name}: {count} changed objects no longer exist; the next run marks them "

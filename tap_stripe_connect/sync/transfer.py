@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.jobs import Page
     from tap_stripe_connect.sync.messages import EmittingStream, MessageWriter
     from tap_stripe_connect.sync.progress import Progress
-    from tap_stripe_connect.sync.run import Run
+    from tap_stripe_connect.sync.run import Run, Steps
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Transfer:
             if isinstance(arrived, Job):
                 if not self._finish(run, engine, arrived):
                     return
-            elif not self._write_page(run, arrived):
+            elif not self._write_and_go_on(run, engine, arrived):
                 return
             if time.monotonic() >= self._state_due:
                 self._write_state()
@@ -114,15 +114,23 @@ class Transfer:
         if job.failure:
             self.ledger.failed.append(job)
         self._progress.finished(job)
-        pages, jobs = run.finished(job)
+        return self._go_on(run, engine, run.finished(job))
+
+    def _go_on(self, run: Run, engine: Engine, steps: Steps) -> bool:
+        """Write pages and add jobs; False if a signal came meanwhile."""
+        pages, jobs = steps
         self._progress.expect(jobs, run.horizon)
-        if not all(self._write_page(run, page) for page in pages):
+        if not all(self._write_and_go_on(run, engine, page) for page in pages):
             return False
         engine.add(jobs)
         return True
 
+    def _write_and_go_on(self, run: Run, engine: Engine, page: Page) -> bool:
+        """Write a page and do what it makes possible; False if a signal came meanwhile."""
+        return self._write_page(run, page) and self._go_on(run, engine, run.written(page))
+
     def _write_page(self, run: Run, page: Page) -> bool:
-        """Write a page's records and claim them; False if a signal came before the last one."""
+        """Write a page's records; False if a signal came before the last one."""
         moment = now()
         rows: Counter[str] = Counter()
         deleted: Counter[str] = Counter()
@@ -137,7 +145,6 @@ class Transfer:
                     deleted[name] += written
         finally:
             self.ledger.add(page, rows, deleted)
-        run.written(page)
         self._progress.wrote(page, rows.total())
         return True
 

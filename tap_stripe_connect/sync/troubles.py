@@ -62,6 +62,11 @@ class Trouble:
         who = named(self.accounts)
         if not self.stream:
             lost = f"{who} could not be read"
+        elif self.feed and self.error.verdict is Verdict.SKIP_STREAM:
+            return (
+                f"changes and deletions in {who} cannot be seen, only new rows: "
+                f"{self.error.without_advice} - add the permission to the key"
+            )
         elif self.feed:
             lost = f"changes in {who} could not be followed, the bookmarks stay where they are"
         elif self.expected:

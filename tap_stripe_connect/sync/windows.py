@@ -33,6 +33,10 @@ enough that years without any rows are not searched again and again (F5).
 """
 
 
+PART_ROWS = 1000
+"""Estimated rows left in a window above which an oldest-first plan reads its older half first."""
+
+
 def merged(ranges: Iterable[Range]) -> list[Range]:
     """Return the same seconds as few ordered ranges."""
     result: list[Range] = []
@@ -112,6 +116,8 @@ class Window:
     """Restarts in a row that began where the one before did."""
     density: float = 0.0
     """Rows per second of creation time in the last page; before the first a guess, or 0."""
+    span: int = 0
+    """Seconds of creation time between the newest and the oldest row of the last page."""
     kept: int = 0
     """Rows of the last page that were of use."""
     asked_at: float = 0.0
@@ -150,7 +156,12 @@ class Window:
         """Move past a page; return its rows of this window and the range they complete."""
         upper = self.end
         self.overtaken = 0
-        stamps = [row["created"] for row in rows if row.get("created") is not None]
+        # Texts, and times before 1970 or after 9999, do not tell where a page ends.
+        stamps = [
+            created
+            for row in rows
+            if type(created := row.get("created")) is int and 0 <= created < END_OF_TIME
+        ]
         if not has_more or (stamps and stamps[-1] < self.start):
             self.end = self.start
         else:
@@ -170,13 +181,15 @@ class Window:
         # The second that the page ends in may go on behind it.
         self.end = oldest + 1
         self.boundary |= {row["id"] for row in rows if row.get("created") == oldest}
-        self.density = len(rows) / max(1, newest - oldest)
+        self.span = newest - oldest
+        self.density = len(rows) / max(1, self.span)
 
     def _keeps(self, row: dict[str, Any]) -> bool:
-        """Tell whether a row is this window's; one without a time always is (A24)."""
+        """Tell whether a row is this window's; one without a usable time always is (A24)."""
         created = row.get("created")
         return (
-            (created is None or created >= self.start)
+            # Below the oldest window there is no other.
+            (type(created) is not int or max(created, 0) >= self.start)
             and (self.wanted is None or row.get("id") in self.wanted)
             and row.get("id") not in self.repeated
         )
@@ -219,9 +232,11 @@ class Window:
 class Plan:
     """The windows that one list of one account still needs."""
 
-    def __init__(self, windows: Iterable[Window]) -> None:
-        """Start with all windows waiting, newest first."""
-        self._waiting = deque(sorted(windows, key=lambda window: -window.end))
+    def __init__(self, windows: Iterable[Window], *, oldest_first: bool = False) -> None:
+        """Queue all windows, newest first unless what is read has to be used in order."""
+        self._oldest_first = oldest_first
+        newest = sorted(windows, key=lambda window: -window.end)
+        self._waiting = deque(reversed(newest) if oldest_first else newest)
         self.wanted = [window.filter for window in self._waiting]
         """The creation times that were wanted at first."""
         self._walking: list[Window] = []
@@ -230,6 +245,11 @@ class Plan:
     def readers(self) -> int:
         """How many windows are being read right now."""
         return len(self._walking)
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether what waits first is one object; windows never are."""
+        return False
 
     @property
     def done(self) -> bool:
@@ -273,8 +293,11 @@ class Plan:
     def give_back(self, window: Window) -> None:
         """Take a window back after a page; it waits again unless all of it has been read."""
         self._walking.remove(window)
-        if not window.finished:
-            self._waiting.appendleft(window)
+        if window.finished:
+            return
+        self._waiting.appendleft(window)
+        if self._oldest_first and window.splittable and window.rows_left > PART_ROWS:
+            self._waiting.appendleft(window.split())
 
     def retry(self, window: Window) -> None:
         """Take a window back whose page has to be asked for in another form."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import threading
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count
 from queue import Empty
@@ -18,7 +19,7 @@ import msgspec
 
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.api.limits import Limiter
-from tap_stripe_connect.catalog import LISTED
+from tap_stripe_connect.catalog import LISTED, nested_in
 from tap_stripe_connect.sync.engine import Engine
 from tap_stripe_connect.sync.jobs import Job
 from tap_stripe_connect.sync.patience import Patience
@@ -32,6 +33,9 @@ ROW_BYTES = 3_700
 
 LONGEST = 10_000.0
 """Virtual seconds after which something waits for what never comes."""
+
+EMBEDDED = 10
+"""Rows of a nested list that come inside the row that holds it."""
 
 
 class Waiter:
@@ -241,6 +245,8 @@ class Slowness:
     stalls_every: int = 0
     """Each so-and-so-many-th request takes `stall` seconds; 0 for none."""
     stall: float = 10.0
+    lines: int = 0
+    """Rows of the list that each row holds; beyond ten they have to be asked for."""
 
 
 @dataclass
@@ -251,6 +257,10 @@ class Reading:
     """How often each row of each list came."""
     sent: list[float] = field(default_factory=list)
     """When each request was sent, in virtual seconds."""
+    nested: Counter[str] = field(default_factory=Counter)
+    """How often each nested list was asked for."""
+    done: dict[str, float] = field(default_factory=dict)
+    """When each list had been read, in virtual seconds after the beginning."""
     began: float = 0.0
     ended: float = 0.0
 
@@ -261,37 +271,68 @@ class Reading:
 
 
 class SlowStripe:
-    """Lists as long as a case wants them."""
+    """Lists as long as a case wants them, and lists inside their rows."""
 
     def __init__(
-        self, clock: Clock, lists: dict[str, list[int]], slowness: Slowness, sent: list[float]
+        self, clock: Clock, lists: dict[str, list[int]], slowness: Slowness, reading: Reading
     ) -> None:
-        """Hold rows of these creation times, the oldest first; note in `sent` who asks when."""
+        """Hold rows of these creation times, the oldest first; note in `reading` who asks when."""
         self._clock = clock
         self._ages = {path: [-moment for moment in reversed(lists[path])] for path in lists}
+        self._objects = {one.path: one.object for one in LISTED.values()}
         self._slowness = slowness
-        self._sent = sent
+        self._reading = reading
+        self._numbers = count(1)
         self.headers: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Fail: every answer here belongs to its request."""
+        raise AssertionError("an answer of this Stripe was taken for another one's")
 
     def get(self, url: str, params: dict[str, str], **_: object) -> SimpleNamespace:
         """Answer a request the way a session does."""
-        self._sent.append(self._clock())
-        slowness = self._slowness
-        stalls = slowness.stalls_every and len(self._sent) % slowness.stalls_every == 0
+        sent, slowness = self._reading.sent, self._slowness
+        sent.append(self._clock())
+        stalls = slowness.stalls_every and len(sent) % slowness.stalls_every == 0
         self._clock.sleep(slowness.stall if stalls else slowness.seconds)
-        ages = self._ages[url.removeprefix("slow:")]
+        path = url.removeprefix("slow:")
+        page, rows = self._page(path, params) if path in self._ages else self._nested(path, params)
+        headers = {"Request-Id": f"req_{next(self._numbers)}"}
+        content = msgspec.json.encode(page) + b" " * ROW_BYTES * rows
+        return SimpleNamespace(status_code=200, content=content, headers=headers)
+
+    def _page(self, path: str, params: dict[str, str]) -> tuple[dict[str, Any], int]:
+        ages, kind = self._ages[path], self._objects[path]
         until, since = params.get("created[lt]"), params.get("created[gte]")
         begin = bisect_left(ages, 1 - int(until)) if until else 0
         end = bisect_left(ages, 1 - int(since)) if since else len(ages)
         if cursor := params.get("starting_after"):
             begin = int(cursor.removeprefix("x_")) + 1
         places = range(begin, min(end, begin + int(params["limit"])))
-        page = {
-            "data": [{"id": f"x_{place}", "created": -ages[place]} for place in places],
-            "has_more": places.stop < end,
-        }
-        content = msgspec.json.encode(page) + b" " * ROW_BYTES * len(places)
-        return SimpleNamespace(status_code=200, content=content, headers={})
+        rows: list[dict[str, Any]] = [
+            {"id": f"x_{place}", "object": kind, "created": -ages[place]} for place in places
+        ]
+        for row in rows if (count := self._slowness.lines) else ():
+            lines = [
+                {"id": f"l_{place}", "object": "line_item"} for place in range(min(count, EMBEDDED))
+            ]
+            url = f"{path}/{row['id']}/lines"
+            row["lines"] = {
+                "object": "list",
+                "data": lines,
+                "has_more": count > EMBEDDED,
+                "url": url,
+            }
+        page = {"object": "list", "url": path, "data": rows, "has_more": places.stop < end}
+        return page, len(rows)
+
+    def _nested(self, path: str, params: dict[str, str]) -> tuple[dict[str, Any], int]:
+        self._reading.nested[path] += 1
+        begin = int(params.get("starting_after", "l_-1").removeprefix("l_")) + 1
+        places = range(begin, min(self._slowness.lines, begin + int(params["limit"])))
+        rows = [{"id": f"l_{place}", "object": "line_item"} for place in places]
+        more = places.stop < self._slowness.lines
+        return {"object": "list", "url": path, "data": rows, "has_more": more}, len(rows)
 
 
 def read_slowly(
@@ -303,15 +344,16 @@ def read_slowly(
     """Read lists to their end, each for the stream of its name."""
     clock = Clock()
     reading = Reading({path: bytearray(len(lists[path])) for path in lists}, began=clock())
-    stripe = SlowStripe(clock, lists, slowness, reading.sent)
+    stripe = SlowStripe(clock, lists, slowness, reading)
     package = "tap_stripe_connect"
     monkeypatch.setattr(f"{package}.sync.engine.Patience", Patience)
     threads = SimpleNamespace(Thread=clock.thread, Condition=clock.condition)
-    monkeypatch.setattr(f"{package}.api.client.requests.Session", lambda: stripe)
+    monkeypatch.setattr(f"{package}.api.connections.requests.Session", lambda: stripe)
     monkeypatch.setattr(f"{package}.sync.readers.threading", threads)
     monkeypatch.setattr(f"{package}.sync.readers.time", clock)
     monkeypatch.setattr(f"{package}.sync.engine.threading", threads)
     monkeypatch.setattr(f"{package}.sync.engine.time", clock)
+    monkeypatch.setattr(f"{package}.sync.schedule.time", clock)
     monkeypatch.setattr(f"{package}.sync.engine.SimpleQueue", clock.queue)
     stopping = Stopping(clock)
     limiter = Limiter(budget, clock=clock)
@@ -321,14 +363,18 @@ def read_slowly(
     engine = Engine(client, stopping)
     for path in lists:
         listed = next(one for one in LISTED.values() if one.path == path)
-        plan = Plan([Window(0, END_OF_TIME, frozenset({listed.name}))])
+        streams = frozenset({listed.name, *(one.name for one in nested_in(listed.name))})
+        plan = Plan([Window(0, END_OF_TIME, streams)])
         engine.add([Job(listed, "acct_1Example", None, plan)])
     for arrived in engine.pages():
         if isinstance(arrived, Job):
             assert arrived.failure is None
+            reading.done[arrived.listed.path] = clock() - reading.began
         else:
             came = reading.rows[arrived.job.listed.path]
             for row in arrived.objects:
                 came[int(row["id"].removeprefix("x_"))] += 1
+                if slowness.lines and nested_in(arrived.job.listed.name):
+                    assert len(row["lines"]["data"]) == slowness.lines
         reading.ended = clock()
     return reading

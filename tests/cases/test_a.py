@@ -479,10 +479,11 @@ def test_a26_twenty_five_busy_days_are_claimed_day_by_day(
     acts: tuple[Callable[[Account, str], None], ...],
 ) -> None:
     """While a thousand objects are read again, the feed's position follows, a day at a time."""
-    # In the order in which they are begun, and no more in a window than a day brings.
+    # In the order in which they are begun, and no more in a step than a day brings.
     monkeypatch.setattr("tap_stripe_connect.sync.readers.FIRST", 1)
     monkeypatch.setattr("tap_stripe_connect.sync.readers.MOST", 1)
-    monkeypatch.setattr("tap_stripe_connect.sync.changes.TOGETHER", 40)
+    monkeypatch.setattr("tap_stripe_connect.sync.rereads.TOGETHER", 40)
+    monkeypatch.setattr("tap_stripe_connect.sync.rereads.STEPS", 25)
     monkeypatch.setattr("tap_stripe_connect.sync.transfer.STATE_SHARE", 0)
     account = stripe.world.platform
     bulk.load(account, customers=1000, start=NOW - 3 * YEAR, until=NOW - DAY)

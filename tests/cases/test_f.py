@@ -149,13 +149,31 @@ def test_f04_one_list_gives_what_a_hundred_retrieves_give(
     asked = routes(stripe)
     assert asked.count("/v1/charges") <= 2
     assert asked.count("/v1/charges/{id}") == 0
-    monkeypatch.setattr("tap_stripe_connect.sync.changes.NEAR", -1)
+    monkeypatch.setattr("tap_stripe_connect.sync.rereads.WORTHWHILE", 1000)
     stripe.journal.clear()
     retrieved = run(config_for(stripe), state=first.state, catalog=selecting("charges"))
     assert routes(stripe).count("/v1/charges/{id}") == 100
     rows = [sorted(one.records("charges"), key=str) for one in (listed, retrieved)]
     assert rows[0] == rows[1]
     assert len(rows[0]) == 100
+
+
+def test_f04_sparse_bulk_changes_come_in_their_pages(stripe: Simulator) -> None:
+    """1,000 customers created two hours apart, all of them changed: ten list calls, no retrieve."""
+    account = stripe.world.platform
+    bulk.load(account, customers=1000, start=NOW - 2001 * 3600, until=NOW - 3600)
+    first = run(config_for(stripe), catalog=selecting("customers"))
+
+    def change(account: Account) -> None:
+        for customer in list(account.objects("customer")):
+            account.update("customer", customer["id"], {"name": "new"})
+
+    second = next_run(stripe, first, "customers", change=change)
+    assert second.counts == {"customers": 1000}
+    assert {row["name"] for row in second.records("customers")} == {"new"}
+    asked = routes(stripe)
+    assert asked.count("/v1/customers") == 10
+    assert asked.count("/v1/customers/{id}") == 0
 
 
 class Payload(dict[str, Any]):
@@ -198,7 +216,7 @@ def test_f05_readers_that_wait_search_no_empty_years(
 def test_f06_of_many_events_only_ids_are_kept(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """20,000 events on 200 objects: 200 feed pages, 200 reads, and no payload is held on to."""
+    """20,000 events on 200 objects: 200 feed pages, two list calls, and no payload is kept."""
     account = stripe.world.platform
     bulk.load(account, customers=200, start=NOW - YEAR, until=NOW - 10 * DAY)
     first = run(config_for(stripe), catalog=selecting("customers"))
@@ -231,7 +249,8 @@ def test_f06_of_many_events_only_ids_are_kept(
     assert second.counts == {"customers": 200}
     assert {row["name"] for row in second.records("customers")} == {"new"}
     asked = routes(stripe)
-    assert asked.count("/v1/customers/{id}") == 200
+    assert asked.count("/v1/customers/{id}") == 0
+    assert asked.count("/v1/customers") == 2
     assert asked.count("/v1/events") <= 1.2 * 200 + 50
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
@@ -60,9 +61,17 @@ def test_the_link_ticks_the_list() -> None:
         assert [value for _, value in given[1:]] == [
             permission for permission, _ in permissions(ALL, all_accounts=True)
         ]
-        assert [name for name, _ in given[1:3]] == ["permissions[0]", "permissions[1]"]
-        assert "permissions[0]=" in parts.query
-        assert not {"rak_price_read", "rak_balance_transaction_read"} & set(dict(given).values())
+        assert {name for name, _ in given[1:]} == {"permissions[]"}
+        # A terminal would end the address at a bracket.
+        assert "permissions%5B%5D=" in parts.query
+        ticked = {value for _, value in given}
+        assert not {"rak_price_read", "rak_balance_transaction_read"} & ticked
+
+
+def test_the_readme_has_the_same_link() -> None:
+    """Whoever reads about the key and whoever is led to it come to the same form."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    assert f"[restricted key]({link(ALL, livemode=True)})" in readme
 
 
 def test_unknown_streams_are_refused() -> None:

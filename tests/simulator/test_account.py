@@ -28,7 +28,8 @@ def test_what_is_created_is_complete_and_told(world: World) -> None:
     assert made["id"].startswith("cus_")
     assert made["created"] == world.clock.now
     assert made["livemode"] is False
-    assert "phone" in made
+    assert made["description"] is None
+    assert "phone" not in made
     assert world.platform.get("customer", made["id"]) == made
     (event,) = events(world)
     assert event["type"] == "customer.created"
@@ -225,6 +226,12 @@ def test_events_of_connected_accounts_name_them(world: World) -> None:
     (event,) = connected.objects("event")
     assert event["account"] == "acct_1Example"
     assert world.platform.count("event") == 0
+
+
+def test_an_event_can_be_of_another_account(world: World) -> None:
+    """It stands in the feed of one account and names the other."""
+    event = world.platform.add_event("coupon.deleted", {"object": "coupon"}, account="acct_2")
+    assert event["account"] == "acct_2"
 
 
 def test_ids_are_the_same_in_every_run() -> None:

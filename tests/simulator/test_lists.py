@@ -59,6 +59,22 @@ def test_a_walk_sees_every_object_once(world: World, get: Callable[..., Response
     assert len(seen) == len(set(seen)) == 95
 
 
+def test_a_list_can_be_out_of_order_by_seconds(world: World, get: Callable[..., Response]) -> None:
+    """Ranges still mean `created`, and a walk sees every object once; only the order is off."""
+    customers(world, *range(100, 160))
+    world.platform.disorder(3)
+    seen: list[str] = []
+    cursor = ""
+    for _ in range(7):
+        seen += ids(get(f"/v1/customers?created[gte]=110&created[lt]=150&limit=6{cursor}"))
+        cursor = f"&starting_after={seen[-1]}"
+    numbers = [int(name.removeprefix("cus_")) for name in seen]
+    assert sorted(numbers) == list(range(10, 50))
+    assert numbers != sorted(numbers, reverse=True)
+    for place, number in enumerate(sorted(numbers, reverse=True)):
+        assert abs(numbers.index(number) - place) <= 6
+
+
 def test_ending_before_walks_towards_the_newer(world: World, get: Callable[..., Response]) -> None:
     """The page holds the neighbours of the cursor, and `has_more` speaks of the newer."""
     customers(world, *range(1, 7))

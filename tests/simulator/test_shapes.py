@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from tap_stripe_connect.catalog import STREAMS, Listed, Nested
+from tap_stripe_connect.catalog import STREAMS, TAP_COLUMNS, Listed, Nested
 from tap_stripe_connect.simulator import shapes
-
-TAP_COLUMNS = {"account_id", "updated_at", "_sdc_deleted_at", "additional_fields"}
 
 
 def properties(stream: str) -> dict[str, Any]:
@@ -22,12 +20,18 @@ def properties(stream: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
-def test_has_every_field_of_the_schema(stream: Listed | Nested) -> None:
-    """A completed object has the schema's fields, the lists inside it, and no column of the tap."""
+def test_has_every_field_that_stripe_always_sends(stream: Listed | Nested) -> None:
+    """A completed object has the schema's fields less the optional ones, and the lists inside it.
+
+    An optional field is there only where Stripe has a default for it.
+    """
     document = shapes.complete(stream.object, {"id": "x_1"})
     nested = {each.list_field for each in STREAMS if isinstance(each, Nested)} & document.keys()
-    absent = TAP_COLUMNS | ({"livemode"} if stream.object == "subscription_item" else set())
-    assert document.keys() == (properties(stream.name).keys() - absent) | nested
+    absent = {*TAP_COLUMNS} | ({"livemode"} if stream.object == "subscription_item" else set())
+    sent = properties(stream.name).keys() - absent
+    optional = {name for name in sent if f"{stream.object}.{name}" in shapes.optional_fields()}
+    assert document.keys() - optional == (sent - optional) | nested
+    assert all(document[name] is not None for name in optional & document.keys())
     assert document["object"] == stream.object
     assert document["id"] == "x_1"
 
@@ -41,13 +45,18 @@ def test_keeps_what_is_given() -> None:
 
 
 def test_completes_objects_inside() -> None:
-    """A hash given in part gets its other fields; a field not given stays null."""
+    """A hash given in part gets its other fields, but for optional ones; they are null."""
     card = {"brand": "visa", "checks": {"cvc_check": "pass"}}
     details = {"type": "card", "card": card}
     document = shapes.complete("charge", {"id": "ch_1", "payment_method_details": details})
     schema = properties("charges")["payment_method_details"]["properties"]["card"]["properties"]
     completed = document["payment_method_details"]["card"]
-    assert completed.keys() == schema.keys()
+    assert completed.keys() < schema.keys()
+    assert {name for name, value in completed.items() if value is None} == {
+        name
+        for name in schema.keys() - card.keys()
+        if f"charge.payment_method_details.card.{name}" not in shapes.optional_fields()
+    }
     assert completed["checks"]["address_line1_check"] is None
     assert completed["checks"]["cvc_check"] == "pass"
     assert document["shipping"] is None
@@ -60,6 +69,15 @@ def test_leaves_out_the_other_payment_methods() -> None:
     assert document["payment_method_details"].keys() == {"type", "card"}
     wallet = document["payment_method_details"]["card"]["wallet"]
     assert wallet == {"type": "apple_pay", "apple_pay": {}, "dynamic_last4": None}
+
+
+def test_leaves_out_what_stripe_leaves_out() -> None:
+    """An optional field is only there where it is set, even to null, or has a default."""
+    document = shapes.complete("customer", {"id": "cus_1", "name": "N", "currency": None})
+    assert (document["name"], document["currency"], document["email"]) == ("N", None, None)
+    assert document["tax_exempt"] == "none"
+    assert not document.keys() & {"address", "discount", "phone", "test_clock"}
+    assert "transfer" not in shapes.complete("charge", {"id": "ch_1"})
 
 
 def test_wraps_lines_in_a_list_object() -> None:

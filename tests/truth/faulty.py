@@ -182,8 +182,8 @@ def cuts_changes(concerned: Any) -> Any:
 
 def wants_all_once(oldest: Any) -> Any:
     def reaching(self: Run, follow: Any) -> int:
-        # Only `records` asks after the pages of the feed, whose changes are gone then.
-        return int(oldest(self, follow)) if follow.account.id in self._changes else 0
+        # Only `records` asks while changed objects are being read again.
+        return 0 if follow.jobs else int(oldest(self, follow))
 
     return reaching
 

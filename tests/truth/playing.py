@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.truth.defects import DEFECTS
+from tests.truth.features import HELD, Feature
+from tests.truth.judging import Lie
 from tests.truth.kept import KEPT
-from tests.truth.schedules import schedules
-from tests.truth.worlds import Lie, Story
+from tests.truth.schedules import schedules_with
+from tests.truth.worlds import Story
 
 if TYPE_CHECKING:
     from tests.truth.steps import Schedule
@@ -29,8 +31,15 @@ class Played:
     """What the warehouse said wrongly at last, if it did."""
 
 
-def play(count: int, seeded: int | None = None, *, shrink: bool = False) -> Played:
-    """Play schedules until one reveals a lie: first those that are kept, then random ones.
+def play(
+    count: int,
+    seeded: int | None = None,
+    *,
+    features: frozenset[Feature] = HELD,
+    kept: bool = True,
+    shrink: bool = False,
+) -> Played:
+    """Play schedules until one reveals a lie: first those that are `kept`, then random ones.
 
     Without a seed they are always the same. With `shrink` the smallest schedule that reveals
     it is looked for, printed and raised.
@@ -38,7 +47,7 @@ def play(count: int, seeded: int | None = None, *, shrink: bool = False) -> Play
     played = Played()
 
     def tells_the_truth(schedule: Schedule) -> None:
-        story = Story(schedule)
+        story = Story(schedule, features)
         played.schedules += 1
         try:
             story.play()
@@ -53,10 +62,10 @@ def play(count: int, seeded: int | None = None, *, shrink: bool = False) -> Play
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
-    )(given(schedules)(tells_the_truth))
+    )(given(schedules_with(features))(tells_the_truth))
     try:
-        for schedule in KEPT:
-            Story(schedule).play()
+        for schedule in KEPT if kept else ():
+            Story(schedule, features).play()
         (test if seeded is None else seed(seeded)(test))()
     except Lie as lie:
         if shrink:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from itertools import chain, product
+from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
 from tap_stripe_connect.catalog import LISTED
 from tests.harness import DAY
+from tests.truth.changes import DELETABLE
+from tests.truth.features import HAPPENINGS, HELD, Feature
+from tests.truth.places import CHILDREN, NEVER
 from tests.truth.steps import (
-    CHILDREN,
-    DELETABLE,
+    RIGHT,
     USUAL,
     Alter,
+    Bulk,
+    Clocks,
     Connect,
     Fill,
+    Finalise,
     Hitch,
     Make,
+    Mistell,
     Past,
     Remove,
     Run,
     Schedule,
     Touch,
+    Vanish,
     Wait,
 )
-from tests.truth.worlds import ALL, EFFECTS
+from tests.truth.trouble import EFFECTS, MIXED_UP
+from tests.truth.worlds import ALL, EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from hypothesis.strategies import SearchStrategy
 
@@ -47,14 +56,13 @@ CASTS: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...] = (
 """Kinds of objects and accounts that a story is about: few, so that much happens to each."""
 TEMPOS = (
     (0, 1, 1, 10, 60, 60, 200, 299),
-    (0, 1, 60, 299, 300, 301, 400, 3600, DAY, 6 * DAY, 20 * DAY, 29 * DAY),
+    (0, 1, 60, 299, 300, 301, 400, 3600, DAY, 6 * DAY, 20 * DAY, 29 * DAY, 31 * DAY),
 )
 """Seconds between what happens."""
+HOURS = 3600
 
 slots = st.integers(0, 2)
 values = st.integers(0, 2)
-counts = st.sampled_from([0, 1, 2, 3, 9, 11, 13])
-late = st.sampled_from([0, 0, 0, 30, 299])
 starts = st.sampled_from([None, None, None, 60, 5])
 nested_paths = st.sampled_from(["/v1/subscription_items", r"/v1/invoices/\w+/lines"])
 passing = sorted(EFFECTS.keys() - {"broken", "dead cursor"})
@@ -73,88 +81,184 @@ unselected = st.sampled_from(
 )
 denials = st.sampled_from([""] * 8 + sorted(listed.permission for listed in LISTED.values()))
 connects = st.builds(Connect, st.sampled_from([1, 2]), st.booleans())
+wrong_clocks = st.sampled_from(
+    [
+        RIGHT,
+        Clocks(date=3 * HOURS),
+        Clocks(date=DAY),
+        Clocks(date=40 * DAY),
+        Clocks(date=-2 * HOURS),
+        Clocks(date=None),
+        Clocks(own=2 * HOURS),
+        Clocks(own=-2 * HOURS),
+    ]
+)
 
 
-def changes_of(kinds: Sequence[str], places: Sequence[int]) -> SearchStrategy[Change]:
+class Wildness:
+    """What the features of a story make of the ranges from which its parts are drawn."""
+
+    def __init__(self, features: Collection[Feature]) -> None:
+        """Widen the usual ranges by what `features` allow."""
+        self.features = features
+        usual = [0, 0, 0, 30, 299]
+        late = [0, 1200, 4 * HOURS, DAY - HOURS] if Feature.LATE_EVENTS in features else []
+        never = [0, NEVER, NEVER] if Feature.NO_EVENTS in features else []
+        self.told = st.sampled_from(usual + late)
+        self.told_or_not = st.sampled_from(usual + late + never)
+        self.counts = st.sampled_from(
+            [0, 2, 11, 21, 34] if Feature.NESTED in features else [0, 1, 2, 3, 9, 11, 13]
+        )
+
+    def often(
+        self, feature: Feature, wild: SearchStrategy[object], usual: object = None
+    ) -> SearchStrategy[object]:
+        """Return what a feature brings in about every second case, and what is usual else."""
+        return st.one_of(st.just(usual), wild) if feature in self.features else st.just(usual)
+
+
+def changes_of(
+    kinds: Collection[str], places: Collection[int], wild: Wildness
+) -> SearchStrategy[Change]:
     """Return what can happen to these kinds of objects of these accounts."""
-    accounts, kind = st.sampled_from(places), st.sampled_from(kinds)
+    accounts, kind = st.sampled_from(list(places)), st.sampled_from(list(kinds))
+    seen = st.sampled_from([0, 0, 0, 30, 299])
+    stale = wild.often(Feature.STALE, st.sampled_from([30, 299]), 0)
     found: list[SearchStrategy[Change]] = [
-        st.builds(Make, accounts, kind, slots, values, counts, late, late),
-        st.builds(Alter, accounts, kind, slots, values, st.sampled_from([1, 1, 1, 5]), late),
-        st.builds(Alter, accounts, kind, slots, values),
+        st.builds(Make, accounts, kind, slots, values, wild.counts, seen, wild.told_or_not),
+        st.builds(Alter, accounts, kind, slots, values, st.sampled_from([1, 1, 1, 5]), wild.told),
+        st.builds(Alter, accounts, kind, slots, values, told_late=wild.told_or_not, late=stale),
     ]
     if nesting := sorted(CHILDREN.keys() & set(kinds)):
-        found.append(
-            st.builds(Fill, accounts, st.sampled_from(nesting), slots, slots, counts, late)
-        )
+        nested = st.sampled_from(nesting)
+        found.append(st.builds(Fill, accounts, nested, slots, slots, wild.counts, wild.told_or_not))
     if removable := sorted({*DELETABLE, "subscription"} & set(kinds)):
-        found.append(st.builds(Remove, accounts, st.sampled_from(removable), slots, late))
+        found.append(st.builds(Remove, accounts, st.sampled_from(removable), slots, wild.told))
     touching = [
         *(("refund", "dispute") if "charge" in kinds else ()),
         *(("discount",) if "coupon" in kinds else ()),
     ]
     if touching:
-        found.append(st.builds(Touch, accounts, st.sampled_from(touching), slots, values, late))
+        what = st.sampled_from(touching)
+        found.append(st.builds(Touch, accounts, what, slots, values, wild.told))
+    found += rare_changes(kinds, accounts, wild)
     return st.one_of(found)
 
 
-def hitches_of(kinds: Sequence[str]) -> SearchStrategy[Hitch]:
+def rare_changes(
+    kinds: Collection[str], accounts: SearchStrategy[int], wild: Wildness
+) -> list[SearchStrategy[Change]]:
+    """Return what only some worlds have."""
+    kind = st.sampled_from(list(kinds))
+    found: list[SearchStrategy[Change]] = []
+    if Feature.SPARSE in wild.features:
+        found.append(st.builds(Bulk, accounts, kind, values, st.sampled_from([1, 1, 2, 5])))
+    if Feature.FINALISED in wild.features and "invoice" in kinds:
+        found.append(st.builds(Finalise, accounts, slots, st.sampled_from([0, 1, 3, 11])))
+    vanishing = sorted(set(DELETABLE) & set(kinds))
+    if Feature.VANISHED in wild.features and vanishing:
+        found.append(st.builds(Vanish, accounts, st.sampled_from(vanishing), slots, values))
+    if Feature.OTHERS_EVENTS in wild.features:
+        found.append(st.builds(Mistell, st.just(0), kind, slots, st.booleans()))
+    return found
+
+
+def hitches_of(kinds: Collection[str], wild: Wildness) -> SearchStrategy[Hitch]:
     """Return what can go wrong where these kinds of objects are read."""
     concerned = [listed.path for listed in LISTED.values() if listed.object in kinds]
     paths = st.sampled_from([*concerned, "/v1/events"])
     effects = st.sampled_from([*passing, "dead cursor", "dead cursor", "broken"])
-    return st.one_of(
+    found = [
         st.builds(Hitch, effects, paths, st.integers(0, 3)),
         st.builds(Hitch, st.sampled_from([*passing, "broken"]), nested_paths, st.integers(0, 1)),
-    )
+    ]
+    if Feature.MIXED_UP in wild.features:
+        mixed_up = st.sampled_from(MIXED_UP)
+        found += 3 * [st.builds(Hitch, mixed_up, paths, st.integers(0, 3))]
+        found.append(st.builds(Hitch, mixed_up, nested_paths, st.integers(0, 1)))
+    return st.one_of(found)
 
 
-def runs_of(kinds: Sequence[str], changes: SearchStrategy[Change]) -> SearchStrategy[Run]:
+def runs_of(
+    kinds: Collection[str], changes: SearchStrategy[Change], wild: Wildness
+) -> SearchStrategy[Run]:
     """Return runs in the middle of such changes."""
-    hitches = hitches_of(kinds)
+    hitches = hitches_of(kinds, wild)
     pauses = st.builds(Wait, st.sampled_from([1, 60, 400]))
-    meanwhile = st.tuples(st.integers(2, 30), st.one_of(changes, pauses))
+    meanwhile = st.tuples(st.integers(2, 30), st.one_of(changes, changes, pauses, connects))
+    blind = Feature.BLIND_KEY in wild.features
     return st.builds(
         Run,
         unselected=unselected,
         start=st.sampled_from([*[USUAL] * 6, None, 60, 5, -1]),
-        denied=denials,
+        denied=st.sampled_from(["", EVENTS]) if blind else denials,
         hitches=st.one_of(st.just(()), st.lists(hitches, max_size=2).map(tuple)),
         cut=st.one_of(st.none(), st.floats(0, 1)),
+        killed=wild.often(Feature.KILLS, st.integers(3, 30)),
         readers=st.sampled_from([1, 3]),
         order=st.integers(0, 99),
         meanwhile=st.one_of(st.just(()), st.lists(meanwhile, max_size=4).map(tuple)),
+        clocks=wild.often(Feature.CLOCKS, wrong_clocks, RIGHT),
+        unsaved=wild.often(Feature.UNSAVED, st.booleans(), usual=False),
+        stateless=wild.often(Feature.UNSAVED, st.sampled_from([False, False, True]), usual=False),
+        left_out=wild.often(Feature.LEFT_OUT, st.sampled_from([1, 2])),
+        hasty=wild.often(Feature.HASTY, st.booleans(), usual=False),
     )
 
 
+@cache
 def stories_of(
-    kinds: Sequence[str], places: Sequence[int], tempo: Sequence[int]
+    cast: tuple[tuple[str, ...], tuple[int, ...]],
+    tempo: tuple[int, ...],
+    features: frozenset[Feature],
 ) -> SearchStrategy[Schedule]:
-    """Return schedules about these kinds of objects and accounts at such a tempo."""
+    """Return schedules about kinds of objects of accounts, at a tempo, with some happenings."""
+    kinds, places = cast
+    wild = Wildness(features)
     waits = st.builds(Wait, st.sampled_from(tempo))
-    changes = changes_of(kinds, places)
+    changes = changes_of(kinds, places, wild)
     steps: SearchStrategy[Step] = st.one_of(changes, changes, waits, connects)
+    runs = st.lists(
+        runs_of(kinds, changes, wild), min_size=1, max_size=3 if Feature.KILLS in features else 1
+    )
     # A list of chapters, and not of steps: choices among choices count as one, which left few runs.
-    chapters = st.tuples(st.lists(steps, max_size=5), waits, runs_of(kinds, changes))
+    chapters = st.tuples(st.lists(steps, max_size=5), waits, runs)
+    sparse = Feature.SPARSE in features
     pasts = st.builds(
         Past,
-        st.builds(Make, st.sampled_from(places), st.sampled_from(kinds), slots, values, counts),
+        st.builds(
+            Make, st.sampled_from(places), st.sampled_from(kinds), slots, values, wild.counts
+        ),
         age=st.sampled_from([0, 100, DAY, 10 * DAY, 29 * DAY, 40 * DAY, 400 * DAY]),
-        copies=st.sampled_from([1, 1, 4, 9]),
-        apart=st.sampled_from([0, 1, DAY]),
+        copies=st.sampled_from([4, 15, 25] if sparse else [1, 1, 4, 9]),
+        apart=st.sampled_from([1, 2 * HOURS, DAY] if sparse else [0, 0, 1, DAY]),
     )
+    checked = features & {Feature.LATE_EVENTS, Feature.NO_EVENTS, Feature.BLIND_KEY}
+    forgetful = Feature.FORGETFUL in features
     return st.builds(
         Schedule,
-        past=st.lists(pasts, min_size=1, max_size=4).map(tuple),
+        past=st.lists(pasts, min_size=1, max_size=1 if sparse else 4).map(tuple),
         connected=st.sampled_from([(1, 2), (1,), ()]),
         steps=st.lists(chapters, min_size=2, max_size=7).map(
-            lambda parts: tuple(chain(*([*before, wait, run] for before, wait, run in parts)))
+            lambda parts: tuple(chain(*([*before, wait, *some] for before, wait, some in parts)))
         ),
-        rest=st.sampled_from([299, 1000]),
+        rest=st.just(1000) if forgetful else st.sampled_from([299, 1000]),
         start=starts,
+        disorder=wild.often(Feature.DISORDER, st.sampled_from([2, 5]), 0),
+        recheck=st.sampled_from([None, 0, HOURS]) if checked else st.none(),
+        remembered=wild.often(Feature.FORGETFUL, st.sampled_from([0, 1, 2])),
     )
 
 
-schedules: SearchStrategy[Schedule] = st.one_of(
-    [stories_of(*cast, tempo) for cast, tempo in product(CASTS, TEMPOS)]
-)
+def wilds_of(features: frozenset[Feature]) -> list[frozenset[Feature]]:
+    """Return which happenings come together in one story: none, one, or all that there are."""
+    found = sorted(HAPPENINGS & features, key=lambda feature: feature.name)
+    single = [frozenset({feature}) for feature in found]
+    return [*[frozenset[Feature]()] * (1 + len(found) // 4), *single, frozenset(found)]
+
+
+def schedules_with(features: frozenset[Feature] = HELD) -> SearchStrategy[Schedule]:
+    """Return what can happen in a simulated Stripe and to the tap that copies it."""
+    return st.tuples(
+        st.sampled_from(CASTS), st.sampled_from(TEMPOS), st.sampled_from(wilds_of(features))
+    ).flatmap(lambda parts: stories_of(*parts))

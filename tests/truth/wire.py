@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import time
+from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
 from queue import Empty
@@ -12,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 from urllib.parse import urlencode
 
+import msgspec
 import requests
 from requests.structures import CaseInsensitiveDict
+from singer_sdk.singerlib import StateMessage
 
 from tap_stripe_connect import settings
 from tap_stripe_connect.api import client
@@ -23,10 +27,12 @@ from tap_stripe_connect.simulator.answers import Call
 from tap_stripe_connect.simulator.faults import Faults
 from tap_stripe_connect.streams import StripeStream
 from tap_stripe_connect.sync import engine as engine_module
-from tap_stripe_connect.sync import transfer, windows
+from tap_stripe_connect.sync import feed, transfer, windows
 from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.messages import MessageWriter
-from tests.harness import Output, TapWithManyStates, parsed, selecting
+from tap_stripe_connect.sync.progress import Progress
+from tests.harness import Output, TapWithManyStates, selecting
+from tests.truth.steps import RIGHT
 
 if TYPE_CHECKING:
     import random
@@ -36,9 +42,16 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.engine import Engine
     from tap_stripe_connect.sync.jobs import Job, Page
     from tests.harness import Json
+    from tests.truth.trouble import MixUp
 
+KILLED = -9
+"""Exit code of a tap that was killed."""
 ROWS = 2
 """The most that a page holds here, so that small worlds have many."""
+
+
+class Killed(BaseException):
+    """The tap was killed at this moment."""
 
 
 class Wire:
@@ -48,15 +61,46 @@ class Wire:
         """Begin with an undisturbed line."""
         self.world = world
         self.faults = Faults()
+        self.mix_ups: list[MixUp] = []
+        self.clocks = RIGHT
+        self.kill_at: int | None = None
+        """Number of the request at which the tap is killed."""
         self.sent = 0
         self.meanwhile: Callable[[int], None] = lambda _number: None
         """Called before each request with its number in the run."""
+        self.written = 0
+        """Bytes that had gone out when the tap was killed."""
+        self._out = io.BytesIO()
+        self._last: tuple[Call, requests.Response] | None = None
+
+    def begin(self, out: io.BytesIO) -> None:
+        """Carry another run's requests; what the run writes goes to `out`."""
+        self.sent = 0
+        self._out = out
+        self._last = None
+
+    def own_clock(self) -> float:
+        """Return what the tap's own clock shows, in unix seconds."""
+        return self.world.clock.now + self.clocks.own
 
     def get(self, path: str, query: str, headers: Mapping[str, str]) -> requests.Response:
         """Answer a request, or raise what a broken line gives."""
         self.sent += 1
+        if self.sent == self.kill_at:
+            self.written = len(self._out.getbuffer())
+            raise Killed
         self.meanwhile(self.sent)
         call = Call("GET", path, query, headers)
+        last = self._last
+        for mix_up in self.mix_ups:
+            call = mix_up.asked(self.world, call, last and last[0])
+        if last and call is last[0]:
+            return last[1]
+        response = self._answer(call)
+        self._last = call, response
+        return response
+
+    def _answer(self, call: Call) -> requests.Response:
         fault = self.faults.hitting(call)
         reply = fault.instead(call) if fault else None
         if reply is None:
@@ -67,7 +111,12 @@ class Wire:
         response.status_code = reply.status
         response._content = fault.sent(reply.body) if fault else reply.body
         response.headers = CaseInsensitiveDict(reply.headers)
-        response.headers["Date"] = formatdate(self.world.clock.now, usegmt=True)
+        if self.clocks.date is not None:
+            shown = self.world.clock.now + self.clocks.date
+            response.headers["Date"] = formatdate(shown, usegmt=True)
+        response.headers.setdefault("Request-Id", f"req_{self.sent}")
+        if account := call.headers.get("stripe-account"):
+            response.headers.setdefault("Stripe-Account", account)
         return response
 
 
@@ -105,6 +154,9 @@ class _Session:
         plain = {name.lower(): str(value) for name, value in request.headers.items()}
         return self._wire.get(path, urlencode(params), plain)
 
+    def close(self) -> None:
+        """Nothing is left on a line that is none."""
+
 
 class _IdleError(Exception):
     """A reader would have to wait."""
@@ -130,8 +182,19 @@ class _Alone:
         raise _IdleError
 
 
-def interleaved(readers: int, chance: random.Random) -> Callable[[Engine], Iterator[Page | Job]]:
+@dataclass
+class Turns:
+    """How readers take turns instead of being threads."""
+
+    readers: int
+    chance: random.Random
+    hasty: bool = False
+    """Whether each request is taken to be late, and sent once more."""
+
+
+def interleaved(turns: Turns) -> Callable[[Engine], Iterator[Page | Job]]:
     """Return an `Engine.pages` whose readers take turns by chance instead of being threads."""
+    readers, chance = turns.readers, turns.chance
 
     def pages(self: Engine) -> Iterator[Page | Job]:
         self._changed = _Alone()  # type: ignore[assignment]
@@ -167,6 +230,40 @@ def interleaved(readers: int, chance: random.Random) -> Callable[[Engine], Itera
     return pages
 
 
+def _as_is(message: StateMessage) -> Json:
+    return {"type": message.type, "value": message.value}
+
+
+@contextlib.contextmanager
+def _quick() -> Iterator[None]:
+    """Leave out what takes time and is always the same, and all waiting."""
+    with (
+        mock.patch.object(StripeStream, "schema_messages", return_value=()),
+        # The SDK copies a STATE field by field before it is encoded.
+        mock.patch.object(StateMessage, "to_dict", _as_is),
+        mock.patch.object(Progress, "telling", contextlib.nullcontext),
+        mock.patch.object(client, "version", return_value="0", create=True),
+        mock.patch.object(client.Client, "backoff", 0.0),
+        mock.patch.object(client.Client, "attempts", 4),
+        mock.patch.object(transfer, "STATE_SHARE", 0),
+        mock.patch.object(windows, "ROWS_WORTH_SPLITTING", 1),
+        mock.patch.object(windows, "PART_ROWS", 3),
+        mock.patch.object(feed, "BATCH", 2),
+    ):
+        yield
+
+
+class _Time:
+    """Stands in for the module `time` of the engine, which measures how late answers are."""
+
+    def __init__(self, *, hasty: bool) -> None:
+        self._now, self._step = 0.0, 1_000.0 * hasty
+
+    def monotonic(self) -> float:
+        self._now += self._step
+        return self._now
+
+
 _taps: dict[tuple[str, ...], TapWithManyStates] = {}
 
 
@@ -175,7 +272,7 @@ def run_tap(
     config: Json,
     streams: tuple[str, ...],
     state: Json | None,
-    pages: Callable[[Engine], Iterator[Page | Job]],
+    turns: Turns,
 ) -> Output:
     """Run the tap over the wire; a tap is built once for each selection, which takes a while."""
     tap = _taps.get(streams)
@@ -187,18 +284,17 @@ def run_tap(
     tap.bookmarks = Bookmarks(json.loads(json.dumps(state or {})))
     tap._writer = MessageWriter()
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    assert isinstance(stdout.buffer, io.BytesIO)
     output = Output()
-    wire.sent = 0
+    wire.begin(stdout.buffer)
     with (
         contextlib.redirect_stdout(stdout),
-        # Always the same, and most of a small run's time.
-        mock.patch.object(StripeStream, "schema_messages", return_value=()),
+        _quick(),
         mock.patch.object(requests, "Session", side_effect=partial(_Session, wire)),
-        mock.patch.object(client.Client, "backoff", 0.0),
-        mock.patch.object(client.Client, "attempts", 4),
-        mock.patch.object(engine_module.Engine, "pages", pages),
-        mock.patch.object(transfer, "STATE_SHARE", 0),
-        mock.patch.object(windows, "ROWS_WORTH_SPLITTING", 1),
+        mock.patch.object(time, "time", wire.own_clock),
+        mock.patch.object(client.Client, "wall_clock", staticmethod(wire.own_clock), create=True),
+        mock.patch.object(engine_module, "time", _Time(hasty=turns.hasty)),
+        mock.patch.object(engine_module.Engine, "pages", interleaved(turns)),
     ):
         try:
             tap.sync_all()
@@ -206,7 +302,13 @@ def run_tap(
             output.exit_code = int(left.code or 0)
         except StripeError as error:
             output.exit_code, output.log = 1, str(error)
+        except Killed:
+            output.exit_code = KILLED
     stdout.flush()
-    assert isinstance(stdout.buffer, io.BytesIO)
-    output.messages = parsed(stdout.buffer.getvalue())
+    written = stdout.buffer.getvalue()
+    if output.exit_code == KILLED:
+        # What went out while the tap came to an end had not gone out when it was killed.
+        written = written[: wire.written]
+    assert not written or written.endswith(b"\n")
+    output.messages = [msgspec.json.decode(line) for line in written.splitlines()]
     return output

@@ -3,74 +3,58 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from unittest import mock
 
-from tap_stripe_connect.catalog import LISTED, NESTED, STREAMS
-from tap_stripe_connect.simulator.faults import Fault
+from tap_stripe_connect.catalog import LISTED, STREAMS
 from tap_stripe_connect.simulator.world import World
-from tests.harness import DAY, NOW, Warehouse, expected
-from tests.truth.steps import USUAL, Connect, Place, Run, Schedule, Wait
-from tests.truth.wire import Wire, interleaved, run_tap
+from tap_stripe_connect.sync import bookmark
+from tests.harness import DAY, NOW
+from tests.truth.excuses import CHECK, Excuses, Ran
+from tests.truth.features import HELD, Feature
+from tests.truth.judging import Demand, Judge, Lie, Target
+from tests.truth.places import LAG, Place
+from tests.truth.steps import RIGHT, USUAL, Connect, Run, Schedule, Struggle, Wait
+from tests.truth.trouble import MIXED_UP, MixUp, fault
+from tests.truth.wire import KILLED, Turns, Wire, run_tap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
-    from tests.harness import Json, Key, Output
-    from tests.truth.steps import Change, Hitch, Past, Step
+    from tests.harness import Json, Output
+    from tests.truth.steps import Change, Past, Step
 
 ALL = tuple(stream.name for stream in STREAMS)
 ACCOUNTS = ("acct_1Simulator", "acct_1One", "acct_1Two")
-LAG = 300
-FEED_REACH = 28 * DAY
-RETENTION = 30 * DAY
-FOLLOWED = frozenset(ALL) - {"events"}
 PERMISSIONS = frozenset(listed.permission for listed in LISTED.values())
-
-_DEAD_CURSOR = {
-    "error": {
-        "type": "invalid_request_error",
-        "code": "resource_missing",
-        "param": "starting_after",
-        "message": "No such object",
-    }
-}
-EFFECTS: Mapping[str, Json] = {
-    "500": {"status": 500, "times": 1},
-    "429": {"status": 429, "times": 1},
-    "truncated": {"truncate": 0.5, "times": 1},
-    "reset": {"reset": True, "times": 1},
-    "dead cursor": {"status": 400, "body": _DEAD_CURSOR, "times": 1},
-    "broken": {"status": 500},
-}
-
-
-class Lie(AssertionError):  # noqa: N818 - named for what it is
-    """The warehouse does not say what Stripe says."""
+EVENTS = LISTED["events"].permission
 
 
 class Story:
     """A schedule being played."""
 
-    def __init__(self, schedule: Schedule) -> None:
-        """Open the accounts with what is in them."""
+    def __init__(self, schedule: Schedule, features: frozenset[Feature] = HELD) -> None:
+        """Open the accounts with what is in them; the tap is held to the promises in `features`."""
         self.schedule = schedule
+        self.features = features
         self.world = World(now=NOW, platform=ACCOUNTS[0])
         for name in ACCOUNTS[1:]:
             self.world.add_account(name)
         self.places = [Place(self.world, self.world.accounts[name]) for name in ACCOUNTS]
+        for place in self.places:
+            place.account.disorder(schedule.disorder)
         for number, name in enumerate(ACCOUNTS[1:], start=1):
             if number not in schedule.connected:
                 self.world.disconnect(name)
         self._begin(schedule.past)
         self.wire = Wire(self.world)
-        self.warehouse = Warehouse()
+        self.target = Target(watching=Feature.ORDER in features)
+        self.excuses = Excuses(features)
+        self.judge = Judge(self.target, self.excuses)
         self.state: Json | None = None
         self.runs = 0
-        self._claimed: dict[tuple[str, str], int] = {}
-        self._holes: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
 
     def _begin(self, past: Iterable[Past]) -> None:
         """Make what was there before the story, oldest first."""
@@ -84,21 +68,50 @@ class Story:
 
     def play(self) -> None:
         """Play all steps, then rest and look; raises Lie."""
-        for step in self.schedule.steps:
-            self.happen(step)
-        self.world.clock.advance(self.schedule.rest)
-        quiet = Run()
-        self.happen(quiet)
-        self.happen(quiet)
-        self.compare()
-        again = self._run(quiet)
-        if again.counts:
-            raise Lie(f"nothing has changed, but another run writes {again.counts}")
+        with self._remembering():
+            for step in self.schedule.steps:
+                self.happen(step)
+            self._rest()
+            quiet = Run()
+            self.happen(quiet)
+            self.happen(quiet)
+            self._compare(self._reachable(), Demand(ALL, self._start(USUAL)))
+            again = self._run(quiet)
+            if again.counts:
+                raise Lie(f"nothing has changed, but another run writes {again.counts}")
+
+    def _remembering(self) -> AbstractContextManager[object]:
+        count = self.schedule.remembered
+        if count is None:
+            return nullcontext()
+        return mock.patch.object(bookmark, "RECENT_KEPT", count)
+
+    def _rest(self) -> None:
+        """Let time pass until nothing is left that is still to come or to be checked."""
+        seconds = self.schedule.rest
+        doubts = [
+            doubt.visible_at
+            for place in self.places
+            for doubts in place.doubts.values()
+            for doubt in doubts
+        ]
+        if doubts:
+            seconds += max(0, max(doubts) - self.world.clock.now) + self._recheck
+        self._pass(seconds)
+
+    @property
+    def _recheck(self) -> int:
+        return CHECK if self.schedule.recheck is None else self.schedule.recheck
+
+    def _pass(self, seconds: int) -> None:
+        self.world.clock.advance(seconds)
+        for place in self.places:
+            place.catch_up()
 
     def happen(self, step: Step) -> None:
         """Play one step."""
         if isinstance(step, Wait):
-            self.world.clock.advance(step.seconds)
+            self._pass(step.seconds)
         elif isinstance(step, Connect):
             if step.here:
                 self.world.add_account(ACCOUNTS[step.account])
@@ -106,42 +119,114 @@ class Story:
                 self.world.disconnect(ACCOUNTS[step.account])
         elif isinstance(step, Run):
             self._run(step)
+        elif isinstance(step, Struggle):
+            self._struggle(step)
         else:
             step.happen(self.places[step.account])
 
     # Runs
 
+    def _struggle(self, step: Struggle) -> None:
+        for _ in range(step.times):
+            if self._run(step.run).exit_code != KILLED:
+                return
+        if Feature.FEED_MOVES in self.features:
+            raise Lie(f"{step.times} runs that were killed have not come to an end together")
+
     def _run(self, run: Run) -> Output:
         self.runs += 1
         # No two runs read within one second.
-        self.world.clock.advance(1)
+        self._pass(1)
+        if run.stateless:
+            self.state = None
+            self.excuses.lost()
+        if self.state is None:
+            self.target.forget()
         streams = tuple(name for name in ALL if name not in run.unselected)
-        for hitch in run.hitches:
-            self.wire.faults.add(fault(hitch))
-        self.wire.meanwhile = self._meanwhile(run.meanwhile)
         began = self.world.clock.now
-        here = [name for name in ACCOUNTS if name == ACCOUNTS[0] or self.world.connected(name)]
-        output = run_tap(
-            self.wire,
-            self._config(run),
-            streams,
-            self.state,
-            interleaved(run.readers, random.Random(run.order)),  # noqa: S311 - repeatable
-        )
-        self.wire.faults.clear()
-        self.wire.meanwhile = lambda _number: None
+        here = [one for one in self._reachable() if one is not self._left_out(run)]
+        with self._disturbed(run):
+            output = run_tap(
+                self.wire,
+                self._config(run),
+                streams,
+                self.state,
+                Turns(run.readers, random.Random(run.order), run.hasty),  # noqa: S311 - repeatable
+            )
         messages = output.messages
         if run.cut is not None:
             messages = messages[: int(len(messages) * run.cut)]
-        self.warehouse.load(messages)
-        for message in messages:
-            if message["type"] == "STATE":
-                self.state = message["value"]
-        broken = bool(run.denied) or any(hitch.what == "broken" for hitch in run.hitches)
-        if output.exit_code and not broken and not run.meanwhile:
+        self.target.load(messages)
+        if not run.unsaved:
+            for message in messages:
+                if message["type"] == "STATE":
+                    self.state = message["value"]
+        killed = output.exit_code == KILLED
+        if output.exit_code and not killed and not self._may_fail(run):
             raise Lie(f"{run} ends with {output.exit_code} {output.log}")
-        self._note(here, streams, began, claims=run.cut is None and not output.exit_code)
+        claims = run.cut is None and not output.exit_code
+        ran = Ran(
+            accounts={place.account.id for place in here},
+            streams=streams,
+            began=began,
+            ended=self.world.clock.now,
+            start=self._start(run.start),
+            wrote=bool(messages),
+            claims=claims and not run.unsaved,
+            kept=not run.unsaved,
+            clocks_right=run.clocks == RIGHT,
+            recheck=self._recheck,
+        )
+        self.excuses.ran(ran, self.places)
+        self._look(run, here, streams, began, good=claims)
         return output
+
+    @contextmanager
+    def _disturbed(self, run: Run) -> Iterator[None]:
+        """Disturb the line as a run says, until the context ends."""
+        wire = self.wire
+        for hitch in run.hitches:
+            if hitch.what in MIXED_UP:
+                wire.mix_ups.append(MixUp(hitch.what, hitch.path, hitch.skip))
+            else:
+                wire.faults.add(fault(hitch))
+        wire.clocks, wire.kill_at = run.clocks, run.killed
+        wire.meanwhile = self._meanwhile(run.meanwhile)
+        try:
+            yield
+        finally:
+            wire.faults.clear()
+            wire.mix_ups.clear()
+            wire.clocks, wire.kill_at = RIGHT, None
+            wire.meanwhile = lambda _number: None
+
+    def _look(
+        self, run: Run, here: list[Place], streams: tuple[str, ...], began: int, *, good: bool
+    ) -> None:
+        """Compare what a run makes certain by itself."""
+        demand = Demand(streams, self._start(run.start), settled=began - LAG)
+        if good and Feature.EACH_RUN in self.features:
+            self._compare(here, demand)
+        elif run.denied == EVENTS and self._is_blind_only(run):
+            demand.streams = [name for name in streams if name != "events"]
+            for place in here:
+                self.judge.compare_new(place, demand)
+
+    def _is_blind_only(self, run: Run) -> bool:
+        """Tell whether nothing but the permission for events is missing."""
+        undisturbed = run.cut is None and run.killed is None and not run.hitches
+        return Feature.BLIND_KEY in self.features and undisturbed and not run.meanwhile
+
+    def _may_fail(self, run: Run) -> bool:
+        broken = any(hitch.what == "broken" for hitch in run.hitches)
+        return bool(run.denied) or broken or bool(run.meanwhile)
+
+    def _reachable(self) -> list[Place]:
+        platform, *others = self.places
+        return [platform, *(one for one in others if self.world.connected(one.account.id))]
+
+    def _left_out(self, run: Run) -> Place | None:
+        return None if run.left_out is None else self.places[run.left_out]
 
     def _config(self, run: Run) -> Json:
         key = self.world.api_key
@@ -159,6 +244,10 @@ class Story:
         }
         if start := self._start(run.start):
             config["start_date"] = str(start)
+        if self.schedule.recheck is not None:
+            config["recheck_interval"] = self.schedule.recheck
+        if place := self._left_out(run):
+            config["exclude_account_ids"] = [place.account.id]
         return config
 
     def _start(self, days: int | None) -> int:
@@ -167,7 +256,9 @@ class Story:
         moment = 0 if days is None else NOW - days * DAY
         return moment if moment <= self.world.clock.now - LAG else 0
 
-    def _meanwhile(self, happenings: Iterable[tuple[int, Change | Wait]]) -> Callable[[int], None]:
+    def _meanwhile(
+        self, happenings: Iterable[tuple[int, Change | Wait | Connect]]
+    ) -> Callable[[int], None]:
         def before(number: int) -> None:
             for place, happening in happenings:
                 if place == number:
@@ -175,93 +266,8 @@ class Story:
 
         return before
 
-    def _note(
-        self, here: Iterable[str], streams: Iterable[str], began: int, *, claims: bool
-    ) -> None:
-        """Note of which time no feed can tell any more, by the schedule and not by STATE."""
-        for account in here:
-            for stream in streams:
-                since = self._claimed.setdefault((account, stream), began)
-                if claims:
-                    if began - (since - LAG) > FEED_REACH:
-                        self._holes[account, stream].append((since - LAG, began))
-                    self._claimed[account, stream] = began
-
-    # The comparison
-
-    def compare(self) -> None:
-        """Hold the warehouse against Stripe, row by row and field by field."""
-        for place in self.places:
-            name = place.account.id
-            if name != ACCOUNTS[0] and not self.world.connected(name):
-                continue
-            tables = expected(place.account)
-            for stream in ALL:
-                rows = {
-                    key: row for key, row in self.warehouse.tables[stream].items() if key[0] == name
-                }
-                self._missing(stream, tables[stream], rows, tables)
-                for key, row in rows.items():
-                    self._check(place, stream, key, row, tables[stream].get(key))
-
-    def _missing(
-        self,
-        stream: str,
-        wanted: Mapping[Key, Json],
-        rows: Mapping[Key, Json],
-        tables: Mapping[str, Mapping[Key, Json]],
-    ) -> None:
-        nested = NESTED.get(stream)
-        listed = LISTED[nested.parent if nested else stream]
-        start = 0 if listed.reference else self._start(USUAL)
-        for key, row in wanted.items():
-            owner = row
-            if nested:
-                owner = tables[nested.parent][key[0], row[nested.parent_field]]
-            if key not in rows and seconds(owner["created"]) >= start:
-                raise Lie(f"{stream} {key} is missing, created {owner['created']}")
-
-    def _check(self, place: Place, stream: str, key: Key, row: Json, wanted: Json | None) -> None:
-        updated = seconds(row["updated_at"])
-        if updated > self.world.clock.now:
-            raise Lie(f"{stream} {key} was updated at {row['updated_at']}, in the future")
-        if wanted is None:
-            if not row["_sdc_deleted_at"] and not self._excused(place, stream, row):
-                raise Lie(f"{stream} {key} is not marked, though it no longer exists")
-            return
-        if row["_sdc_deleted_at"]:
-            raise Lie(f"{stream} {key} is marked as deleted, though it exists")
-        if updated < seconds(wanted["updated_at"]):
-            raise Lie(f"{stream} {key} was updated {row['updated_at']}, before its creation")
-        if {**row, "updated_at": ""} != {**wanted, "updated_at": ""}:
-            fields = {
-                name: (row.get(name), wanted.get(name))
-                for name in {**row, **wanted}
-                if name != "updated_at" and row.get(name) != wanted.get(name)
-            }
-            raise Lie(f"{stream} {key} differs (warehouse, Stripe): {fields}")
-
-    def _excused(self, place: Place, stream: str, row: Json) -> bool:
-        """Tell whether nothing could have told that a row is gone."""
-        if stream == "events":
-            return seconds(row["created"]) <= self.world.clock.now - RETENTION
-        nested = NESTED.get(stream)
-        if nested:
-            name: tuple[str, ...] = (stream, row[nested.parent_field], row["id"])
-            if name in place.unseen:
-                return True
-        else:
-            name = (LISTED[stream].object, row["id"])
-        moment = place.gone[name]
-        return any(first <= moment <= last for first, last in self._holes[place.account.id, stream])
-
-
-def seconds(text: str) -> int:
-    """Read a date-time."""
-    return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
-
-
-def fault(hitch: Hitch) -> Fault:
-    """Return the simulator's fault for a hitch."""
-    cursor = r"\?.*starting_after" if hitch.what == "dead cursor" else ""
-    return Fault(match=f"^{hitch.path}{cursor}", skip=hitch.skip, **EFFECTS[hitch.what])
+    def _compare(self, places: Iterable[Place], demand: Demand) -> None:
+        for place in places:
+            # An account that left while a run was under way could not be read.
+            if place is self.places[0] or self.world.connected(place.account.id):
+                self.judge.compare(place, demand)

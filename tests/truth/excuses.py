@@ -1,0 +1,145 @@
+"""What no tap can know: told by the story and its runs, never by a STATE."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tap_stripe_connect.catalog import LISTED, NESTED
+from tests.truth.features import Feature
+from tests.truth.places import DAY, LAG
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from tap_stripe_connect.catalog import Listed
+    from tests.truth.places import Doubt, Name, Place
+
+FEED_REACH = 28 * DAY
+"""Seconds after which a tap may take the feed to have a hole."""
+RETENTION = 30 * DAY
+CHECK = DAY
+"""Seconds between checks of the feed, unless settings say otherwise."""
+CHECKED = 2 * DAY - 3600
+"""Seconds back that a check certainly reaches for what no event tells of."""
+
+Written = tuple[str, str]
+"""An account and a stream."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What counts of a run."""
+
+    accounts: Collection[str]
+    streams: Collection[str]
+    began: int
+    ended: int
+    start: int
+    """Its start_date, in unix seconds."""
+    wrote: bool
+    """Whether anything came of it; a STATE comes first."""
+    claims: bool
+    """Whether it came to its end, and its last STATE is kept."""
+    kept: bool
+    """Whether at least its first STATE is kept."""
+    clocks_right: bool
+    recheck: int
+    """Seconds between checks of the feed."""
+
+
+@dataclass
+class Excuses:
+    """What each stream of each account can have missed."""
+
+    features: frozenset[Feature]
+    _claimed: dict[Written, int] = field(default_factory=dict)
+    """When the last run began that claimed what it read, or the first one."""
+    _adrift: dict[Written, int] = field(default_factory=dict)
+    """The same of what was written under a STATE that is lost, so that nothing follows it."""
+    _holes: defaultdict[Written, list[tuple[int, int]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    _known_from: dict[Written, int] = field(default_factory=dict)
+    """Creation time from which on a STATE knows that rows may have been written."""
+    _last: dict[Written, int] = field(default_factory=dict)
+    """When the last run of any kind began."""
+
+    def ran(self, run: Ran, places: Iterable[Place]) -> None:
+        """Take note of a run."""
+        for place in places:
+            if place.account.id not in run.accounts:
+                continue
+            for stream in run.streams:
+                if run.wrote:
+                    self._ran(run, place.account.id, stream)
+                self._check(run, place, stream)
+
+    def lost(self) -> None:
+        """Take note that the STATE is lost."""
+        for key, moment in self._claimed.items():
+            self._adrift[key] = min(moment, self._adrift.get(key, moment))
+        self._claimed.clear()
+        self._known_from.clear()
+
+    def _ran(self, run: Ran, account: str, stream: str) -> None:
+        key = account, stream
+        if not run.kept:
+            if key not in self._claimed:
+                self._adrift.setdefault(key, run.began)
+            return
+        if key in self._adrift:
+            self._holes[key].append((self._adrift.pop(key) - LAG, run.ended))
+        start = 0 if listed(stream).reference else run.start
+        self._known_from[key] = min(start, self._known_from.get(key, start))
+        since = self._claimed.setdefault(key, run.began)
+        if run.claims:
+            if run.began - (since - LAG) > FEED_REACH:
+                told = run.ended - RETENTION if Feature.LONG_PAUSE in self.features else run.began
+                self._holes[key].append((since - LAG, told))
+            self._claimed[key] = run.began
+
+    def _check(self, run: Ran, place: Place, stream: str) -> None:
+        """Take note of what a run found that checked the feed, or listed everything."""
+        key = place.account.id, stream
+        before = self._last.get(key)
+        self._last[key] = run.began
+        if not run.claims or not run.clocks_right:
+            return
+        if before is not None and run.began - before < run.recheck:
+            return
+        kind = listed(stream).object
+        for (concerned, _), doubts in place.doubts.items():
+            if concerned == kind:
+                for doubt in doubts:
+                    if before is None or self._finds(doubt, run.began):
+                        doubt.found_by |= {stream} if doubt.visible_at <= run.began else set()
+
+    def _finds(self, doubt: Doubt, began: int) -> bool:
+        if doubt.told and Feature.PAUSED_CHECKS in self.features:
+            return True
+        return began - doubt.created <= CHECKED
+
+    # What is excused
+
+    def doubtful(self, place: Place, stream: str, name: Name) -> bool:
+        """Tell whether only a check that has not been made could tell of an object."""
+        return name in place.silent or any(
+            stream not in doubt.found_by for doubt in place.doubts.get(name, ())
+        )
+
+    def unknown(self, account: str, stream: str, created: int) -> bool:
+        """Tell whether no STATE knows that rows of that time have been written."""
+        return created < self._known_from.get((account, stream), 0)
+
+    def in_a_hole(self, account: str, stream: str, moment: int) -> bool:
+        """Tell whether no feed could tell a stream what happened then."""
+        holes = self._holes[account, stream]
+        return any(first <= moment <= last for first, last in holes)
+
+
+def listed(stream: str) -> Listed:
+    """Return the listed stream that a stream comes with."""
+    nested = NESTED.get(stream)
+    return LISTED[nested.parent if nested else stream]
