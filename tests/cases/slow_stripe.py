@@ -22,6 +22,7 @@ from tap_stripe_connect.api.limits import Limiter
 from tap_stripe_connect.catalog import LISTED, nested_in
 from tap_stripe_connect.sync.engine import Engine
 from tap_stripe_connect.sync.jobs import Job
+from tap_stripe_connect.sync.patience import Patience
 from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 ROW_BYTES = 3_700
 """What a row weighs: as much as a charge."""
 
+LONGEST = 10_000.0
+"""Virtual seconds after which something waits for what never comes."""
+
 EMBEDDED = 10
 """Rows of a nested list that come inside the row that holds it."""
-
-REAL_SECONDS = 60
-"""After which a thread that waits for another one has been forgotten by all."""
 
 
 class Waiter:
@@ -53,6 +54,8 @@ class Clock:
         """Begin at some moment, with the thread that calls this."""
         self.now = 1_000.0
         self._busy = 1
+        self._stuck = False
+        self._waiting: set[Waiter] = set()
         self._sleepers: list[tuple[float, int, Waiter]] = []
         self._number = count()
         self._lock = threading.Lock()
@@ -64,14 +67,19 @@ class Clock:
     def wait(self, waiter: Waiter, seconds: float | None) -> None:
         """Let the thread that calls this go on once it is woken, `seconds` from now at the latest.
 
-        Fails where everybody waits, and nobody for the clock.
+        Fails where somebody waits for ever; real time, of which computing takes some, is no
+        measure of that.
         """
         with self._lock:
             if seconds is not None and not waiter.woken:
                 heapq.heappush(self._sleepers, (self.now + seconds, next(self._number), waiter))
+            self._waiting.add(waiter)
             self._busy -= 1
             self._move_on()
-        assert waiter.up.wait(REAL_SECONDS), "everybody waits, and nobody for the clock"
+        waiter.up.wait()
+        with self._lock:
+            self._waiting.discard(waiter)
+        assert not self._stuck, "somebody waits for what never comes"
 
     def wake(self, waiter: Waiter) -> None:
         """Let a thread go on; it counts as busy before it runs."""
@@ -106,6 +114,10 @@ class Clock:
             if not waiter.woken:
                 self.now = max(self.now, moment)
             self._wake(waiter)
+        if self.now > LONGEST or not (self._busy or self._sleepers):
+            self._stuck = bool(self._waiting)
+            for waiter in self._waiting:
+                self._wake(waiter)
 
     # What the engine takes from the standard library, known to the clock.
 
@@ -160,8 +172,10 @@ class Condition:
         waiter = Waiter()
         self._waiting.append(waiter)
         self._lock.release()
-        self._clock.wait(waiter, timeout)
-        self._lock.acquire()
+        try:
+            self._clock.wait(waiter, timeout)
+        finally:
+            self._lock.acquire()
 
     def notify(self) -> None:
         """Let the one go on that has waited longest."""
@@ -332,6 +346,7 @@ def read_slowly(
     reading = Reading({path: bytearray(len(lists[path])) for path in lists}, began=clock())
     stripe = SlowStripe(clock, lists, slowness, reading)
     package = "tap_stripe_connect"
+    monkeypatch.setattr(f"{package}.sync.engine.Patience", Patience)
     threads = SimpleNamespace(Thread=clock.thread, Condition=clock.condition)
     monkeypatch.setattr(f"{package}.api.connections.requests.Session", lambda: stripe)
     monkeypatch.setattr(f"{package}.sync.readers.threading", threads)
