@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from tests.harness import DAY
@@ -254,7 +253,7 @@ LONG_FEED = (
     story(
         CHARGES,
         Run(),
-        *chain(*[(Bulk(0, "charge", day, every=3), Wait(DAY)) for day in range(12)]),
+        *[step for day in range(12) for step in (Bulk(0, "charge", day, every=3), Wait(DAY))],
         Struggle(Run(killed=20), times=30),
     ),
 )
