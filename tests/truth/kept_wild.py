@@ -207,6 +207,19 @@ ACCOUNT_LEFT_OUT = (
 )
 """Some runs leave an account out."""
 
+LOADED_ANEW = (
+    story(COUPON, Run(), Alter(0, "coupon", 0, 1), Run(anew="coupons"), Alter(0, "coupon", 0, 0)),
+    story(LINES, Run(), Fill(0, "invoice", 0, 1, 3), Run(anew="invoice_line_items"), Run()),
+)
+"""A run reads a whole stream, whatever has been read of it."""
+
+HEAVY_PAGES = tuple(
+    story(CHARGES, Run(hitches=(Hitch("heavy", path, 0),), cut=cut))
+    for path in ("/v1/charges", "/v1/events")
+    for cut in (None, 0.6)
+)
+"""Pages have to be small."""
+
 SENT_TWICE = tuple(
     story(replace(CHARGES, copies=12, apart=0), Run(hasty=True, readers=3, order=order, cut=cut))
     for order in range(4)
@@ -275,6 +288,8 @@ WILD: Mapping[Feature, tuple[Schedule, ...]] = {
     Feature.STALE: SEEN_LATE,
     Feature.UNSAVED: STATE_LOST,
     Feature.LEFT_OUT: ACCOUNT_LEFT_OUT,
+    Feature.RELOADED: LOADED_ANEW,
+    Feature.HEAVY: HEAVY_PAGES,
     Feature.HASTY: SENT_TWICE,
     Feature.FORGETFUL: TOO_MANY_CHANGES,
     Feature.ORDER: GOES_BACK,
