@@ -98,11 +98,26 @@ BLIND = (
 )
 """The key may not read events."""
 
-KILLED = tuple(
-    story(CHARGES, Run(), Bulk(0, "charge", 1), *[Run(killed=killed)] * 3)
-    for killed in range(3, 14)
+KILLED = (
+    *(
+        story(CHARGES, Run(), Bulk(0, "charge", 1), *[Run(killed=killed)] * 3)
+        for killed in range(3, 14)
+    ),
+    *(
+        story(CHARGES, Run(stopped=stopped), Alter(0, "charge", 0, 1), Run(stopped=stopped))
+        for stopped in range(3, 14)
+    ),
+    story(CHARGES, Struggle(Run(killed=12), times=4)),
+    story(
+        replace(CHARGES, age=100 * DAY),
+        *[
+            step
+            for value in range(1, 13)
+            for step in (Run(killed=8), Alter(0, "charge", 0, value), Wait(3 * DAY))
+        ],
+    ),
 )
-"""Three runs die at the same request."""
+"""Runs die, or end early, at the same request; a first load, for more than a month."""
 
 FAR_APART = (
     story(
