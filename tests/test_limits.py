@@ -329,3 +329,19 @@ def test_however_much_is_refused_something_goes_out() -> None:
 
     crowd.run(part)
     assert crowd.clock() < crowd.begin + 20 * 1.1
+
+
+def test_after_many_refusals_a_sixteenth_of_the_rate_is_left() -> None:
+    """Neither nothing, from which no refusal would ever come back, nor so much that all goes on."""
+    crowd = Crowd(160, threads=1)
+
+    def part(crowd: Crowd, number: int) -> None:
+        del number
+        for _ in range(50):
+            crowd.limiter.refused(FEW[0], "global-rate", 0.0)
+        for _ in range(5):
+            crowd.send(FEW[0])
+
+    sent = crowd.run(part)[FEW[0]]
+    assert sent[1] - sent[0] == pytest.approx(1 / 10)
+    assert 0.3 < sent[-1] - sent[0] < 0.4

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENOUGH = 600
-"""Schedules within which a common defect shows."""
+"""Schedules within which a defect shows, in worlds that have what it takes."""
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def _quiet() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_a_planted_defect_is_caught(defect: Defect) -> None:
-    """Some schedule ends in a warehouse that does not say what Stripe says."""
+    """Some random schedule leads to a warehouse that does not say what Stripe says."""
     with defect.planted():
-        played = play(ENOUGH)
+        played = play(ENOUGH, features=defect.features, kept=False)
     assert played.lie, f"{defect.story}: not seen in {played.schedules} schedules"

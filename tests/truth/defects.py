@@ -12,12 +12,16 @@ from tap_stripe_connect.sync import changes as changes_module
 from tap_stripe_connect.sync import engine as engine_module
 from tap_stripe_connect.sync import resuming
 from tap_stripe_connect.sync.bookmarks import Bookmarks
-from tap_stripe_connect.sync.changes import Changes
+from tap_stripe_connect.sync.changes import Change, Changes
+from tap_stripe_connect.sync.messages import MessageWriter
+from tap_stripe_connect.sync.rereads import Rereads
 from tap_stripe_connect.sync.rows import Rows
 from tap_stripe_connect.sync.run import Run
 from tap_stripe_connect.sync.transfer import Transfer
 from tap_stripe_connect.sync.windows import Window
 from tests.truth import faulty
+from tests.truth.features import HELD, PROMISES, Feature
+from tests.truth.places import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +44,13 @@ class Defect:
     name: str
     story: str
     patches: tuple[Patch, ...]
+    home: Feature | None = None
+    """The worlds in which it shows soonest, if not in all."""
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What the worlds have in which it is looked for."""
+        return (PROMISES & HELD) | ({self.home} if self.home else frozenset())
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -51,9 +62,9 @@ class Defect:
             yield
 
 
-def one(name: str, story: str, owner: object, attribute: str, make: Callable[[Any], Any]) -> Defect:
-    """Return a defect of one patch."""
-    return Defect(name, story, (Patch(owner, attribute, make),))
+def one(name: str, story: str, *patch: Any, home: Feature | None = None) -> Defect:
+    """Return a defect of one patch: its owner, its name there, and what makes the replacement."""
+    return Defect(name, story, (Patch(*patch),), home)
 
 
 DEFECTS: tuple[Defect, ...] = (
@@ -228,5 +239,95 @@ DEFECTS: tuple[Defect, ...] = (
         Window,
         "take",
         faulty.feed_first_page,
+    ),
+    one(
+        "feed's reach",
+        "the feed is trusted for longer than Stripe keeps events",
+        resuming,
+        "FEED_REACH",
+        lambda _: 33 * DAY,
+    ),
+    one(
+        "feed without lag",
+        "the feed is claimed up to now, past what shows late",
+        Run,
+        "_claim_feed",
+        faulty.feed_without_lag,
+    ),
+    one(
+        "empty feed",
+        "a feed that cannot be read counts as one without events",
+        Run,
+        "finished",
+        faulty.empty_feed,
+    ),
+    one(
+        "siblings",
+        "the bookmark of an unselected stream moves with that of its parent or child",
+        Run,
+        "_claim_feed",
+        faulty.siblings_claimed,
+    ),
+    one(
+        "grouped only",
+        "what is no longer where it was created is not asked for by itself",
+        Rereads,
+        "_retrieve",
+        faulty.grouped_only,
+        home=Feature.SPARSE,
+    ),
+    one(
+        "deleted for good",
+        "a deletion wins over what happened to the same id afterwards",
+        Change,
+        "gone",
+        lambda _: property(lambda self: bool(self.deleted_at)),
+    ),
+    one(
+        "same second",
+        "of two events in one second the deletion wins",
+        Change,
+        "gone",
+        lambda _: property(lambda self: self.deleted_at >= self.alive_at > 0),
+    ),
+    one(
+        "nested list's second page",
+        "of a nested list that goes on only one page is read",
+        Client,
+        "page",
+        faulty.nested_first_page,
+        home=Feature.NESTED,
+    ),
+    one(
+        "nested cursor",
+        "a cursor that died ends a nested list",
+        Client,
+        "page",
+        faulty.nested_gives_up,
+        home=Feature.NESTED,
+    ),
+    one(
+        "overtaken",
+        "a page that is asked for once more is claimed before it has come",
+        Window,
+        "overtake",
+        faulty.overtaken_loses,
+        home=Feature.HASTY,
+    ),
+    one(
+        "STATE first out",
+        "STATE goes out while the rows before it are still gathered",
+        MessageWriter,
+        "write_message",
+        faulty.overtakes_rows,
+        home=Feature.KILLS,
+    ),
+    one(
+        "all level",
+        "accounts that a run leaves out are taken to be as far as the others",
+        Bookmarks,
+        "_write_stream",
+        faulty.all_level,
+        home=Feature.LEFT_OUT,
     ),
 )

@@ -76,12 +76,12 @@ class Excuses:
                     self._ran(run, place.account.id, stream)
                 self._check(run, place, stream)
 
-    def lost(self) -> None:
-        """Take note that the STATE is lost."""
-        for key, moment in self._claimed.items():
+    def lost(self, streams: Collection[str]) -> None:
+        """Take note that what STATE says of some streams is lost."""
+        for key in [key for key in self._claimed if key[1] in streams]:
+            moment = self._claimed.pop(key)
             self._adrift[key] = min(moment, self._adrift.get(key, moment))
-        self._claimed.clear()
-        self._known_from.clear()
+            self._known_from.pop(key, None)
 
     def _ran(self, run: Ran, account: str, stream: str) -> None:
         key = account, stream

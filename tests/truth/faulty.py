@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tap_stripe_connect.api.errors import StripeError, says_no_cursor
+from tap_stripe_connect.catalog import nested_in
 from tap_stripe_connect.sync.jobs import Purpose
 from tap_stripe_connect.sync.windows import END_OF_TIME
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.api.client import Client
     from tap_stripe_connect.sync.bookmarks import Bookmarks
     from tap_stripe_connect.sync.changes import Changes
+    from tap_stripe_connect.sync.messages import MessageWriter
     from tap_stripe_connect.sync.rows import Rows
     from tap_stripe_connect.sync.run import Run
     from tap_stripe_connect.sync.transfer import Transfer
@@ -212,3 +216,88 @@ def feed_first_page(take: Any) -> Any:
         return take(self, rows, has_more=has_more and not feed)
 
     return taking
+
+
+_NESTED = re.compile(r"/lines$|/subscription_items$")
+
+
+def nested_first_page(page: Any) -> Any:
+    def asking(self: Client, path: str, parameters: Any, *rest: Any, **options: Any) -> Any:
+        listing = page(self, path, parameters, *rest, **options)
+        return replace(listing, has_more=False) if _NESTED.search(path) else listing
+
+    return asking
+
+
+def nested_gives_up(page: Any) -> Any:
+    def asking(self: Client, path: str, parameters: Any, *rest: Any, **options: Any) -> Any:
+        try:
+            return page(self, path, parameters, *rest, **options)
+        except StripeError as error:
+            if not _NESTED.search(path) or not says_no_cursor(error):
+                raise
+            first = {name: one for name, one in parameters.items() if name != "starting_after"}
+            return replace(page(self, path, first, *rest, **options), rows=[], has_more=False)
+
+    return asking
+
+
+def overtaken_loses(overtake: Any) -> Any:
+    def overtaking(self: Window) -> Window:
+        other: Window = overtake(self)
+        other.cursor = self.cursor
+        other.filter = self.filter
+        other.end = max(other.start, other.end - 1)
+        return other
+
+    return overtaking
+
+
+def overtakes_rows(write_message: Any) -> Any:
+    def writing(self: MessageWriter, message: Any) -> None:
+        if message.type != "STATE":
+            write_message(self, message)
+            return
+        rows, self._gathered = self._gathered, bytearray()
+        write_message(self, message)
+        self._gathered = rows
+
+    return writing
+
+
+def all_level(write_stream: Any) -> Any:
+    def writing(self: Bookmarks, bookmarks: Any) -> Any:
+        known = max(bookmarks.values(), key=lambda one: one.events_until)
+        return write_stream(self, dict.fromkeys(self.accounts, known))
+
+    return writing
+
+
+def feed_without_lag(claim_feed: Any) -> Any:
+    def claiming(self: Run, follow: Any, reached: int) -> None:
+        claim_feed(self, follow, self._now if reached == self.horizon else reached)
+
+    return claiming
+
+
+def grouped_only(_: Any) -> Any:
+    return lambda *_arguments: None
+
+
+def siblings_claimed(claim_feed: Any) -> Any:
+    def claiming(self: Run, follow: Any, reached: int) -> None:
+        claim_feed(self, follow, reached)
+        for stream in (follow.listed.name, *(one.name for one in nested_in(follow.listed.name))):
+            known = self._bookmarks.get(stream, follow.account.id)
+            if stream not in follow.streams and known.events_until:
+                moved = replace(known, events_until=max(known.events_until, reached))
+                self._bookmarks.set(stream, follow.account.id, moved)
+
+    return claiming
+
+
+def empty_feed(finished: Any) -> Any:
+    def finishing(self: Run, job: Any) -> Any:
+        return self._feed_read(job) if job.purpose is Purpose.FEED else finished(self, job)
+
+    return finishing

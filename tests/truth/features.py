@@ -25,7 +25,9 @@ class Feature(Enum):
     MIXED_UP = "an answer is that to another question"
     STALE = "what events tell of is seen seconds later"
     UNSAVED = "a target has written all, but the STATE is lost, or an older one comes back"
-    LEFT_OUT = "some runs leave accounts out"
+    LEFT_OUT = "some runs leave accounts out, or lose them on the way"
+    RELOADED = "some runs load a stream anew"
+    HEAVY = "pages of many rows cannot be had"
     HASTY = "requests are taken to be late, and sent once more"
     FORGETFUL = "more changes than a STATE remembers"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from tests.harness import DAY
@@ -99,11 +98,26 @@ BLIND = (
 )
 """The key may not read events."""
 
-KILLED = tuple(
-    story(CHARGES, Run(), Bulk(0, "charge", 1), *[Run(killed=killed)] * 3)
-    for killed in range(3, 14)
+KILLED = (
+    *(
+        story(CHARGES, Run(), Bulk(0, "charge", 1), *[Run(killed=killed)] * 3)
+        for killed in range(3, 14)
+    ),
+    *(
+        story(CHARGES, Run(stopped=stopped), Alter(0, "charge", 0, 1), Run(stopped=stopped))
+        for stopped in range(3, 14)
+    ),
+    story(CHARGES, Struggle(Run(killed=12), times=4)),
+    story(
+        replace(CHARGES, age=100 * DAY),
+        *[
+            step
+            for value in range(1, 13)
+            for step in (Run(killed=8), Alter(0, "charge", 0, value), Wait(3 * DAY))
+        ],
+    ),
 )
-"""Three runs die at the same request."""
+"""Runs die, or end early, at the same request; a first load, for more than a month."""
 
 FAR_APART = (
     story(
@@ -208,6 +222,19 @@ ACCOUNT_LEFT_OUT = (
 )
 """Some runs leave an account out."""
 
+LOADED_ANEW = (
+    story(COUPON, Run(), Alter(0, "coupon", 0, 1), Run(anew="coupons"), Alter(0, "coupon", 0, 0)),
+    story(LINES, Run(), Fill(0, "invoice", 0, 1, 3), Run(anew="invoice_line_items"), Run()),
+)
+"""A run reads a whole stream, whatever has been read of it."""
+
+HEAVY_PAGES = tuple(
+    story(CHARGES, Run(hitches=(Hitch("heavy", path, 0),), cut=cut))
+    for path in ("/v1/charges", "/v1/events")
+    for cut in (None, 0.6)
+)
+"""Pages have to be small."""
+
 SENT_TWICE = tuple(
     story(replace(CHARGES, copies=12, apart=0), Run(hasty=True, readers=3, order=order, cut=cut))
     for order in range(4)
@@ -250,15 +277,11 @@ GONE_IN_A_PAUSE = (
 )
 """A pause was longer than the feed is trusted; what was deleted is still told."""
 
-DAYS: list[tuple[Step, Step]] = [
-    (Bulk(0, "charge", day, every=3), Wait(DAY)) for day in range(12)
-]
-
 LONG_FEED = (
     story(
         CHARGES,
         Run(),
-        *chain.from_iterable(DAYS),
+        *[step for day in range(12) for step in (Bulk(0, "charge", day, every=3), Wait(DAY))],
         Struggle(Run(killed=20), times=30),
     ),
 )
@@ -280,6 +303,8 @@ WILD: Mapping[Feature, tuple[Schedule, ...]] = {
     Feature.STALE: SEEN_LATE,
     Feature.UNSAVED: STATE_LOST,
     Feature.LEFT_OUT: ACCOUNT_LEFT_OUT,
+    Feature.RELOADED: LOADED_ANEW,
+    Feature.HEAVY: HEAVY_PAGES,
     Feature.HASTY: SENT_TWICE,
     Feature.FORGETFUL: TOO_MANY_CHANGES,
     Feature.ORDER: GOES_BACK,

@@ -90,17 +90,24 @@ def main() -> None:
     parser.add_argument("--schedules", type=int, default=500, metavar="N")
     parser.add_argument("--seed", type=int, metavar="S", help="other schedules than always")
     parser.add_argument("--defects", action="store_true", help="plant each defect in turn")
+    parser.add_argument(
+        "--features",
+        type=lambda names: frozenset(Feature[name] for name in names.split(",")),
+        default=HELD,
+        metavar="NAME,…",
+        help="play these features alone: " + ", ".join(one.name for one in Feature),
+    )
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     if options.defects:
         for defect in DEFECTS:
             with defect.planted():
-                played = play(options.schedules, options.seed)
+                played = play(options.schedules, options.seed, features=defect.features, kept=False)
             verdict = played.lie or "NOT CAUGHT"
-            print(f"{defect.name:16} {played.schedules:6,} {verdict[:100]}", flush=True)  # noqa: T201 - its output
+            print(f"{defect.name:26} {played.schedules:6,} {verdict[:100]}", flush=True)  # noqa: T201 - its output
         return
     began = time.monotonic()
-    played = play(options.schedules, options.seed, shrink=True)
+    played = play(options.schedules, options.seed, features=options.features, shrink=True)
     spent = time.monotonic() - began
     print(f"{played.schedules:,} schedules, {played.runs:,} runs, {spent:.0f} s: all true")  # noqa: T201 - its output
 

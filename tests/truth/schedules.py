@@ -33,7 +33,7 @@ from tests.truth.steps import (
     Vanish,
     Wait,
 )
-from tests.truth.trouble import EFFECTS, MIXED_UP
+from tests.truth.trouble import ALWAYS, MIXED_UP, ODD_PAGES
 from tests.truth.worlds import ALL, EVENTS
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ slots = st.integers(0, 2)
 values = st.integers(0, 2)
 starts = st.sampled_from([None, None, None, 60, 5])
 nested_paths = st.sampled_from(["/v1/subscription_items", r"/v1/invoices/\w+/lines"])
-passing = sorted(EFFECTS.keys() - {"broken", "dead cursor"})
+passing = list(ALWAYS)
 unselected = st.sampled_from(
     [
         *[()] * 12,
@@ -172,13 +172,15 @@ def hitches_of(kinds: Collection[str], wild: Wildness) -> SearchStrategy[Hitch]:
     """Return what can go wrong where these kinds of objects are read."""
     concerned = [listed.path for listed in LISTED.values() if listed.object in kinds]
     paths = st.sampled_from([*concerned, "/v1/events"])
-    effects = st.sampled_from([*passing, "dead cursor", "dead cursor", "broken"])
+    heavy = ["heavy", "heavy"] if Feature.HEAVY in wild.features else []
+    effects = st.sampled_from([*passing, "dead cursor", "dead cursor", "broken", *heavy])
+    nested_effects = st.sampled_from([*passing, "dead cursor", "broken"])
     found = [
         st.builds(Hitch, effects, paths, st.integers(0, 3)),
-        st.builds(Hitch, st.sampled_from([*passing, "broken"]), nested_paths, st.integers(0, 1)),
+        st.builds(Hitch, nested_effects, nested_paths, st.integers(0, 1)),
     ]
     if Feature.MIXED_UP in wild.features:
-        mixed_up = st.sampled_from(MIXED_UP)
+        mixed_up = st.sampled_from([*MIXED_UP, *ODD_PAGES])
         found += 3 * [st.builds(Hitch, mixed_up, paths, st.integers(0, 3))]
         found.append(st.builds(Hitch, mixed_up, nested_paths, st.integers(0, 1)))
     return st.one_of(found)
@@ -190,7 +192,8 @@ def runs_of(
     """Return runs in the middle of such changes."""
     hitches = hitches_of(kinds, wild)
     pauses = st.builds(Wait, st.sampled_from([1, 60, 400]))
-    meanwhile = st.tuples(st.integers(2, 30), st.one_of(changes, pauses))
+    leaving = [connects] if Feature.LEFT_OUT in wild.features else []
+    meanwhile = st.tuples(st.integers(2, 30), st.one_of(changes, pauses, *leaving))
     blind = Feature.BLIND_KEY in wild.features
     return st.builds(
         Run,
@@ -200,6 +203,7 @@ def runs_of(
         hitches=st.one_of(st.just(()), st.lists(hitches, max_size=2).map(tuple)),
         cut=st.one_of(st.none(), st.none(), st.floats(0, 1)),
         killed=wild.often(Feature.KILLS, st.integers(3, 30)),
+        stopped=wild.often(Feature.KILLS, st.integers(3, 30)),
         readers=st.sampled_from([1, 3]),
         order=st.integers(0, 99),
         meanwhile=st.one_of(st.just(()), st.lists(meanwhile, max_size=4).map(tuple)),
@@ -207,6 +211,7 @@ def runs_of(
         unsaved=wild.often(Feature.UNSAVED, st.booleans(), usual=False),
         stateless=wild.often(Feature.UNSAVED, st.sampled_from([False, False, True]), usual=False),
         left_out=wild.often(Feature.LEFT_OUT, st.sampled_from([1, 2])),
+        anew=wild.often(Feature.RELOADED, st.sampled_from(ALL), ""),
         hasty=wild.often(Feature.HASTY, st.booleans(), usual=False),
     )
 

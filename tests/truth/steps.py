@@ -110,10 +110,12 @@ class Run:
     """Part of the output after which the tap is killed."""
     killed: int | None = None
     """Number of the request at which the tap is killed."""
+    stopped: int | None = None
+    """Number of the request at which the tap is asked to stop."""
     readers: int = 1
     order: int = 0
     """Seed of the order in which readers take turns."""
-    meanwhile: tuple[tuple[int, Change | Wait], ...] = ()
+    meanwhile: tuple[tuple[int, Change | Wait | Connect], ...] = ()
     """What happens before which request."""
     clocks: Clocks = RIGHT
     unsaved: bool = False
@@ -122,6 +124,8 @@ class Run:
     """Whether it begins without the STATE that there is."""
     left_out: int | None = None
     """An account that the settings leave out."""
+    anew: str = ""
+    """A stream that is loaded anew."""
     hasty: bool = False
     """Whether requests are taken to be late."""
 

@@ -33,14 +33,21 @@ EFFECTS: Mapping[str, Json] = {
     "truncated": {"truncate": 0.5, "times": 1},
     "reset": {"reset": True, "times": 1},
     "dead cursor": {"status": 400, "body": _DEAD_CURSOR, "times": 1},
+    "empty page": {"empty_page": True, "times": 1},
+    "repeated page": {"repeat_page": True, "times": 1},
+    "heavy": {"page_limit": 10},
     "broken": {"status": 500},
 }
+ALWAYS = ("429", "500", "reset", "truncated")
+"""What any request stands once."""
+ODD_PAGES = ("empty page", "repeated page")
+"""What a list stands once."""
 
 
 def fault(hitch: Hitch) -> Fault:
     """Return the simulator's fault for a hitch."""
-    cursor = r"\?.*starting_after" if hitch.what == "dead cursor" else ""
-    return Fault(match=f"^{hitch.path}{cursor}", skip=hitch.skip, **EFFECTS[hitch.what])
+    rest = {"dead cursor": r"\?.*starting_after", "heavy": r"(\?|$)"}.get(hitch.what, "")
+    return Fault(match=f"^{hitch.path}{rest}", skip=hitch.skip, **EFFECTS[hitch.what])
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import signal
 import time
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -25,7 +26,7 @@ from tap_stripe_connect.api.errors import StripeError, Verdict
 from tap_stripe_connect.simulator import endpoints
 from tap_stripe_connect.simulator.answers import Call
 from tap_stripe_connect.simulator.faults import Faults
-from tap_stripe_connect.streams import StripeStream
+from tap_stripe_connect.streams import FULL_TABLE, LOG_BASED, StripeStream
 from tap_stripe_connect.sync import engine as engine_module
 from tap_stripe_connect.sync import feed, transfer, windows
 from tap_stripe_connect.sync.bookmarks import Bookmarks
@@ -44,8 +45,10 @@ if TYPE_CHECKING:
     from tests.harness import Json
     from tests.truth.trouble import MixUp
 
-KILLED = -9
+KILLED = -signal.SIGKILL
 """Exit code of a tap that was killed."""
+STOPPED = 128 + signal.SIGTERM
+"""Exit code of a tap that was asked to stop."""
 ROWS = 2
 """The most that a page holds here, so that small worlds have many."""
 
@@ -68,6 +71,9 @@ class Wire:
         self.sent = 0
         self.meanwhile: Callable[[int], None] = lambda _number: None
         """Called before each request with its number in the run."""
+        self.stop_at: int | None = None
+        """Number of the request at which the tap is asked to stop."""
+        self.stop: Callable[[], None] = lambda: None
         self.written = 0
         """Bytes that had gone out when the tap was killed."""
         self._out = io.BytesIO()
@@ -89,6 +95,8 @@ class Wire:
         if self.sent == self.kill_at:
             self.written = len(self._out.getbuffer())
             raise Killed
+        if self.sent == self.stop_at:
+            self.stop()
         self.meanwhile(self.sent)
         call = Call("GET", path, query, headers)
         last = self._last
@@ -104,7 +112,8 @@ class Wire:
         fault = self.faults.hitting(call)
         reply = fault.instead(call) if fault else None
         if reply is None:
-            reply = endpoints.answer(self.world, _shorter(call))
+            asked = fault.asked(call) if fault else call
+            reply = endpoints.answer(self.world, _shorter(asked))
         if fault and fault.reset:
             raise requests.ConnectionError("reset")
         response = requests.Response()
@@ -183,18 +192,20 @@ class _Alone:
 
 
 @dataclass
-class Turns:
-    """How readers take turns instead of being threads."""
+class Manner:
+    """How the tap runs: readers take turns by chance instead of being threads."""
 
     readers: int
     chance: random.Random
     hasty: bool = False
     """Whether each request is taken to be late, and sent once more."""
+    anew: str = ""
+    """A stream that is loaded from the beginning."""
 
 
-def interleaved(turns: Turns) -> Callable[[Engine], Iterator[Page | Job]]:
+def interleaved(manner: Manner) -> Callable[[Engine], Iterator[Page | Job]]:
     """Return an `Engine.pages` whose readers take turns by chance instead of being threads."""
-    readers, chance = turns.readers, turns.chance
+    readers, chance = manner.readers, manner.chance
 
     def pages(self: Engine) -> Iterator[Page | Job]:
         self._changed = _Alone()  # type: ignore[assignment]
@@ -217,7 +228,8 @@ def interleaved(turns: Turns) -> Callable[[Engine], Iterator[Page | Job]]:
                     arrived = self._arrived.get_nowait()
                 except Empty:
                     raise AssertionError("the engine waits for nothing") from None
-                assert arrived is not None
+                if self._woken or arrived is None:
+                    return
                 assert not isinstance(arrived, BaseException)
                 yield arrived
                 if hasattr(arrived, "weight"):
@@ -272,7 +284,7 @@ def run_tap(
     config: Json,
     streams: tuple[str, ...],
     state: Json | None,
-    turns: Turns,
+    manner: Manner,
 ) -> Output:
     """Run the tap over the wire; a tap is built once for each selection, which takes a while."""
     tap = _taps.get(streams)
@@ -286,15 +298,20 @@ def run_tap(
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     assert isinstance(stdout.buffer, io.BytesIO)
     output = Output()
+    for name in streams:
+        tap.streams[name].forced_replication_method = (
+            FULL_TABLE if name == manner.anew else LOG_BASED
+        )
     wire.begin(stdout.buffer)
+    wire.stop = lambda: tap._handle_termination(signal.SIGTERM, None)
     with (
         contextlib.redirect_stdout(stdout),
         _quick(),
         mock.patch.object(requests, "Session", side_effect=partial(_Session, wire)),
         mock.patch.object(time, "time", wire.own_clock),
         mock.patch.object(client.Client, "wall_clock", staticmethod(wire.own_clock), create=True),
-        mock.patch.object(engine_module, "time", _Time(hasty=turns.hasty)),
-        mock.patch.object(engine_module.Engine, "pages", interleaved(turns)),
+        mock.patch.object(engine_module, "time", _Time(hasty=manner.hasty)),
+        mock.patch.object(engine_module.Engine, "pages", interleaved(manner)),
     ):
         try:
             tap.sync_all()

@@ -18,7 +18,7 @@ from tests.truth.judging import Demand, Judge, Lie, Target
 from tests.truth.places import LAG, Place
 from tests.truth.steps import RIGHT, USUAL, Connect, Run, Schedule, Struggle, Wait
 from tests.truth.trouble import MIXED_UP, MixUp, fault
-from tests.truth.wire import KILLED, Turns, Wire, run_tap
+from tests.truth.wire import KILLED, STOPPED, Manner, Wire, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -138,10 +138,12 @@ class Story:
         self._pass(1)
         if run.stateless:
             self.state = None
-            self.excuses.lost()
+            self.excuses.lost(ALL)
         if self.state is None:
             self.target.forget()
         streams = tuple(name for name in ALL if name not in run.unselected)
+        if run.anew in streams:
+            self.excuses.lost([run.anew])
         began = self.world.clock.now
         here = [one for one in self._reachable() if one is not self._left_out(run)]
         with self._disturbed(run):
@@ -150,7 +152,7 @@ class Story:
                 self._config(run),
                 streams,
                 self.state,
-                Turns(run.readers, random.Random(run.order), run.hasty),  # noqa: S311 - repeatable
+                Manner(run.readers, random.Random(run.order), run.hasty, run.anew),  # noqa: S311 - repeatable
             )
         messages = output.messages
         if run.cut is not None:
@@ -160,8 +162,8 @@ class Story:
             for message in messages:
                 if message["type"] == "STATE":
                     self.state = message["value"]
-        killed = output.exit_code == KILLED
-        if output.exit_code and not killed and not self._may_fail(run):
+        ended = output.exit_code in {0, KILLED, STOPPED}
+        if not ended and not self._may_fail(run):
             raise Lie(f"{run} ends with {output.exit_code} {output.log}")
         claims = run.cut is None and not output.exit_code
         ran = Ran(
@@ -189,14 +191,14 @@ class Story:
                 wire.mix_ups.append(MixUp(hitch.what, hitch.path, hitch.skip))
             else:
                 wire.faults.add(fault(hitch))
-        wire.clocks, wire.kill_at = run.clocks, run.killed
+        wire.clocks, wire.kill_at, wire.stop_at = run.clocks, run.killed, run.stopped
         wire.meanwhile = self._meanwhile(run.meanwhile)
         try:
             yield
         finally:
             wire.faults.clear()
             wire.mix_ups.clear()
-            wire.clocks, wire.kill_at = RIGHT, None
+            wire.clocks, wire.kill_at, wire.stop_at = RIGHT, None, None
             wire.meanwhile = lambda _number: None
 
     def _look(
@@ -213,7 +215,7 @@ class Story:
 
     def _is_blind_only(self, run: Run) -> bool:
         """Tell whether nothing but the permission for events is missing."""
-        undisturbed = run.cut is None and run.killed is None and not run.hitches
+        undisturbed = {run.cut, run.killed, run.stopped} == {None} and not run.hitches
         return Feature.BLIND_KEY in self.features and undisturbed and not run.meanwhile
 
     def _may_fail(self, run: Run) -> bool:
@@ -255,7 +257,9 @@ class Story:
         moment = 0 if days is None else NOW - days * DAY
         return moment if moment <= self.world.clock.now - LAG else 0
 
-    def _meanwhile(self, happenings: Iterable[tuple[int, Change | Wait]]) -> Callable[[int], None]:
+    def _meanwhile(
+        self, happenings: Iterable[tuple[int, Change | Wait | Connect]]
+    ) -> Callable[[int], None]:
         def before(number: int) -> None:
             for place, happening in happenings:
                 if place == number:
