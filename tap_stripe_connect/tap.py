@@ -205,6 +205,16 @@ class TapStripeConnect(Tap):
             if isinstance(stream, StripeStream) and stream.selected
         }
 
+    def _wanted(self) -> dict[str, StripeStream]:
+        """Return the selected streams; raises TapFault where nothing would be read in silence."""
+        selected = self._selected()
+        if not selected:
+            raise TapFault(
+                "no stream is selected: select some in the catalog (`select` of Meltano), "
+                "or leave the catalog out to read them all"
+            )
+        return selected
+
     # Reading
 
     def _client(self, stopping: threading.Event) -> Client:
@@ -294,7 +304,7 @@ class TapStripeConnect(Tap):
 
         A key need not be able to read more (C7). Exits with 1 for what a sync would fail on.
         """
-        selected = self._selected()
+        selected = self._wanted()
         client = self._client(threading.Event())
         found = self._read_accounts(client)
         test = ConnectionTest(
@@ -339,7 +349,7 @@ class TapStripeConnect(Tap):
             self._sync_all()
 
     def _sync_all(self) -> None:
-        selected = self._selected()
+        selected = self._wanted()
         for name in selected:
             if name in self.bookmarks.doubtful:
                 logger.warning(
