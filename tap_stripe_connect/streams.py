@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 FULL_TABLE = "FULL_TABLE"
 LOG_BASED = "LOG_BASED"
+REPLICATION_KEY = "updated_at"
 
 
 @cache
@@ -40,6 +41,12 @@ def schema_file(stream: str) -> dict[str, Any]:
     content = files("tap_stripe_connect.schemas").joinpath(f"{stream}.json").read_bytes()
     schema: dict[str, Any] = msgspec.json.decode(content)
     return schema
+
+
+def stream_schema(stream: str) -> dict[str, Any]:
+    """Return a copy of a stream's schema as users see it."""
+    schema = schema_file(stream)
+    return deepcopy({name: part for name, part in schema.items() if not name.startswith("x-")})
 
 
 class StripeStream(Stream):
@@ -51,18 +58,15 @@ class StripeStream(Stream):
 
     def __init__(self, tap: Tap, spec: Listed | Nested, read: Read) -> None:
         """Show the stream that `spec` describes; `read` yields the records of a stream."""
-        schema = deepcopy(schema_file(spec.name))
-        for name in [name for name in schema if name.startswith("x-")]:
-            del schema[name]
         self.spec = spec
         self._read = read
-        super().__init__(tap, schema=schema, name=spec.name)
+        super().__init__(tap, schema=stream_schema(spec.name), name=spec.name)
         self._keep_promises()
 
     def _keep_promises(self) -> None:
         """Set what no catalog may change; the SDK leaves LOG_BASED bookmarks to the tap."""
         self.primary_keys = self.spec.key
-        self.replication_key = "updated_at"
+        self.replication_key = REPLICATION_KEY
         if self.forced_replication_method != FULL_TABLE:
             self.forced_replication_method = LOG_BASED
 

@@ -31,26 +31,28 @@ from tap_stripe_connect.selection import CatalogError, normalised
 from tap_stripe_connect.streams import FULL_TABLE, StripeStream, schema_file
 from tap_stripe_connect.sync.bookmark import StateError
 from tap_stripe_connect.sync.bookmarks import Bookmarks
+from tap_stripe_connect.sync.connection_test import ConnectionTest
 from tap_stripe_connect.sync.engine import Engine
 from tap_stripe_connect.sync.figures import figures, left_out, standings
 from tap_stripe_connect.sync.garbage import collecting_rarely
 from tap_stripe_connect.sync.jobs import Job
-from tap_stripe_connect.sync.messages import MessageWriter
+from tap_stripe_connect.sync.messages import MessageWriter, now
 from tap_stripe_connect.sync.progress import Progress
 from tap_stripe_connect.sync.records import Converter, Records
 from tap_stripe_connect.sync.run import Run
 from tap_stripe_connect.sync.signals import Signals, handle_hangups
 from tap_stripe_connect.sync.summary import Summary, announce
-from tap_stripe_connect.sync.transfer import Transfer
+from tap_stripe_connect.sync.transfer import Transfer, abandon_stdout, checked_output
 from tap_stripe_connect.sync.troubles import fails_the_run, troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import FrameType
 
     import click
 
     from tap_stripe_connect.accounts import Account
+    from tap_stripe_connect.sync.troubles import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -203,6 +205,16 @@ class TapStripeConnect(Tap):
             if isinstance(stream, StripeStream) and stream.selected
         }
 
+    def _wanted(self) -> dict[str, StripeStream]:
+        """Return the selected streams; raises TapFault where nothing would be read in silence."""
+        selected = self._selected()
+        if not selected:
+            raise TapFault(
+                "no stream is selected: select some in the catalog (`select` of Meltano), "
+                "or leave the catalog out to read them all"
+            )
+        return selected
+
     # Reading
 
     def _client(self, stopping: threading.Event) -> Client:
@@ -215,13 +227,10 @@ class TapStripeConnect(Tap):
             stopping=stopping,
         )
 
-    def _begin(
-        self, client: Client, streams: Mapping[str, StripeStream], bookmarks: Bookmarks
-    ) -> tuple[Run, list[Job]]:
-        """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
-        settings = self.settings
-        self._accounts = found = accounts(client, settings)
-        part, parts = settings.shard
+    def _read_accounts(self, client: Client) -> list[Account]:
+        """Ask Stripe which accounts there are to read; raises TapFault if none are left."""
+        found = accounts(client, self.settings)
+        part, parts = self.settings.shard
         if not found and parts > 1:
             logger.info("No account is in shard %s/%s", part, parts)
         elif not found:
@@ -229,13 +238,22 @@ class TapStripeConnect(Tap):
                 "no account is left to read: set account_ids or include_platform, "
                 "or exclude fewer accounts"
             )
-        self._converters = converters = {
-            name: Converter(stream.spec, schema_file(name)) for name, stream in streams.items()
-        }
+        return found
+
+    @staticmethod
+    def _converters_of(streams: Mapping[str, StripeStream]) -> dict[str, Converter]:
+        return {name: Converter(stream.spec, schema_file(name)) for name, stream in streams.items()}
+
+    def _begin(
+        self, client: Client, streams: Mapping[str, StripeStream], bookmarks: Bookmarks
+    ) -> tuple[Run, list[Job]]:
+        """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
+        self._accounts = found = self._read_accounts(client)
+        self._converters = converters = self._converters_of(streams)
         self._check_mode()
         own_time = int(client.wall_clock())
         run = Run(
-            settings,
+            self.settings,
             bookmarks,
             Records(converters),
             (client.server_time or own_time, own_time),
@@ -282,8 +300,44 @@ class TapStripeConnect(Tap):
                 waiting += pages
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
-        """Read a record of each selected stream; a key need not be able to read more (C7)."""
-        return self.run_sync_dry_run(streams=list(self._selected().values()))
+        """Write the schema and a record of each selected stream, for `--test`.
+
+        A key need not be able to read more (C7). Exits with 1 for what a sync would fail on.
+        """
+        selected = self._wanted()
+        client = self._client(threading.Event())
+        found = self._read_accounts(client)
+        test = ConnectionTest(
+            client,
+            Records(self._converters_of(selected)),
+            {name: stream.wanted for name, stream in selected.items()},
+            livemode=self.settings.livemode,
+        )
+        count = 0
+        with checked_output():
+            for stream in selected.values():
+                for message in stream.schema_messages():
+                    self._writer.write_message(message)
+            for name, record in test.records(found):
+                count += 1
+                self._writer.write_records(selected[name], record, now())
+            self._writer.flush()
+        self._tell(troubles(test.failed))
+        if fails_the_run(test.failed, self.settings):
+            sys.exit(1)
+        logger.info("Connection test passed; %s of %s streams have records", count, len(selected))
+        return True
+
+    def run_discovery(self) -> str:
+        """Write the catalog to stdout, and return it; a reader that has seen enough may leave."""
+        with checked_output():
+            try:
+                catalog = super().run_discovery()
+                sys.stdout.flush()
+            except BrokenPipeError:
+                abandon_stdout()
+                sys.exit(1)
+        return catalog
 
     def sync_all(self) -> None:  # type: ignore[misc]
         """Read all selected streams side by side.
@@ -295,7 +349,7 @@ class TapStripeConnect(Tap):
             self._sync_all()
 
     def _sync_all(self) -> None:
-        selected = self._selected()
+        selected = self._wanted()
         for name in selected:
             if name in self.bookmarks.doubtful:
                 logger.warning(
@@ -334,9 +388,7 @@ class TapStripeConnect(Tap):
         """Tell what failed, and what the run did; on every way out (G7)."""
         selected = self._selected()
         found = troubles(transfer.ledger.failed)
-        for trouble in found:
-            level = logging.INFO if trouble.expected else logging.WARNING
-            logger.log(level, trouble.line)
+        self._tell(found)
         if transfer.interrupted_by:
             outcome = "interrupted"
         elif outcome == "complete" and not all(trouble.expected for trouble in found):
@@ -350,6 +402,13 @@ class TapStripeConnect(Tap):
             notes=left_out(self._converters, self._unexplained),
         )
         announce(summary, selected)
+
+    @staticmethod
+    def _tell(found: Iterable[Trouble]) -> None:
+        """Log what could not be read."""
+        for trouble in found:
+            level = logging.INFO if trouble.expected else logging.WARNING
+            logger.log(level, trouble.line)
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Note a signal; a run is brought to an end at the next whole line."""

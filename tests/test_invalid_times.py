@@ -125,3 +125,33 @@ def test_any_time_of_a_row_can_be_invalid(
     assert sorted(one.partition(":")[0] for one in told) == ["invoice_line_items", "invoices"]
     assert any("due_date, status_transitions.paid_at of in_1" in one for one in told)
     assert "yesterday" not in json.dumps(told)
+
+
+@pytest.mark.parametrize("invalid", ["soon", 1.5, 10**12, -5], ids=repr)
+def test_a_changed_object_with_an_invalid_time_is_read_again(
+    stripe: Simulator, invalid: Any
+) -> None:
+    """An event about it costs neither the run nor the other changes."""
+    account = stripe.world.platform
+    account.create("customer", {"id": "cus_2"}, at=NOW - 9 * DAY)
+    state = run(config_for(stripe), catalog=CUSTOMERS).state
+    stripe.world.clock.advance(DAY)
+    account.add_event("customer.updated", customer("cus_1", invalid))
+    account.update("customer", "cus_2", {"name": "N"})
+    stripe.faults.add(Fault(match="/v1/customers/cus_1", body=customer("cus_1", invalid)))
+    output = run(config_for(stripe), state=state, catalog=CUSTOMERS)
+    rows = {record["id"]: record for record in output.records("customers")}
+    assert (output.exit_code, set(rows)) == (0, {"cus_1", "cus_2"})
+    assert rows["cus_1"]["updated_at"] == "2026-01-02T00:00:00+00:00"
+    kept = None if invalid == -5 else {"created": invalid}
+    assert rows["cus_1"]["additional_fields"] == kept
+
+
+def test_a_deleted_object_with_an_invalid_time_is_marked(stripe: Simulator) -> None:
+    """Its last known columns come, without that one."""
+    state = run(config_for(stripe), catalog=CUSTOMERS).state
+    stripe.world.clock.advance(DAY)
+    stripe.world.platform.add_event("customer.deleted", customer("cus_1", "soon"))
+    (record,) = run(config_for(stripe), state=state, catalog=CUSTOMERS).records("customers")
+    assert (record["id"], record["created"]) == ("cus_1", None)
+    assert record["_sdc_deleted_at"] == "2026-01-02T00:00:00+00:00"

@@ -228,7 +228,7 @@ class Run:
                 wanted = [
                     one
                     for one in page.objects
-                    if (unix_time(one.get("created")) or oldest) >= oldest
+                    if max(0, unix_time(one.get("created")) or oldest) >= oldest
                 ]
                 follow.missed(page.absent, self.horizon)
                 page = replace(page, objects=wanted)
@@ -477,7 +477,7 @@ class Run:
             name: change
             for name, change in changes.items()
             if (change.last >= since or change.late)
-            and (change.created is None or change.created >= oldest)
+            and (change.created is None or max(0, change.created) >= oldest)
         }
 
     def _oldest(self, follow: Follow) -> int:

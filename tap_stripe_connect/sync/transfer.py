@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from singer_sdk.singerlib import StateMessage
@@ -17,7 +18,7 @@ from tap_stripe_connect.sync.jobs import Job
 from tap_stripe_connect.sync.messages import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tap_stripe_connect.sync.bookmarks import Bookmarks
     from tap_stripe_connect.sync.engine import Engine
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 STATE_SHARE = 20
 """How many times its own cost a STATE comes after the last one, at the least."""
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+NO_ROOM = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
 """Errors of a file that stdout was directed to."""
 
 LONGEST_WAIT = 30
@@ -77,20 +78,12 @@ class Transfer:
         if self.interrupted_by:
             engine.wake()
         self._state_due = time.monotonic() + self._state_interval
-        try:
+        with checked_output():
             try:
                 self._carry(run, engine)
             finally:
                 # With what was gathered: pages in it are claimed already.
                 self._write_state()
-        except BrokenPipeError:
-            _abandon_stdout()
-            raise TargetGone("the target has closed the pipe; see its messages") from None
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
-            _abandon_stdout()
-            raise TargetGone(f"the output cannot be written: {error.strerror}") from None
 
     def _carry(self, run: Run, engine: Engine) -> None:
         for stream in self._streams.values():
@@ -158,7 +151,22 @@ class Transfer:
         self._state_due = done + max(self._state_interval, wait)
 
 
-def _abandon_stdout() -> None:
+@contextmanager
+def checked_output() -> Iterator[None]:
+    """Raise TargetGone where stdout cannot be written."""
+    try:
+        yield
+    except BrokenPipeError:
+        abandon_stdout()
+        raise TargetGone("the target has closed the pipe; see its messages") from None
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        abandon_stdout()
+        raise TargetGone(f"the output cannot be written: {error.strerror}") from None
+
+
+def abandon_stdout() -> None:
     """Keep the interpreter from writing to the closed pipe once more at exit."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())

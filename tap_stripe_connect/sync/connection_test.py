@@ -1,0 +1,103 @@
+"""The connection test: a record of each stream, and what stands in the way of more."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.catalog import LISTED, Listed, nested_in
+from tap_stripe_connect.sync.jobs import Job, Purpose
+from tap_stripe_connect.sync.records import Facts, unix_time
+from tap_stripe_connect.sync.windows import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tap_stripe_connect.accounts import Account
+    from tap_stripe_connect.api.client import Client
+    from tap_stripe_connect.catalog import Nested
+    from tap_stripe_connect.sync.records import Json, Records
+
+ACCOUNTS = 10
+"""Accounts that are asked, at most."""
+
+ROWS = "10"
+"""Rows that each list is asked for; one of them may hold nested objects."""
+
+
+class ConnectionTest:
+    """Asks each list of the selected streams once, and further accounts for what was empty."""
+
+    def __init__(
+        self,
+        client: Client,
+        records: Records,
+        streams: Mapping[str, Listed | Nested],
+        *,
+        livemode: bool,
+    ) -> None:
+        """Prepare for the selected `streams`, by name."""
+        self._client = client
+        self._records = records
+        self._livemode = livemode
+        self._missing = set(streams)
+        self._lists: list[tuple[Listed, frozenset[str]]] = []
+        for name, listed in LISTED.items():
+            names = {name, *(nested.name for nested in nested_in(name))} & streams.keys()
+            selected = streams.get(name)
+            if names:
+                found = selected if isinstance(selected, Listed) else listed
+                self._lists.append((found, frozenset(names)))
+        self.failed: list[Job] = []
+        """What could not be read."""
+
+    def records(self, accounts: Sequence[Account]) -> Iterator[tuple[str, Json]]:
+        """Yield a record of each stream that has one, with its stream's name.
+
+        Raises StripeError for what would stop a whole run.
+        """
+        for place, account in enumerate(islice(accounts, ACCOUNTS)):
+            lists = [one for one in self._lists if not place or one[1] & self._missing]
+            for listed, streams in lists or self._lists[:1]:
+                yield from self._of(listed, streams, account)
+                if any(job.account == account.id and _is_lost(job) for job in self.failed):
+                    break
+            else:
+                if not place:
+                    self._check_feed(account)
+
+    def _of(
+        self, listed: Listed, streams: frozenset[str], account: Account
+    ) -> Iterator[tuple[str, Json]]:
+        for value in self._rows(listed, account, Purpose.LOAD):
+            facts = Facts(account.id, self._livemode, unix_time(value.get("created")))
+            for name, record in self._records.of(listed, streams & self._missing, value, facts):
+                if name in self._missing:
+                    self._missing.remove(name)
+                    yield name, record
+
+    def _check_feed(self, account: Account) -> None:
+        """Ask for the event feed, without which later runs see no change."""
+        events = any(listed.name == "events" for listed, _ in self._lists)
+        if not events and any(listed.changes == "feed" for listed, _ in self._lists):
+            self._rows(LISTED["events"], account, Purpose.FEED)
+
+    def _rows(self, listed: Listed, account: Account, purpose: Purpose) -> list[Json]:
+        """Return some rows of a list; none, and a failed job, where it cannot be read."""
+        asked = {**listed.parameters, **listed.expanded("data."), "limit": ROWS}
+        try:
+            page = self._client.page(listed.path, asked, account.header, objects=[listed.object])
+        except StripeError as error:
+            if error.verdict is Verdict.STOP:
+                raise
+            job = Job(listed, account.id, account.header, Plan(()), purpose)
+            job.failure = error
+            self.failed.append(job)
+            return []
+        return page.rows
+
+
+def _is_lost(job: Job) -> bool:
+    """Return whether nothing of the job's account can be read."""
+    return job.failure is not None and job.failure.verdict is Verdict.SKIP_ACCOUNT
