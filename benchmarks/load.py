@@ -52,6 +52,8 @@ class Load:
     conditions: Conditions = field(default_factory=Conditions)
     lines: int = LINES
     """Line items of each invoice."""
+    bytes: Mapping[str, int] = field(default_factory=dict)
+    """What objects weigh, by Stripe's name of them, where it is not what is usual."""
 
 
 def even(count: int, now: int) -> tuple[Span, ...]:

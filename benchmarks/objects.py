@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +12,7 @@ from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
 BYTES = {"charge": 3_700, "customer": 1_400, "invoice": 14_800, "line": 1_400}
 """What these take in accounts of real businesses; metadata fills up what the sample lacks."""
@@ -27,12 +28,19 @@ _NOTE = 40
 """Characters of a value in the metadata."""
 
 
-def templates(lines: int = LINES) -> dict[str, bytes]:
-    """Return the JSON of each object with `%(n)…` for its number, `%(at)d` for its creation.
+@dataclass(frozen=True)
+class Templates:
+    """JSON with `%(n)…` for an object's number, and `%(at)d` for its creation."""
 
-    An event is about a charge: `%(m)…` is the charge's number, `%(born)d` its creation. "lines"
-    is the list of all line items of an invoice, "invoice" has the first of them.
-    """
+    objects: Mapping[str, bytes]
+    """By Stripe's name. An event is about a charge: `%(m)…` is the charge's number, `%(born)d` its
+    creation."""
+    lines: Sequence[bytes]
+    """All line items of an invoice, of which the first come inside it; `%(n)…` is the invoice's."""
+
+
+def templates(lines: int = LINES, weights: Mapping[str, int] = BYTES) -> Templates:
+    """Return templates of objects that weigh so much, of invoices with so many lines."""
     world = World(now=_NOW, livemode=True)
     account = world.platform
     bulk.load(
@@ -41,17 +49,16 @@ def templates(lines: int = LINES) -> dict[str, bytes]:
     found = {kind: next(account.objects(kind)) for kind in ("charge", "customer", "invoice")}
     listed = found["invoice"]["lines"]
     for line in listed["data"]:
-        _fill(line, BYTES["line"])
+        _fill(line, weights.get("line", BYTES["line"]))
     items = listed["data"]
     listed |= {"data": items[:EMBEDDED], "has_more": lines > EMBEDDED}
     for kind, document in found.items():
-        _fill(document, BYTES[kind])
+        _fill(document, weights.get(kind, BYTES[kind]))
     digits = len(str(lines - 1))
     made = {kind: _template(document, digits) for kind, document in found.items()}
-    made["lines"] = _template(items, digits)
     account.update("charge", found["charge"]["id"], {"description": "Order"})
     made["event"] = _event(next(account.objects("event")), made["charge"])
-    return made
+    return Templates(made, [_template(item, digits) for item in items])
 
 
 def _fill(document: dict[str, Any], size: int) -> None:

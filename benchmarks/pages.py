@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-import msgspec
-
 from benchmarks.load import Moments
-from benchmarks.objects import event_renderer, renderer, templates
+from benchmarks.objects import event_renderer, renderer
+from benchmarks.objects import templates as make_templates
 from tap_stripe_connect.catalog import LISTED
 from tap_stripe_connect.simulator import refusal
 from tap_stripe_connect.simulator.refusal import Refusal
@@ -106,12 +105,7 @@ class Series:
         rows = [
             self._render(number, self._created[number]) for number in range(high - 1, last - 1, -1)
         ]
-        body = b'{"object":"list","data":[%b],"has_more":%b,"url":"%b"}' % (
-            b",".join(rows),
-            b"true" if last > low else b"false",
-            path.encode(),
-        )
-        return Reply(200, body, len(rows))
+        return _page(rows, more=last > low, path=path)
 
     def _number(self, id_: str, parameter: str = "id") -> int:
         text = id_.rpartition("Bulk")[2]
@@ -125,13 +119,16 @@ class Stripe:
 
     def __init__(self, load: Load) -> None:
         """Prepare the templates; no row is rendered before it is asked for."""
-        made = templates(load.lines)
+        templates = make_templates(load.lines, load.bytes)
+        made = templates.objects
         moments = {kind: Moments(load.spans.get(kind, ())) for kind in _OBJECTS.values()}
         self._series = {
             kind: Series(kind, created, renderer(made.get(kind, b"")))
             for kind, created in moments.items()
         }
-        self._lines = Series("line_item", moments["invoice"], renderer(made["lines"]))
+        self._lines = [
+            Series("line_item", moments["invoice"], renderer(line)) for line in templates.lines
+        ]
         charges = moments["charge"]
         self._series["event"] = Series(
             "event",
@@ -157,12 +154,18 @@ class Stripe:
             raise refusal.unrecognized("GET", path)
         if path == whole:
             return Reply(200, self._series[_OBJECTS[collection]].row(id_), 1)
-        lines = msgspec.json.decode(self._lines.row(id_), type=list[msgspec.Raw])
         begin = 0
         if query.cursor:
-            ids = [line["id"] for line in msgspec.json.decode(self._lines.row(id_))]
-            begin = ids.index(query.cursor) + 1
-        shown = lines[begin : begin + query.limit]
-        more = len(lines) > begin + query.limit
-        page = {"object": "list", "data": shown, "has_more": more, "url": path}
-        return Reply(200, msgspec.json.encode(page), len(shown))
+            # The number of a line is the invoice's, and its place there.
+            begin = int(query.cursor[-len(str(len(self._lines) - 1)) :]) + 1
+        shown = [line.row(id_) for line in self._lines[begin : begin + query.limit]]
+        return _page(shown, more=len(self._lines) > begin + query.limit, path=path)
+
+
+def _page(rows: list[bytes], *, more: bool, path: str) -> Reply:
+    body = b'{"object":"list","data":[%b],"has_more":%b,"url":"%b"}' % (
+        b",".join(rows),
+        b"true" if more else b"false",
+        path.encode(),
+    )
+    return Reply(200, body, len(rows))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tap_stripe_connect.sync.room import ASKED, IN_FLIGHT, WAITING, Room
+from tap_stripe_connect.sync.room import (
+    ASKED,
+    ASKED_HEAVY,
+    HEAVY,
+    IN_FLIGHT,
+    NESTED,
+    UNFINISHED,
+    WAITING,
+    Room,
+)
 
 PAGE = 400_000
 
@@ -42,8 +51,39 @@ def test_a_page_of_any_size_comes_alone(page: int) -> None:
     assert room.allows(page)
     room.ask(page)
     assert room.allows(PAGE) == (page + PAGE <= ASKED)
+    assert not room.allows(page)
     room.answered(page)
     room.wait(page)
     assert not room.allows(PAGE)
     room.written(page)
     assert room.allows(page)
+
+
+def test_of_heavy_pages_fewer_are_under_way() -> None:
+    """Those that come at once must fit into memory, and no reader is started for more."""
+    room, page = Room(), HEAVY + 1
+    assert room.pages(page) == ASKED_HEAVY // page
+    assert asked_for(room, page) == room.pages(page) + ASKED_HEAVY // page
+    assert room.pages(page) == 0
+
+
+def test_pages_that_wait_for_their_lists_are_few() -> None:
+    """One may always, or a page larger than all room would never come."""
+    room = Room()
+    assert room.allows_unfinished(UNFINISHED + 1)
+    room.hold(UNFINISHED)
+    assert not room.allows_unfinished(1)
+    room.hold(-UNFINISHED)
+    assert room.allows_unfinished(PAGE)
+
+
+def test_nested_lists_are_read_within_room_of_their_own() -> None:
+    """However slowly rows are written, and however many pages are asked for."""
+    room = Room()
+    room.ask(ASKED)
+    room.wait(IN_FLIGHT)
+    assert room.allows_nested(NESTED)
+    room.reserve(NESTED)
+    assert not room.allows_nested(1)
+    room.reserve(-1)
+    assert room.allows_nested(1)

@@ -108,18 +108,29 @@ class Engine:
     def _read(self) -> None:
         """Fetch pages until the engine stops; the body of a reader thread."""
         try:
-            while found := self._next_unit():
-                job, unit, weight = found
-                try:
-                    self._fetch(job, unit, weight)
-                except StripeError as error:
-                    if error.verdict is Verdict.STOP:
-                        raise
-                    self._fail(job, unit, error, weight)
+            while self._read_one():
+                pass
         except Interrupted:
             pass
         except BaseException as error:  # noqa: BLE001 - the main thread raises it again
             self._arrived.put(error)
+
+    def _read_one(self) -> bool:
+        """Make one request; False once the engine stops.
+
+        A method of its own, so that a reader that waits holds on to nothing it has read.
+        """
+        found = self._next_unit()
+        if not found:
+            return False
+        job, unit, weight = found
+        try:
+            self._fetch(job, unit, weight)
+        except StripeError as error:
+            if error.verdict is Verdict.STOP:
+                raise
+            self._fail(job, unit, error, weight)
+        return True
 
     def _next_unit(self) -> tuple[Job, Unit, int] | None:
         """Wait for something to read and room for its page; None when the engine stops."""

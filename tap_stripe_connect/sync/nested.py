@@ -9,7 +9,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tap_stripe_connect.api.client import PAGE_SIZE
 from tap_stripe_connect.api.errors import StripeError, Verdict
 from tap_stripe_connect.catalog import nested_in
 from tap_stripe_connect.sync.jobs import FADING, ROW_BYTES
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 
 PART_BYTES = 1_000_000
 """Bytes of complete objects for which a page is handed on before the others are complete."""
+
+FIRST_ROWS = 750
+"""Rows that a nested list is taken to have before one has been read: few are begun at first."""
 
 _numbers = count()
 
@@ -185,7 +187,7 @@ class NestedQueue:
         self.route = route
         self._waiting: list[tuple[int, NestedList]] = []
         self._reading: set[int] = set()
-        self._rows: float = PAGE_SIZE
+        self._rows: float = FIRST_ROWS
         self._row_bytes: float = ROW_BYTES
 
     @property

@@ -8,13 +8,19 @@ IN_FLIGHT = 12_000_000
 ASKED = 64_000_000
 """Bytes of pages asked for while next to none wait: answers that take long are many at a time."""
 
+HEAVY = 2_000_000
+"""Bytes of a page that no ordinary rows fill."""
+
+ASKED_HEAVY = 24_000_000
+"""Bytes asked for where pages are heavy: those that come at once take five times that."""
+
 WAITING = 3_000_000
 """Bytes of pages waiting to be written above which no more are asked for than to go on."""
 
 UNFINISHED = 12_000_000
 """Bytes of pages that wait for the nested lists of their objects, above which no more come."""
 
-NESTED = 12_000_000
+NESTED = 24_000_000
 """Bytes of nested lists being read above which only the one that was met first is read on."""
 
 
@@ -35,10 +41,14 @@ class Room:
 
     def allows(self, page: int) -> bool:
         """Tell whether a page of about so many bytes may be asked for."""
-        asked = self._asked + page
-        if not self.crowded and asked <= ASKED:
+        if not self.crowded and self.pages(page):
             return True
-        return asked + self._waiting <= max(IN_FLIGHT, page)
+        return self._asked + page + self._waiting <= max(IN_FLIGHT, page)
+
+    def pages(self, page: int) -> int:
+        """Return how many more pages may be asked for while next to none wait."""
+        most = ASKED if page <= HEAVY else ASKED_HEAVY
+        return max(0, most - self._asked) // max(1, page)
 
     def allows_unfinished(self, page: int) -> bool:
         """Return whether one more page may come that has to wait for nested lists."""

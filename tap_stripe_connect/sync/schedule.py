@@ -93,11 +93,13 @@ class Schedule:
 
     def unused(self) -> int | None:
         """Return how many more requests there could have been; None if nothing is to be read."""
-        routes = [queue.route for queue in self._board.nested(self._may_go_on)]
+        queues = self._board.nested(self._may_go_on)
+        unused = [self._client.unused(queue.route) for queue in queues]
         job = self._board.next(self._worth_splitting, self._may_ask)
         if job and self._room.allows(job.page_bytes):
-            routes.append(job.route)
-        return max(map(self._client.unused, routes), default=None)
+            more = self._client.unused(job.route)
+            unused.append(min(more, self._room.pages(job.page_bytes)))
+        return max(unused, default=None)
 
     def _worth_splitting(self, job: Job) -> bool:
         """Tell whether more readers of a list would be faster: its budget is not used up."""

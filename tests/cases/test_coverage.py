@@ -669,10 +669,11 @@ CASES = (
     ),
     Case(
         "F4",
-        "Changes close together come in one list call",
+        "Changes that lie densely in their list come in list calls",
         (
             "cases/test_f.py::test_f04_one_list_gives_what_a_hundred_retrieves_give",
-            "test_changes.py::test_a_hundred_changes_within_an_hour_are_one_list_call",
+            "cases/test_f.py::test_f04_sparse_bulk_changes_come_in_their_pages",
+            "test_rereads.py::test_clusters_take_a_page_each",
         ),
     ),
     Case(
