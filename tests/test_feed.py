@@ -17,7 +17,7 @@ from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.simulator.world import World
 from tests.harness import DAY, NOW, Output, Warehouse, config_for, expected, run, selecting
-from tests.truth.wire import Turns, Wire, run_tap
+from tests.truth.wire import Manner, Wire, run_tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -499,7 +499,7 @@ def test_a_run_that_is_killed_while_the_feed_is_read_goes_on_from_there() -> Non
     wire = Wire(world)
 
     def one_run(state: Json | None) -> Output:
-        turns = Turns(1, random.Random(1))  # noqa: S311 - repeatable
+        turns = Manner(1, random.Random(1))  # noqa: S311 - repeatable
         return run_tap(wire, {"api_key": world.api_key}, ("customers",), state, turns)
 
     first = one_run(None)
