@@ -106,8 +106,9 @@ def written(
     short = capfdbinary.readouterr().out
     for schema in stream._generate_schema_messages():
         theirs.write_message(schema)
+    columns = {} if stream.emits_as_is else dict.fromkeys(stream.schema["properties"])
     for record in records:
-        for message in stream._generate_record_messages(deepcopy(record)):
+        for message in stream._generate_record_messages({**columns, **deepcopy(record)}):
             theirs.write_message(message)
     return [
         [comparable(one) for one in parsed(way)] for way in (short, capfdbinary.readouterr().out)

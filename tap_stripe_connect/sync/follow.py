@@ -38,6 +38,8 @@ class Follow:
         """Creation time from which on earlier runs may have written rows; None for no rows."""
         self.full_table = False
         """Whether the catalog asks for everything to be listed again."""
+        self.listing_floor = 0
+        """The least `updated_at` of rows that are listed though they may have been written."""
         self.unlisted = False
         """Whether rows created before the feed began have not all been listed."""
         self.feed_denied = False

@@ -61,6 +61,7 @@ class Run:
         self._bookmarks = bookmarks
         self._records = records
         self._now = min(clocks)
+        self._stripes_now = clocks[0]
         self._full_table = full_table
         self.horizon = min(clocks) - settings.lag_seconds
         """No bookmark claims anything newer: it may not be visible yet (A5), or not exist yet."""
@@ -102,9 +103,9 @@ class Run:
                 given = resuming.listed_anew(known)
                 follow.full_table = True
                 follow.written_from = 0
-            bookmark = resuming.usable(given, self._now)
+            bookmark = resuming.usable(given, self._stripes_now)
             if bookmark is not given:
-                yield resuming.doubt(stream, account, given, self._now)
+                yield resuming.doubt(stream, account, given, self._stripes_now)
             if follow.listed.changes == "unseen" and _complete(bookmark):
                 bookmark = EMPTY
             if follow.listed.changes == "feed":
@@ -117,10 +118,14 @@ class Run:
                 # Stamped before the first list call, and kept however often it is resumed (A8);
                 # in the state before the first record, so that a kill does not lose it.
                 bookmark = resuming.begun(resuming.stamped(bookmark, self.horizon), start)
+                if stream in follow.stamped:
+                    # A list that is loaded needs no check of what the feed did not tell before.
+                    bookmark = replace(bookmark, checked_at=self.horizon)
             if bookmark != known:
                 self._bookmarks.set(stream, account, bookmark)
             follow.bookmarks[stream] = bookmark
             self.rows.begin(stream, account, bookmark)
+        follow.listing_floor = follow.read_at
         follow.unlisted = any(self._gaps(follow).values())
 
     def _first_jobs(self, account: Account, follows: list[Follow]) -> list[Job]:
@@ -240,7 +245,9 @@ class Run:
             return self.rows.of(page, follow.changes, NO_FLOOR)
         if follow.listed_anew or follow.full_table or follow.fingerprints is not None:
             follow.raise_read_at(self._now)
-        return self.rows.of(page, follow.changes, Floor(follow.read_at, follow.written_from))
+            follow.listing_floor = follow.read_at
+        floor = Floor(follow.listing_floor, follow.written_from)
+        return self.rows.of(page, follow.changes, floor)
 
     def _unproven(self, follow: Follow, page: Page) -> Iterator[tuple[str, Json]]:
         assert follow.recheck  # noqa: S101 - a check is under way
