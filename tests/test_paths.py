@@ -117,6 +117,9 @@ def written(
 
 def comparable(message: Json) -> str:
     """Return a message as text that tells 1 from true and 1.0, without the moment it names."""
+    if "record" in message:
+        # What a row lacks is null in ours.
+        message["record"] = {k: v for k, v in message["record"].items() if v is not None}
     if "time_extracted" in message:
         moment = datetime.fromisoformat(message["time_extracted"])
         assert moment.utcoffset() == timedelta()
