@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.truth.features import NOT_YET, Feature
-from tests.truth.judging import Lie
+from tests.truth.features import Feature
 from tests.truth.kept_wild import WILD
 from tests.truth.playing import play
-from tests.truth.worlds import Story
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,20 +37,3 @@ def test_the_warehouse_says_what_stripe_says() -> None:
 def test_whatever_worlds_can_have_is_also_told_by_kept_stories() -> None:
     """Chance brings some of it seldom; comparing after each run needs no story of its own."""
     assert WILD.keys() == frozenset(Feature) - {Feature.EACH_RUN}
-
-
-@pytest.mark.no_cover
-def test_what_is_switched_off_is_what_the_tap_does_not_stand() -> None:
-    """Once no kept story of a feature reveals anything any more, it has to be switched on."""
-    stood = {feature.name for feature in NOT_YET if not reveals(feature)}
-    assert not stood
-
-
-def reveals(feature: Feature) -> bool:
-    """Tell whether some kept story of a feature shows a lie."""
-    for schedule in WILD[feature]:
-        try:
-            Story(schedule, frozenset({feature, Feature.EACH_RUN})).play()
-        except Lie:
-            return True
-    return False

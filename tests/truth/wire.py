@@ -32,6 +32,7 @@ from tap_stripe_connect.sync import feed, transfer, windows
 from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.messages import MessageWriter
 from tap_stripe_connect.sync.progress import Progress
+from tap_stripe_connect.sync.signals import Signals
 from tests.harness import Output, TapWithManyStates, selecting
 from tests.truth.steps import RIGHT
 
@@ -295,6 +296,7 @@ def run_tap(
     tap.settings = settings.parse({"api_url": "http://127.0.0.1:1", **config})
     tap.bookmarks = Bookmarks(json.loads(json.dumps(state or {})))
     tap._writer = MessageWriter()
+    tap._signals = Signals()
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     assert isinstance(stdout.buffer, io.BytesIO)
     output = Output()
