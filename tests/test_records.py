@@ -383,15 +383,15 @@ def test_children_carry_what_their_parent_knows(nested: Nested) -> None:
     """A child has its parent's id and account, its mode if it has none, and no older time."""
     listed = LISTED[nested.parent]
     value = with_children(listed)
-    value |= {"id": "parent_1", "livemode": False, "created": CHANGED}
+    value |= {"id": "parent_1", "livemode": False, "created": SECONDS}
     for child in value[nested.list_field]["data"]:
         child.pop("livemode", None)
     first, second = value[nested.list_field]["data"]
     first["created"] = None
-    second["created"] = SECONDS
+    second["created"] = CHANGED
     children = [record for name, record in records_of(listed, value, family(listed))][:2]
     assert [child["id"] for child in children] == ["child_1", "child_2"]
-    assert [child["updated_at"] for child in children] == [CHANGED_DATE_TIME] * 2
+    assert [child["updated_at"] for child in children] == [DATE_TIME, CHANGED_DATE_TIME]
     for child in children:
         assert child[nested.parent_field] == "parent_1"
         assert (child["account_id"], child["livemode"]) == (ACCOUNT, False)
