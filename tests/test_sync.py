@@ -370,6 +370,7 @@ def test_fields_that_the_schema_does_not_know_are_kept(stripe: Simulator) -> Non
     assert "brand_new_field" not in row
 
 
+@pytest.mark.usefixtures("one_reader")
 @pytest.mark.parametrize("spread", ["even", "clustered"])
 def test_a_first_load_takes_hardly_more_requests_than_pages(
     stripe: Simulator, spread: bulk.Spread
@@ -385,6 +386,7 @@ def test_a_first_load_takes_hardly_more_requests_than_pages(
     assert stripe.journal.count() <= 1.2 * rows / 100 + 50
 
 
+@pytest.mark.usefixtures("one_reader")
 def test_a_second_dense_with_rows_is_read_whole(stripe: Simulator) -> None:
     """More rows than a page holds may share a second."""
     bulk.load(stripe.world.platform, customers=1050, start=NOW - DAY, until=NOW - DAY + 1)
