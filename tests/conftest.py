@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tap_stripe_connect.api.connections import Connections
 from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
 from tests.harness import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import requests
+
+    from tap_stripe_connect.api.answers import Question
 
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -43,6 +48,23 @@ def one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     monkeypatch.setattr("tap_stripe_connect.sync.readers.FIRST", 1)
     monkeypatch.setattr("tap_stripe_connect.sync.readers.MOST", 1)
+
+
+@pytest.fixture
+def give_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], None]:
+    """Return what makes the tap wait for answers from a path for some seconds only.
+
+    Other answers may take as long as a slow machine needs.
+    """
+    send = Connections.send
+
+    def give_up(path: str, seconds: float) -> None:
+        def impatient(self: Connections, question: Question, _: object) -> requests.Response:
+            return send(self, question, (600.0, seconds if path in question.path else 600.0))
+
+        monkeypatch.setattr(Connections, "send", impatient)
+
+    return give_up
 
 
 @pytest.fixture

@@ -110,6 +110,7 @@ def test_time_without_requests_is_no_outage(stripe: Simulator, client: HurriedCl
     assert verdict(client, "/v1/charges") is Verdict.RETRY
 
 
+@pytest.mark.usefixtures("one_reader")
 def test_an_outage_is_noticed_by_a_run_of_many_accounts(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

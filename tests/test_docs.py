@@ -200,7 +200,7 @@ def test_the_first_connection_is_shown_as_it_is(tmp_path: Path, stripe: Simulato
         console.type(f"{stripe.api_key}\n")
         link = console.link()
         console.expect("> ")
-        requests.get(place.approve(link, account.id), timeout=30)
+        requests.get(place.approve(link, account.id), timeout=120)
         console.expect("[y/N] ")
         console.type("y\n")
         console.expect(" first.\n> ")

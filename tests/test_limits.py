@@ -84,7 +84,7 @@ class Crowd:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=60)
+            thread.join(timeout=120)
             assert not thread.is_alive(), "the budget never let a thread go on"
         assert not self._faults, self._faults
         return self.sent

@@ -13,6 +13,7 @@ from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.sync.engine import Engine
 from tap_stripe_connect.sync.garbage import RARELY
+from tap_stripe_connect.sync.patience import Patience
 from tests.harness import DAY, NOW, Warehouse, cli, config_for, expected, run, selecting
 
 if TYPE_CHECKING:
@@ -370,6 +371,7 @@ def test_fields_that_the_schema_does_not_know_are_kept(stripe: Simulator) -> Non
     assert "brand_new_field" not in row
 
 
+@pytest.mark.usefixtures("one_reader")
 @pytest.mark.parametrize("spread", ["even", "clustered"])
 def test_a_first_load_takes_hardly_more_requests_than_pages(
     stripe: Simulator, spread: bulk.Spread
@@ -385,6 +387,7 @@ def test_a_first_load_takes_hardly_more_requests_than_pages(
     assert stripe.journal.count() <= 1.2 * rows / 100 + 50
 
 
+@pytest.mark.usefixtures("one_reader")
 def test_a_second_dense_with_rows_is_read_whole(stripe: Simulator) -> None:
     """More rows than a page holds may share a second."""
     bulk.load(stripe.world.platform, customers=1050, start=NOW - DAY, until=NOW - DAY + 1)
@@ -431,17 +434,17 @@ def test_a_page_that_takes_too_long_is_asked_for_once_more(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first answer counts, the other one is of no use; each row is written once."""
+    monkeypatch.setattr("tap_stripe_connect.sync.engine.Patience", Patience)
     monkeypatch.setattr("tap_stripe_connect.sync.patience.LEAST", 0.1)
     monkeypatch.setattr("tap_stripe_connect.sync.patience.USUAL", 0.05)
     monkeypatch.setattr("tap_stripe_connect.sync.engine.LOOK_AGAIN", 0.02)
     bulk.load(stripe.world.platform, customers=800, start=NOW - YEAR, until=NOW - DAY)
-    stripe.faults.add(Fault(match="/v1/customers", skip=1, times=1, delay=3.0))
+    stripe.faults.add(Fault(match="/v1/customers", skip=1, times=1, hang=True))
     output = run(config_for(stripe), catalog=selecting("customers"))
     ids = [row["id"] for row in output.records("customers")]
     assert len(ids) == len(set(ids)) == 800
     covered = output.state["bookmarks"]["customers"]["covered"]
     assert len(covered) == 1
-    # Nobody has waited for it.
     assert any(one.status is None for one in stripe.journal.requests)
 
 

@@ -110,7 +110,7 @@ def test_f01_a_list_that_is_always_slow_is_not_asked_for_twice(
     assert len(reading.sent) == 2
 
 
-@pytest.mark.xfail(strict=False, reason="to be adapted to the checks of the event feed")
+@pytest.mark.usefixtures("one_reader")
 def test_f02_lines_cost_no_request_of_their_own(stripe: Simulator) -> None:
     """5,000 invoices of 8 lines take list pages alone; 13 new ones bring only their lines."""
     account = stripe.world.platform
@@ -214,7 +214,7 @@ def test_f05_readers_that_wait_search_no_empty_years(
     assert len(reading.sent) <= share * 100 + 50
 
 
-@pytest.mark.xfail(strict=False, reason="to be adapted to the checks of the event feed")
+@pytest.mark.usefixtures("one_reader")
 def test_f06_of_many_events_only_ids_are_kept(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,14 +266,9 @@ def test_f08_each_schema_is_sent_once_however_many_parents(stripe: Simulator) ->
     assert sorted(sent) == sorted(NAMES)
 
 
-@pytest.mark.xfail(strict=False, reason="to be adapted to the checks of the event feed")
-def test_f09_one_pass_gives_parents_and_children(
-    stripe: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("one_reader")
+def test_f09_one_pass_gives_parents_and_children(stripe: Simulator) -> None:
     """Each page is requested once, and the very same pages when one of the two is selected."""
-    # A single reader: where several split a list depends on who comes first.
-    monkeypatch.setattr("tap_stripe_connect.sync.readers.FIRST", 1)
-    monkeypatch.setattr("tap_stripe_connect.sync.readers.MOST", 1)
     rows = {"invoices": 2500, "invoice_line_items": 5000}
     bulk.load(stripe.world.platform, invoices=2500, lines=2, start=NOW - YEAR, until=NOW - DAY)
     asked = []

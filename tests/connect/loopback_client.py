@@ -56,7 +56,7 @@ def ask(whom: Pages | int, sent: bytes | str, *, address: str = "127.0.0.1") -> 
 def connect(port: int, address: str = "127.0.0.1") -> socket.socket:
     """Open a connection."""
     client = socket.socket(LOOPBACK[address])
-    client.settimeout(10)
+    client.settimeout(120)
     try:
         client.connect((address, port))
     except OSError:

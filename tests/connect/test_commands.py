@@ -88,7 +88,7 @@ def test_closed_input_is_no_input(place: Place) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 2
     assert "--client-id" in done.stderr
@@ -146,10 +146,10 @@ def test_it_ends_with_the_browsers_answer(
         assert process.stdout
         link = next(found[0] for line in process.stderr if (found := LINK.search(line)))
         next(line for line in process.stderr if line.startswith("Waiting for Stripe"))
-        page = requests.get(place.approve(link, account, decision), timeout=30)
+        page = requests.get(place.approve(link, account, decision), timeout=120)
         assert page.status_code == 200
         rest = process.stderr.read()
-        assert process.wait(30) == code
+        assert process.wait(120) == code
         assert not process.stdout.read()
     assert place.settings.get("account_ids", []) == ([] if code else [account])
     assert place.exchanges == (decision == "allow")

@@ -118,7 +118,7 @@ def test_the_end_of_input_leaves_the_browser(place: Place) -> None:
         link = console.link()
         console.expect("> ")
         console.type(CTRL_D)
-        answer = requests.get(place.approve(link, ALPHA), timeout=30)
+        answer = requests.get(place.approve(link, ALPHA), timeout=120)
         assert "Connection successful!" in answer.text
         console.expect("Connection successful!")
         console.type(CTRL_C)
@@ -140,15 +140,15 @@ def test_the_browser_connects_one_account_after_the_other(place: Place) -> None:
         console.expect("> ")
         assert opened != console.entrance() != f"http://localhost:{place.port}/"
         browser = requests.Session()
-        assert browser.get(opened, timeout=30).status_code == 200
-        requests.get(place.approve(link, ALPHA), timeout=30)
+        assert browser.get(opened, timeout=120).status_code == 200
+        requests.get(place.approve(link, ALPHA), timeout=120)
         console.expect("Connection successful! Alpha")
         console.expect("Press Enter to end")
-        page = browser.get(f"http://localhost:{place.port}/authorize", timeout=30).text
+        page = browser.get(f"http://localhost:{place.port}/authorize", timeout=120).text
         state = page.partition("state=")[2].partition("&")[0]
         again = link.replace(link.partition("state=")[2].partition("&")[0], state)
         address = place.approve(again, BETA)
-        requests.get(address, timeout=30)
+        requests.get(address, timeout=120)
         console.expect("Connection successful! Beta")
         console.expect("> ")
         console.type(f"{address}\n")
@@ -184,7 +184,7 @@ def test_a_browser_that_stays_holds_up_nothing(place: Place) -> None:
         console.expect("> ")
         console.type("\n")
         assert opener.opened()
-        requests.get(place.approve(link, ALPHA), timeout=30)
+        requests.get(place.approve(link, ALPHA), timeout=120)
         console.expect("Connection successful!")
         console.expect("> ")
         console.type("\n")
@@ -198,10 +198,10 @@ def test_foreign_answers_do_not_bury_the_rest(place: Place) -> None:
         link = console.link()
         console.expect("> ")
         for _ in range(30):
-            answer = requests.get(f"{place.redirect}?code=ac_1&state=x", timeout=30)
+            answer = requests.get(f"{place.redirect}?code=ac_1&state=x", timeout=120)
             assert answer.status_code == 400
         console.expect("! That address belongs to another, perhaps older, attempt. Still waiting.")
-        requests.get(place.approve(link, ALPHA), timeout=30)
+        requests.get(place.approve(link, ALPHA), timeout=120)
         console.expect("Connection successful!")
         console.expect("> ")
         console.type("\n")
@@ -216,7 +216,7 @@ def test_the_end_of_input_ends_what_is_done(place: Place) -> None:
     with place.connect() as console:
         link = console.link()
         console.expect("> ")
-        requests.get(place.approve(link, ALPHA), timeout=30)
+        requests.get(place.approve(link, ALPHA), timeout=120)
         console.expect("Press Enter to end")
         console.expect("> ")
         console.type(CTRL_D)
@@ -530,7 +530,7 @@ def test_secrets_stay_where_they_belong(place: Place) -> None:
         for name in ("cmdline", "environ"):
             assert secret.encode() not in Path(f"/proc/{console.pid}/{name}").read_bytes()
         address = place.approve(link, ALPHA)
-        requests.get(address, timeout=30)
+        requests.get(address, timeout=120)
         console.expect("[y/N] ")
         console.type("n\n")
         console.expect("> ")

@@ -41,6 +41,6 @@ def get(simulator: Simulator) -> Iterator[Callable[..., requests.Response]]:
                 "Stripe-Version": API_VERSION,
             }
             given = {name.replace("_", "-"): value for name, value in headers.items()}
-            return session.get(simulator.url + path, headers=usual | given, timeout=10)
+            return session.get(simulator.url + path, headers=usual | given, timeout=120)
 
         yield ask

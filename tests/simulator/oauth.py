@@ -50,14 +50,14 @@ class Platform:
             params=LINK | {"client_id": client},
             data={"account": account, "decision": "allow"},
             allow_redirects=False,
-            timeout=10,
+            timeout=120,
         )
         return parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
 
     def post(self, path: str, form: dict[str, str], key: str | None = None) -> Response:
         """Post a form with the platform's key, or another."""
         auth = (self.simulator.api_key if key is None else key, "")
-        return requests.post(self.simulator.url + path, data=form, auth=auth, timeout=10)
+        return requests.post(self.simulator.url + path, data=form, auth=auth, timeout=120)
 
     def exchange(self, code: str, key: str | None = None) -> Response:
         """Exchange a code."""

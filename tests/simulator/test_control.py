@@ -34,7 +34,7 @@ def control(simulator: Simulator) -> Callable[..., Any]:
 
     def call(method: str, path: str, body: object = None) -> Any:
         url = f"{simulator.url}/_simulator/{path}"
-        answer = requests.request(method, url, json=body, timeout=10)
+        answer = requests.request(method, url, json=body, timeout=120)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -125,7 +125,7 @@ def test_wrong_control_is_explained(
     simulator: Simulator, get: Callable[..., Response], path: str, body: bytes
 ) -> None:
     """It is 400 with a reason, and changes nothing that others see."""
-    answer = requests.post(f"{simulator.url}/_simulator/{path}", data=body, timeout=10)
+    answer = requests.post(f"{simulator.url}/_simulator/{path}", data=body, timeout=120)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"]
     for stream in ("charges", "invoices", "events"):
@@ -180,13 +180,13 @@ def test_the_command_serves_until_it_is_told_to_stop(number: signal.Signals) -> 
         assert line.startswith("Simulated Stripe ready: url=http://127.0.0.1:")
         facts = dict(pair.split("=", 1) for pair in line.split() if "=" in pair)
         key = {"Authorization": f"Bearer {facts['api_key']}"}
-        answer = requests.get(f"{facts['url']}/v1/customers?limit=100", headers=key, timeout=10)
+        answer = requests.get(f"{facts['url']}/v1/customers?limit=100", headers=key, timeout=120)
         assert answer.json()["data"][0]["livemode"] is True
-        account = requests.get(f"{facts['url']}/v1/accounts", headers=key, timeout=10)
+        account = requests.get(f"{facts['url']}/v1/accounts", headers=key, timeout=120)
         assert len(account.json()["data"]) == 1
         assert facts["accounts"] == "2"
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(120) == 0
         assert process.stdout.read() == ""
 
 
@@ -194,7 +194,7 @@ def test_the_command_says_what_to_install() -> None:
     """Without the extra there is one line, and no traceback."""
     code = f"import sys; sys.modules['uvicorn'] = None; {RUN}"
     done = subprocess.run(  # noqa: S603 - the program is this project's own
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 1
     assert done.stderr.strip() == (

@@ -285,5 +285,5 @@ def test_what_is_not_there_is_unrecognized(
         answer = get(path)
         assert answer.status_code == 404, path
         assert "Unrecognized request URL (GET: " in answer.json()["error"]["message"]
-    posted = requests.post(f"{simulator.url}/v1/customers", timeout=10)
+    posted = requests.post(f"{simulator.url}/v1/customers", timeout=120)
     assert posted.status_code == 404

@@ -46,7 +46,7 @@ def authorize(simulator: Simulator) -> Callable[..., Response]:
         url = f"{simulator.url}/oauth/authorize"
         method = "GET" if form is None else "POST"
         return requests.request(
-            method, url, params=query, data=form, allow_redirects=False, timeout=10
+            method, url, params=query, data=form, allow_redirects=False, timeout=120
         )
 
     return call
@@ -283,7 +283,7 @@ def test_an_account_controlled_by_the_platform_is_its_own(
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "PATCH"])
 def test_other_methods_do_not_exist(simulator: Simulator, method: str) -> None:
     """Pages take GET and POST, and nothing else."""
-    answer = requests.request(method, f"{simulator.url}/oauth/authorize", params=LINK, timeout=10)
+    answer = requests.request(method, f"{simulator.url}/oauth/authorize", params=LINK, timeout=120)
     assert answer.status_code == 404
 
 
@@ -296,7 +296,7 @@ def test_only_connect_takes_posts(simulator: Simulator) -> None:
         ("GET", "/oauth/token"),
         ("GET", "/oauth/deauthorize"),
     ):
-        answer = requests.request(method, simulator.url + path, auth=key, data="a=b", timeout=10)
+        answer = requests.request(method, simulator.url + path, auth=key, data="a=b", timeout=120)
         assert answer.status_code == 404
         assert f"Unrecognized request URL ({method}: {path})" in answer.json()["error"]["message"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def read(simulator: Simulator, key: str, **headers: str) -> Response:
     """Ask for coupons without a version, unless one is given."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return requests.get(f"{simulator.url}/v1/coupons", auth=(key, ""), headers=given, timeout=10)
+    return requests.get(f"{simulator.url}/v1/coupons", auth=(key, ""), headers=given, timeout=120)
 
 
 def test_context_succeeds_the_account_header(world: World, simulator: Simulator) -> None:
@@ -105,6 +105,6 @@ def test_an_organisation_lists_connected_accounts(world: World, simulator: Simul
     key = world.add_organisation_key("sk_org_1", accounts=[world.platform.id])
     headers = {"Stripe-Context": world.platform.id, "Stripe-Version": API_VERSION}
     answer = requests.get(
-        f"{simulator.url}/v1/accounts", auth=(key, ""), headers=headers, timeout=10
+        f"{simulator.url}/v1/accounts", auth=(key, ""), headers=headers, timeout=120
     )
     assert [account["id"] for account in answer.json()["data"]] == ["acct_1Example"]

@@ -137,18 +137,18 @@ def test_connect_is_controlled_over_http(
 ) -> None:
     """Clients and sign-ups are added, accounts disconnected, and mistakes explained."""
     url = f"{simulator.url}/_simulator"
-    answer = requests.post(f"{url}/{path}", json=body, timeout=10)
+    answer = requests.post(f"{url}/{path}", json=body, timeout=120)
     assert answer.json().items() >= expected.items()
-    wrong = requests.post(f"{url}/{path}", json=body | {"more": 1}, timeout=10)
+    wrong = requests.post(f"{url}/{path}", json=body | {"more": 1}, timeout=120)
     assert wrong.status_code == 400
     world.add_account("acct_1Example")
     gone = [
-        requests.post(f"{url}/disconnect", json={"account": "acct_1Example"}, timeout=10)
+        requests.post(f"{url}/disconnect", json={"account": "acct_1Example"}, timeout=120)
         for _ in range(2)
     ]
     assert [answer.status_code for answer in gone] == [200, 400]
     live = {"id": "ca_1", "redirect_uris": [CALLBACK], "livemode": True}
-    wrong = requests.post(f"{url}/client", json=live, timeout=10)
+    wrong = requests.post(f"{url}/client", json=live, timeout=120)
     assert "is not https" in wrong.json()["error"]["message"]
 
 

@@ -62,7 +62,7 @@ def test_the_secret_key_goes_three_ways(simulator: Simulator, platform: Platform
         data=GRANT | {"code": platform.code()} | ({"client_secret": key} if way == "field" else {}),
         headers={"Authorization": f"Bearer {key}"} if way == "bearer" else {},
         auth=(key, "") if way == "basic" else None,
-        timeout=10,
+        timeout=120,
     )
     assert answer.status_code == 200
 
@@ -244,7 +244,7 @@ def test_a_form_cut_short_does_nothing(
     text = platform.code()
     body = f"grant_type=authorization_code&client_secret={simulator.api_key}&code={text}"
     address = ("127.0.0.1", int(simulator.url.rsplit(":", 1)[1]))
-    with socket.create_connection(address, timeout=10) as client:
+    with socket.create_connection(address, timeout=120) as client:
         head = f"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) + 1}\r\n\r\n"
         client.sendall((head + body).encode())
         assert simulator.journal.wait_for(lambda seen: seen[-1].path == "/oauth/token", 10)
@@ -288,5 +288,5 @@ def test_many_accounts_connect_at_once(
     first = get("/v1/accounts?limit=100").json()["data"]
     rest = get(f"/v1/accounts?limit=100&starting_after={first[-1]['id']}").json()["data"]
     assert sorted(account["id"] for account in (*first, *rest)) == chosen
-    page = requests.get(f"{platform.simulator.url}/oauth/authorize", params=LINK, timeout=10)
+    page = requests.get(f"{platform.simulator.url}/oauth/authorize", params=LINK, timeout=120)
     assert page.text.count("<button") == CHOICES + 1
