@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 PAGE_SIZE = 100
 """Rows per list request; the most that Stripe gives."""
 
+ID = r"[a-z]+_(?=\w*[0-9A-Z])\w+"
+"""An id of Stripe's, told from the names of its lists."""
+
 LOOK = 0.1
 """Seconds after which a thread that waits for its turn looks whether to stop."""
 
@@ -137,7 +140,7 @@ class Client:
         or say otherwise than `fields`, counts as lost. One that goes on but leads nowhere is asked
         for once more.
         """
-        parent = re.search(r"/([a-z]+_\w+)/", path)
+        parent = re.search(rf"/({ID})/", path)
         question = Question(
             path,
             {"limit": str(PAGE_SIZE), **(parameters or {})},
@@ -172,13 +175,13 @@ class Client:
     ) -> tuple[list[dict[str, Any]], int]:
         """Return all rows of the list that a nested list's `url` points at, and their bytes."""
         target = urlsplit(url)
-        asked = dict(parse_qsl(target.query))
-        parameters = dict(asked)
+        parameters = dict(parse_qsl(target.query))
+        fields = {name: one for name, one in parameters.items() if re.fullmatch(ID, one)}
         rows: list[dict[str, Any]] = []
         size = 0
         while True:
             try:
-                page = self.page(target.path, parameters, account, objects=objects, fields=asked)
+                page = self.page(target.path, parameters, account, objects=objects, fields=fields)
             except StripeError as error:
                 # The row that the last page ended with is gone; begin again, without it (C10).
                 if not parameters.pop("starting_after", None) or not says_no_cursor(error):
