@@ -126,7 +126,7 @@ def test_an_outage_is_noticed_by_a_run_of_many_accounts(
     assert stripe.journal.count() < 600
 
 
-@pytest.mark.parametrize("url", ["http://a..b", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("url", ["https://a..b", "http://127.0.0.1:1"])
 def test_an_address_that_nobody_answers_at_is_told_as_such(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
