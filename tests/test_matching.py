@@ -466,6 +466,25 @@ def test_an_answer_about_an_account_that_nobody_named_is_asked_for_again(
     assert len([one for one in caplog.messages if "Answers are odd" in one]) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/v1/invoices/in_1Example/lines", "/v1/invoices/{id}/lines"),
+        ("/v1/credit_notes/cn_1Example/lines", "/v1/credit_notes/{id}/lines"),
+        ("/v1/subscription_items", "/v1/subscription_items"),
+    ],
+)
+def test_lists_of_all_parents_share_one_endpoint(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, path: str, route: str
+) -> None:
+    """Stripe counts requests by the path without ids."""
+    waited: list[str] = []
+    monkeypatch.setattr(Limiter, "wait", lambda _, endpoint, _sleep: waited.append(endpoint))
+    with pytest.raises(StripeError):
+        client_of(stripe.url).page(path)
+    assert waited == [route]
+
+
 ASKED = Question(
     "/v1/charges",
     {"created[gte]": "100", "created[lt]": "200"},

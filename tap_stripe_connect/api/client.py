@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 PAGE_SIZE = 100
 """Rows per list request; the most that Stripe gives."""
 
+ID = r"[a-z]+_(?=\w*[0-9A-Z])\w+"
+"""An id of Stripe's, told from the names of its lists."""
+
 LOOK = 0.1
 """Seconds after which a thread that waits for its turn looks whether to stop."""
 
@@ -136,7 +139,7 @@ class Client:
         or say otherwise than `fields`, counts as lost. One that goes on but leads nowhere is asked
         for once more.
         """
-        parent = re.search(r"/([a-z]+_\w+)/", path)
+        parent = re.search(rf"/({ID})/", path)
         question = Question(
             path,
             {"limit": str(PAGE_SIZE), **(parameters or {})},

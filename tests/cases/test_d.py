@@ -19,7 +19,7 @@ from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.engine import Engine
 from tests.cases.steps import YEAR
 from tests.harness import DAY, NOW, Warehouse, cli, command, config_for, patient, run, selecting
-from tests.truth.wire import Turns, interleaved
+from tests.truth.wire import Manner, interleaved
 
 if TYPE_CHECKING:
     from tap_stripe_connect.simulator.server import Simulator
@@ -213,7 +213,7 @@ def test_d09_a_long_load_does_not_hold_up_what_changed(
 
     These are one for the accounts, and a page of the feed and an object for each that changed.
     """
-    monkeypatch.setattr(Engine, "pages", interleaved(Turns(4, Prompt())))
+    monkeypatch.setattr(Engine, "pages", interleaved(Manner(4, Prompt())))
     names = [f"acct_1N{place}" for place in range(99)]
     for name in names:
         stripe.world.add_account(name).create("customer", {"id": f"cus_{name}"}, at=NOW - YEAR)
