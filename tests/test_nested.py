@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +13,12 @@ from tap_stripe_connect.catalog import LISTED
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.sync.jobs import Job, Page
-from tap_stripe_connect.sync.nested import PART_BYTES, UnfinishedPage, cut_short
+from tap_stripe_connect.sync.nested import (
+    PART_BYTES,
+    UnfinishedPage,
+    cut_short,
+    last_unfinished,
+)
 from tap_stripe_connect.sync.room import Room
 from tap_stripe_connect.sync.windows import Plan
 from tests.cases.slow_stripe import Slowness, read_slowly
@@ -48,6 +55,19 @@ def test_lines_come_as_fast_as_they_may_be_asked_for(
     assert reading.seconds <= 1.05 * 5000 / 25
     # A page whose lines are being read has come; it is not late.
     assert len(reading.sent) - 5000 <= 1.1 * 50
+
+
+def test_a_second_is_claimed_once_all_pages_that_hold_it_are_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The page that a second ends in may have its lines before the one that it begins in."""
+    monkeypatch.setattr("tap_stripe_connect.sync.schedule.AHEAD", 10_000)
+    seconds = [NOW - DAY - place // 120 for place in range(600, 0, -1)]
+    # Most of the invoices of the first pages have lines to be read, those of the others none.
+    slowness = Slowness(0.2, stalls_every=7, stall=3.0, lines=25, long=400)
+    reading = read_slowly(monkeypatch, {"/v1/invoices": seconds}, 100, slowness)
+    assert reading.rows == {"/v1/invoices": bytearray(b"\x01" * 600)}
+    assert reading.nested.total() == 400
 
 
 def test_lines_leave_other_lists_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,6 +268,29 @@ def test_a_page_is_claimed_with_its_last_object_only() -> None:
     assert [one["id"] for one in last.objects] == ["in_3"]
     assert (last.covered, last.vanished, unfinished.finished) == ((10, 20), 1, True)
     assert unfinished.weight == 0
+
+
+def test_a_page_that_is_complete_before_the_one_before_it_claims_with_that() -> None:
+    """Both hold a part of the second between them; whatever order their lists come in."""
+    job = Job(LISTED["invoices"], "acct_1Example", None, Plan([]))
+    for order in permutations(range(3)):
+        pages: list[UnfinishedPage] = []
+        lists = []
+        for covered in ((31, 40), (31, 31), (20, 31)):
+            page = replace(page_of(job, [12], 1), covered=covered)
+            lists += cut_short(job, page.streams, page.objects)
+            before = last_unfinished(pages[-1]) if pages else None
+            pages.append(UnfinishedPage(page, lists[-1:], before))
+        claimed: set[int] = set()
+        for place in order:
+            part = pages[place].completed(lists[place])
+            assert part
+            assert part.covered
+            claimed |= set(range(*part.covered))
+            done = [page.finished for page in pages]
+            # The last second of the first page, 30, goes on in both others.
+            assert (30 in claimed) <= all(done)
+        assert claimed == set(range(20, 40))
 
 
 def test_lists_of_streams_that_are_not_wanted_are_not_cut_short() -> None:

@@ -12,7 +12,12 @@ from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing, sa
 from tap_stripe_connect.sync import fetching
 from tap_stripe_connect.sync.board import Board
 from tap_stripe_connect.sync.jobs import Job, Page
-from tap_stripe_connect.sync.nested import NestedList, UnfinishedPage, cut_short
+from tap_stripe_connect.sync.nested import (
+    NestedList,
+    UnfinishedPage,
+    cut_short,
+    last_unfinished,
+)
 from tap_stripe_connect.sync.patience import Patience
 from tap_stripe_connect.sync.readers import LOOK, Readers
 from tap_stripe_connect.sync.rereads import Single
@@ -223,13 +228,16 @@ class Engine:
         self._room.answered(weight)
         if not job.failure and not _is_lost(job, unit):
             job.nested_in_page = len(lists)
+            before = last_unfinished(unit.unfinished) if isinstance(unit, Window) else None
             if lists:
-                unfinished = UnfinishedPage(page, lists)
-                job.unfinished.add(unfinished)
-                self._room.hold(unfinished.weight)
+                before = UnfinishedPage(page, lists, before)
+                job.unfinished.add(before)
+                self._room.hold(before.weight)
                 self._board.add_nested(lists)
             else:
-                self._hand_over(page)
+                self._hand_over(before.claiming(page) if before else page)
+            if isinstance(unit, Window):
+                unit.unfinished = before
             job.plan.give_back(unit)
             self._board.returned(job)
             if job.done:
@@ -252,7 +260,8 @@ class Engine:
                 # The job has failed, or another list has told that the object is gone.
                 self._forget(nested)
             elif vanished or (listing and nested.take(listing)):
-                queue.weighed(nested)
+                if not vanished:
+                    queue.weighed(nested)
                 self._forget(nested)
                 self._complete(job, nested, vanished=vanished)
             else:

@@ -121,9 +121,12 @@ class UnfinishedPage:
     Objects that are complete are handed on in parts; the page counts with the last part.
     """
 
-    def __init__(self, page: Page, lists: Iterable[NestedList]) -> None:
-        """Wait for `lists`, all of them in objects of the page."""
+    def __init__(
+        self, page: Page, lists: Iterable[NestedList], before: UnfinishedPage | None = None
+    ) -> None:
+        """Wait for `lists`, all of them in objects of the page, and for the page `before` it."""
         self._rest = replace(page, objects=[])
+        self._before = before
         self._waiting: Counter[int] = Counter()
         self._bytes: dict[int, int] = {}
         each = page.weight // len(page.objects)
@@ -164,6 +167,18 @@ class UnfinishedPage:
         """Whether nothing of the page is left here."""
         return not self._waiting
 
+    def claiming(self, page: Page) -> Page:
+        """Claim with this page what one after it completes; return that without a claim.
+
+        The second that a page ends in may go on in the next one, which claims it for both.
+        """
+        if not page.covered:
+            return page
+        start, end = page.covered
+        own = self._rest.covered or page.covered
+        self._rest = replace(self._rest, covered=(min(start, own[0]), max(end, own[1])))
+        return replace(page, covered=(end, end))
+
     def _part(self) -> Page | None:
         if self._waiting and self._ready_bytes < PART_BYTES:
             return None
@@ -174,9 +189,18 @@ class UnfinishedPage:
         if self._waiting:
             # Something has been written, but no second of it is complete.
             return replace(part, covered=covered and (covered[1], covered[1]))
-        if covered:
-            return replace(part, vanished=len(self._gone))
-        return replace(part, absent=tuple(self._gone))
+        if not covered:
+            return replace(part, absent=tuple(self._gone))
+        part = replace(part, vanished=len(self._gone))
+        self._before = last_unfinished(self._before)
+        return self._before.claiming(part) if self._before else part
+
+
+def last_unfinished(page: UnfinishedPage | None) -> UnfinishedPage | None:
+    """Return a page, or the last one before it, that still waits for nested lists."""
+    while page and page.finished:
+        page = page._before  # noqa: SLF001 - its own kind
+    return page
 
 
 class NestedQueue:

@@ -13,6 +13,8 @@ from tap_stripe_connect.api.client import PAGE_SIZE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tap_stripe_connect.sync.nested import UnfinishedPage
+
 Range = tuple[int, int]
 """Unix seconds, the first one included, the last one not."""
 
@@ -116,6 +118,8 @@ class Window:
     """Restarts in a row that began where the one before did."""
     density: float = 0.0
     """Rows per second of creation time in the last page; before the first a guess, or 0."""
+    unfinished: UnfinishedPage | None = None
+    """The last page that waits for the nested lists of its objects, perhaps by now no longer."""
     span: int = 0
     """Seconds of creation time between the newest and the oldest row of the last page."""
     kept: int = 0
@@ -224,6 +228,7 @@ class Window:
         """Give all that is left to a new window."""
         other = Window(self.start, self.end, self.streams)
         other.boundary, other.repeated = set(self.boundary), set(self.boundary)
+        other.unfinished = self.unfinished
         other.density, other.overtaken = self.density, self.overtaken + 1
         self.lost = True
         return other

@@ -247,6 +247,12 @@ class Slowness:
     stall: float = 10.0
     lines: int = 0
     """Rows of the list that each row holds; beyond ten they have to be asked for."""
+    long: int | None = None
+    """How many of the newest rows hold these, if not all; the others hold none."""
+
+    def lines_of(self, place: int) -> int:
+        """Return how many rows the list in a row holds; the newest row has place 0."""
+        return self.lines if self.long is None or place < self.long else 0
 
 
 @dataclass
@@ -312,10 +318,10 @@ class SlowStripe:
         rows: list[dict[str, Any]] = [
             {"id": f"x_{place}", "object": kind, "created": -ages[place]} for place in places
         ]
-        for row in rows if (count := self._slowness.lines) else ():
-            lines = [
-                {"id": f"l_{place}", "object": "line_item"} for place in range(min(count, EMBEDDED))
-            ]
+        for place, row in zip(places, rows, strict=True):
+            count = self._slowness.lines_of(place)
+            shown = range(min(count, EMBEDDED))
+            lines = [{"id": f"l_{number}", "object": "line_item"} for number in shown]
             url = f"{path}/{row['id']}/lines"
             row["lines"] = {
                 "object": "list",
@@ -325,6 +331,11 @@ class SlowStripe:
             }
         page = {"object": "list", "url": path, "data": rows, "has_more": places.stop < end}
         return page, len(rows)
+
+    def places(self, path: str, start: int, end: int) -> range:
+        """Return the places of the rows of a list that were created within [start, end)."""
+        ages = self._ages[path]
+        return range(bisect_left(ages, 1 - end), bisect_left(ages, 1 - start))
 
     def _nested(self, path: str, params: dict[str, str]) -> tuple[dict[str, Any], int]:
         self._reading.nested[path] += 1
@@ -371,10 +382,14 @@ def read_slowly(
             assert arrived.failure is None
             reading.done[arrived.listed.path] = clock() - reading.began
         else:
-            came = reading.rows[arrived.job.listed.path]
+            path = arrived.job.listed.path
+            came = reading.rows[path]
             for row in arrived.objects:
-                came[int(row["id"].removeprefix("x_"))] += 1
-                if slowness.lines and nested_in(arrived.job.listed.name):
-                    assert len(row["lines"]["data"]) == slowness.lines
+                place = int(row["id"].removeprefix("x_"))
+                came[place] += 1
+                if nested_in(arrived.job.listed.name):
+                    assert len(row["lines"]["data"]) == slowness.lines_of(place)
+            places = stripe.places(path, *(arrived.covered or (0, 0)))
+            assert 0 not in came[places.start : places.stop], "claimed ahead of its rows"
         reading.ended = clock()
     return reading

@@ -140,8 +140,22 @@ CUT_OFF_REFUSAL = story(
 )
 """Stripe says that an object does not exist, and that answer is cut off."""
 
+HALF_OF_A_SECOND = tuple(
+    Schedule(
+        tuple(Past(Make(0, "invoice", slot, count=11 * (slot == 2)), DAY) for slot in range(4)),
+        (),
+        (Run(cut=part / 20, readers=3, order=order),),
+        rest=299,
+        start=None,
+    )
+    for part in range(14, 20)
+    for order in range(3)
+)
+"""A second goes on in a page that is complete before the one before it, and the run is killed."""
+
 KEPT: tuple[Schedule, ...] = (
     CUT_OFF_REFUSAL,
+    *HALF_OF_A_SECOND,
     HOLE_BELOW_START,
     LATE_REMOVAL,
     *THERE_AND_BACK,
