@@ -429,7 +429,6 @@ def test_requests_to_a_list_carry_the_parameters_of_the_table(stripe: Simulator)
         assert dict(request.query) == {"limit": "100", **parameters}
 
 
-@pytest.mark.xfail(strict=False, reason="to be adapted to the checks of the event feed")
 def test_a_page_that_takes_too_long_is_asked_for_once_more(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

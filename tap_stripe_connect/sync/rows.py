@@ -69,6 +69,7 @@ class Rows:
         self._before: dict[Written, dict[str, str]] = {}
         self._fresh: defaultdict[Written, dict[str, str]] = defaultdict(dict)
         self._passing: defaultdict[Written, dict[str, str]] = defaultdict(dict)
+        self._missing: set[tuple[str, str, str]] = set()
         self.unexplained: Counter[str] = Counter()
         """Objects of each stream that an event named and that no longer exist, though no event
         has told of their end yet."""
@@ -96,7 +97,13 @@ class Rows:
             if change.deleted_at:
                 yield from self._of_deleted(page, name, change, floor)
             elif change.last >= self._horizon:
-                self.unexplained[page.job.listed.name] += 1
+                self._count_unexplained(page.job.listed.name, page.job.account, name)
+
+    def _count_unexplained(self, stream: str, account: str, name: str) -> None:
+        # Two parts of the feed can tell of one object.
+        if (stream, account, name) not in self._missing:
+            self._missing.add((stream, account, name))
+            self.unexplained[stream] += 1
 
     def _of_object(
         self, page: Page, value: Json, change: Change | None, floor: Floor
