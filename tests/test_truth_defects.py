@@ -25,7 +25,6 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.mark.xfail(strict=False, reason="patches to be adapted to the new reading of the feed")
 @pytest.mark.no_cover  # tracing thousands of runs takes minutes
 @pytest.mark.slow
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
