@@ -200,7 +200,7 @@ def walked(fake: FakeList, gaps: list[Range], data: st.DataObject) -> Walk:
     plan = Plan(Window(*span, frozenset({"charges"})) for span in gaps)
     walk = Walk(fake, plan)
     overtaking = iter(data.draw(st.lists(st.booleans(), max_size=9), label="overtake"))
-    small = {"ROWS_WORTH_SPLITTING": 2, "PAGE_SIZE": 1, "DOUBT": 2, "BEGINNING": 0}
+    small: dict[str, Any] = {"ROWS_WORTH_SPLITTING": 2, "PAGE_SIZE": 1, "DOUBT": 2, "BEGINNING": 0}
     with patch.multiple(windows, **small, DISORDER=DISORDER):
         while not plan.done:
             if next(overtaking, False):
