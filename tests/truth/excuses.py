@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 FEED_REACH = 28 * DAY
 """Seconds after which a tap may take the feed to have a hole."""
 RETENTION = 30 * DAY
+CHECKED = 2 * DAY - 3600
+"""Seconds back that a check certainly reaches."""
 CHECK = DAY
 """Seconds between checks of the feed, unless settings say otherwise."""
-CHECKED = 2 * DAY - 3600
-"""Seconds back that a check certainly reaches for what no event tells of."""
 
 Written = tuple[str, str]
 """An account and a stream."""
@@ -105,21 +105,24 @@ class Excuses:
         key = place.account.id, stream
         before = self._last.get(key)
         self._last[key] = run.began
+        kind = listed(stream).object
+        known = [
+            doubt for name, found in place.doubts.items() if name[0] == kind for doubt in found
+        ]
+        for doubt in known if not run.claims and run.kept else ():
+            doubt.missed |= not doubt.told and run.began - doubt.created > CHECKED
         if not run.claims or not run.clocks_right:
             return
         if before is not None and run.began - before < run.recheck:
             return
-        kind = listed(stream).object
-        for (concerned, _), doubts in place.doubts.items():
-            if concerned == kind:
-                for doubt in doubts:
-                    if before is None or self._finds(doubt, run.began):
-                        doubt.found_by |= {stream} if doubt.visible_at <= run.began else set()
+        for doubt in known:
+            if before is None or self._finds(doubt, run.began):
+                doubt.found_by |= {stream} if doubt.visible_at <= run.began else set()
 
     def _finds(self, doubt: Doubt, began: int) -> bool:
         if doubt.told and Feature.PAUSED_CHECKS in self.features:
             return True
-        return began - doubt.created <= CHECKED
+        return not doubt.missed and began - doubt.created <= FEED_REACH
 
     # What is excused
 
