@@ -2,70 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from unittest import mock
-
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.sync import changes as changes_module
 from tap_stripe_connect.sync import engine as engine_module
 from tap_stripe_connect.sync import resuming
 from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.changes import Change, Changes
+from tap_stripe_connect.sync.follow import Follow
 from tap_stripe_connect.sync.messages import MessageWriter
-from tap_stripe_connect.sync.rereads import Rereads
+from tap_stripe_connect.sync.rereads import Walk
 from tap_stripe_connect.sync.rows import Rows
 from tap_stripe_connect.sync.run import Run
 from tap_stripe_connect.sync.transfer import Transfer
 from tap_stripe_connect.sync.windows import Window
 from tests.truth import faulty
-from tests.truth.features import HELD, PROMISES, Feature
+from tests.truth.defects_of_checks import DEFECTS_OF_CHECKS
+from tests.truth.features import Feature
 from tests.truth.places import DAY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-
-@dataclass(frozen=True)
-class Patch:
-    """One thing to put in the place of another."""
-
-    owner: Any
-    name: str
-    make: Callable[[Any], Any]
-    """Makes the replacement of the original."""
-
-
-@dataclass(frozen=True)
-class Defect:
-    """A fault as a tap could have it."""
-
-    name: str
-    story: str
-    patches: tuple[Patch, ...]
-    home: Feature | None = None
-    """The worlds in which it shows soonest, if not in all."""
-
-    @property
-    def features(self) -> frozenset[Feature]:
-        """What the worlds have in which it is looked for."""
-        return (PROMISES & HELD) | ({self.home} if self.home else frozenset())
-
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """Run with the fault."""
-        with ExitStack() as stack:
-            for patch in self.patches:
-                made = patch.make(getattr(patch.owner, patch.name))
-                stack.enter_context(mock.patch.object(patch.owner, patch.name, made))
-            yield
-
-
-def one(name: str, story: str, *patch: Any, home: Feature | None = None) -> Defect:
-    """Return a defect of one patch: its owner, its name there, and what makes the replacement."""
-    return Defect(name, story, (Patch(*patch),), home)
-
+from tests.truth.planting import Defect, Patch, one
 
 DEFECTS: tuple[Defect, ...] = (
     Defect(
@@ -74,6 +28,7 @@ DEFECTS: tuple[Defect, ...] = (
         (
             Patch(Changes, "note", faulty.payload_noted),
             Patch(Rows, "_of_object", faulty.payload_shown),
+            Patch(Run, "__init__", faulty.payloads_forgotten),
         ),
     ),
     one(
@@ -134,12 +89,13 @@ DEFECTS: tuple[Defect, ...] = (
         "_claim",
         faulty.stamped_late,
     ),
-    one(
+    Defect(
         "deletions",
         "deletions are ignored",
-        Changes,
-        "_deleted",
-        lambda _: lambda *_arguments: None,
+        (
+            Patch(Changes, "_deleted", lambda _: lambda *_arguments: None),
+            Patch(Follow, "missed", lambda _: lambda *_arguments: None),
+        ),
     ),
     one(
         "ended",
@@ -271,10 +227,10 @@ DEFECTS: tuple[Defect, ...] = (
     one(
         "grouped only",
         "what is no longer where it was created is not asked for by itself",
-        Rereads,
-        "_retrieve",
+        Walk,
+        "read",
         faulty.grouped_only,
-        home=Feature.SPARSE,
+        home=(Feature.SPARSE,),
     ),
     one(
         "deleted for good",
@@ -296,7 +252,7 @@ DEFECTS: tuple[Defect, ...] = (
         Client,
         "page",
         faulty.nested_first_page,
-        home=Feature.NESTED,
+        home=(Feature.NESTED,),
     ),
     one(
         "nested cursor",
@@ -304,7 +260,7 @@ DEFECTS: tuple[Defect, ...] = (
         Client,
         "page",
         faulty.nested_gives_up,
-        home=Feature.NESTED,
+        home=(Feature.NESTED,),
     ),
     one(
         "overtaken",
@@ -312,7 +268,7 @@ DEFECTS: tuple[Defect, ...] = (
         Window,
         "overtake",
         faulty.overtaken_loses,
-        home=Feature.HASTY,
+        home=(Feature.HASTY,),
     ),
     one(
         "STATE first out",
@@ -320,7 +276,7 @@ DEFECTS: tuple[Defect, ...] = (
         MessageWriter,
         "write_message",
         faulty.overtakes_rows,
-        home=Feature.KILLS,
+        home=(Feature.KILLS,),
     ),
     one(
         "all level",
@@ -328,6 +284,7 @@ DEFECTS: tuple[Defect, ...] = (
         Bookmarks,
         "_write_stream",
         faulty.all_level,
-        home=Feature.LEFT_OUT,
+        home=(Feature.LEFT_OUT,),
     ),
+    *DEFECTS_OF_CHECKS,
 )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.bookmarks import Bookmarks
     from tap_stripe_connect.sync.changes import Changes
     from tap_stripe_connect.sync.messages import MessageWriter
+    from tap_stripe_connect.sync.rereads import Walk
     from tap_stripe_connect.sync.rows import Rows
     from tap_stripe_connect.sync.run import Run
     from tap_stripe_connect.sync.transfer import Transfer
@@ -40,13 +41,22 @@ def payload_noted(note: Any) -> Any:
 
 
 def payload_shown(of_object: Any) -> Any:
-    def showing(self: Rows, page: Any, value: Any, change: Any) -> Any:
+    def showing(self: Rows, page: Any, value: Any, change: Any, floor: Any) -> Any:
         moment, shown = _payloads.get(value["id"], (0, None))
         if change and moment == change.last:
             value = deepcopy(shown)
-        return of_object(self, page, value, change)
+        return of_object(self, page, value, change, floor)
 
     return showing
+
+
+def payloads_forgotten(init: Any) -> Any:
+    def begin(self: Run, *arguments: Any, **options: Any) -> None:
+        # Those of another story would be others' payloads.
+        _payloads.clear()
+        init(self, *arguments, **options)
+
+    return begin
 
 
 def exclusive(parameters: Any) -> Any:
@@ -280,8 +290,21 @@ def feed_without_lag(claim_feed: Any) -> Any:
     return claiming
 
 
-def grouped_only(_: Any) -> Any:
-    return lambda *_arguments: None
+def grouped_only(read: Any) -> Any:
+    def reading(self: Walk, page: Window) -> Any:
+        missing = passed_over(self, page)
+        for unit in read(self, page):
+            if unit is page or not missing & {getattr(unit, "id", "")}:
+                yield unit
+
+    return reading
+
+
+def passed_over(walk: Walk, page: Window) -> set[str]:
+    """Return the wanted objects that a page did not have, though it reached as far back."""
+    return {
+        name for created, name in walk._left if created >= page.end and name in (page.wanted or ())
+    }
 
 
 def siblings_claimed(claim_feed: Any) -> Any:
