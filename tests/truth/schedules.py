@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hypothesis import strategies as st
 
@@ -37,11 +37,13 @@ from tests.truth.trouble import ALWAYS, MIXED_UP, ODD_PAGES
 from tests.truth.worlds import ALL, EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from hypothesis.strategies import SearchStrategy
 
     from tests.truth.steps import Change, Step
+
+T = TypeVar("T")
 
 Cast = tuple[tuple[str, ...], tuple[int, ...]]
 
@@ -99,6 +101,11 @@ wrong_clocks = st.sampled_from(
 )
 
 
+def weighed(choices: Sequence[SearchStrategy[T]]) -> SearchStrategy[T]:
+    """Return one of some strategies, each as often as it is there; `one_of` takes each once."""
+    return st.sampled_from(choices).flatmap(lambda choice: choice)
+
+
 class Wildness:
     """What the features of a story make of the ranges from which its parts are drawn."""
 
@@ -146,8 +153,7 @@ def changes_of(
         what = st.sampled_from(touching)
         found.append(st.builds(Touch, accounts, what, slots, values, wild.told))
     # What a story is about happens often in it.
-    found += 3 * rare_changes(kinds, accounts, wild)
-    return st.one_of(found)
+    return weighed(found + 3 * rare_changes(kinds, accounts, wild))
 
 
 def rare_changes(
@@ -183,7 +189,7 @@ def hitches_of(kinds: Collection[str], wild: Wildness) -> SearchStrategy[Hitch]:
         mixed_up = st.sampled_from([*MIXED_UP, *ODD_PAGES])
         found += 3 * [st.builds(Hitch, mixed_up, paths, st.integers(0, 3))]
         found.append(st.builds(Hitch, mixed_up, nested_paths, st.integers(0, 1)))
-    return st.one_of(found)
+    return weighed(found)
 
 
 def runs_of(
@@ -193,7 +199,7 @@ def runs_of(
     hitches = hitches_of(kinds, wild)
     pauses = st.builds(Wait, st.sampled_from([1, 60, 400]))
     leaving = [connects] if Feature.LEFT_OUT in wild.features else []
-    meanwhile = st.tuples(st.integers(2, 30), st.one_of(changes, pauses, *leaving))
+    meanwhile = st.tuples(st.integers(2, 30), weighed([changes, changes, pauses, *leaving]))
     blind = Feature.BLIND_KEY in wild.features
     return st.builds(
         Run,
@@ -228,9 +234,8 @@ def stories_of(
     checked = features & {Feature.LATE_EVENTS, Feature.NO_EVENTS, Feature.BLIND_KEY}
     waits = st.builds(Wait, st.sampled_from(CHECKED_TEMPO if checked else tempo))
     changes = changes_of(kinds, places, wild)
-    steps: SearchStrategy[Step] = st.one_of(changes, changes, waits)
-    if set(places) != {0}:
-        steps = st.one_of(changes, changes, waits, connects)
+    connecting = [connects] if set(places) != {0} else []
+    steps: SearchStrategy[Step] = weighed([*[changes] * 6, *[waits] * 3, *connecting])
     runs = st.lists(
         runs_of(kinds, changes, wild), min_size=1, max_size=3 if Feature.KILLS in features else 1
     )

@@ -28,7 +28,7 @@ from tap_stripe_connect.simulator.answers import Call
 from tap_stripe_connect.simulator.faults import Faults
 from tap_stripe_connect.streams import FULL_TABLE, LOG_BASED, StripeStream
 from tap_stripe_connect.sync import engine as engine_module
-from tap_stripe_connect.sync import feed, transfer, windows
+from tap_stripe_connect.sync import feed, nested, transfer, windows
 from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.messages import MessageWriter
 from tap_stripe_connect.sync.progress import Progress
@@ -262,6 +262,7 @@ def _quick() -> Iterator[None]:
         mock.patch.object(windows, "ROWS_WORTH_SPLITTING", 1),
         mock.patch.object(windows, "PART_ROWS", 3),
         mock.patch.object(feed, "BATCH", 2),
+        mock.patch.object(nested, "PART_BYTES", 1),
     ):
         yield
 
