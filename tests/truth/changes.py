@@ -205,6 +205,26 @@ class Remove:
 
 
 @dataclass(frozen=True)
+class Reuse:
+    """An object is deleted, and another one gets its id within the same second."""
+
+    account: int
+    kind: str
+    slot: int
+    value: int
+    twice: bool = False
+    """Whether that one is deleted as well."""
+
+    def happen(self, place: Place) -> None:
+        """Change the world."""
+        removal = Remove(self.account, self.kind, self.slot)
+        removal.happen(place)
+        Make(self.account, self.kind, self.slot, self.value).happen(place)
+        if self.twice:
+            removal.happen(place)
+
+
+@dataclass(frozen=True)
 class Vanish:
     """An object changes and is gone; the event of its end is never made."""
 
@@ -275,4 +295,4 @@ class Mistell:
         place.account.add_event(f"{self.kind}.{what}", document, account=OTHER)
 
 
-Change = Make | Alter | Bulk | Fill | Finalise | Remove | Vanish | Touch | Mistell
+Change = Make | Alter | Bulk | Fill | Finalise | Remove | Reuse | Vanish | Touch | Mistell

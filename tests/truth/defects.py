@@ -139,6 +139,7 @@ DEFECTS: tuple[Defect, ...] = (
         Run,
         "_oldest",
         faulty.wants_all_once,
+        home=(Feature.START_DATES,),
     ),
     one(
         "hole",
@@ -146,6 +147,7 @@ DEFECTS: tuple[Defect, ...] = (
         resuming,
         "usable",
         faulty.hole_ignored,
+        home=(Feature.PAUSES,),
     ),
     one(
         "hole below start",
@@ -153,6 +155,7 @@ DEFECTS: tuple[Defect, ...] = (
         resuming,
         "usable",
         faulty.hole_forgotten,
+        home=(Feature.START_DATES, Feature.PAUSES),
     ),
     one(
         "not begun",
@@ -160,6 +163,7 @@ DEFECTS: tuple[Defect, ...] = (
         resuming,
         "begun",
         faulty.not_begun,
+        home=(Feature.KILLS, Feature.START_DATES),
     ),
     one(
         "level",
@@ -167,6 +171,7 @@ DEFECTS: tuple[Defect, ...] = (
         Bookmarks,
         "get",
         faulty.level_inherited,
+        home=(Feature.LEFT_OUT,),
     ),
     one(
         "default filter",
@@ -181,6 +186,7 @@ DEFECTS: tuple[Defect, ...] = (
         Run,
         "_concerned",
         faulty.cuts_changes,
+        home=(Feature.START_DATES,),
     ),
     one(
         "claims failed",
@@ -188,6 +194,7 @@ DEFECTS: tuple[Defect, ...] = (
         Run,
         "finished",
         faulty.claims_failed,
+        home=(Feature.FAILURES,),
     ),
     one(
         "feed's first page",
@@ -202,6 +209,7 @@ DEFECTS: tuple[Defect, ...] = (
         resuming,
         "FEED_REACH",
         lambda _: 33 * DAY,
+        home=(Feature.PAUSES,),
     ),
     one(
         "feed without lag",
@@ -216,6 +224,7 @@ DEFECTS: tuple[Defect, ...] = (
         Run,
         "finished",
         faulty.empty_feed,
+        home=(Feature.FAILURES,),
     ),
     one(
         "siblings",
@@ -238,6 +247,7 @@ DEFECTS: tuple[Defect, ...] = (
         Change,
         "gone",
         lambda _: property(lambda self: bool(self.deleted_at)),
+        home=(Feature.REUSED,),
     ),
     one(
         "same second",
@@ -245,6 +255,7 @@ DEFECTS: tuple[Defect, ...] = (
         Change,
         "gone",
         lambda _: property(lambda self: self.deleted_at >= self.alive_at > 0),
+        home=(Feature.REUSED,),
     ),
     one(
         "nested list's second page",
@@ -260,7 +271,7 @@ DEFECTS: tuple[Defect, ...] = (
         Client,
         "page",
         faulty.nested_gives_up,
-        home=(Feature.NESTED,),
+        home=(Feature.NESTED, Feature.FAILURES),
     ),
     one(
         "overtaken",

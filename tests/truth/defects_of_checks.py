@@ -119,7 +119,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Follow,
         "raise_read_at",
         faulty.nothing,
-        home=(Feature.ORDER,),
+        home=(Feature.ORDER, Feature.PAUSES),
     ),
     one(
         "no floor",
@@ -127,7 +127,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Rows,
         "of",
         faulty.without_floor,
-        home=(Feature.ORDER,),
+        home=(Feature.ORDER, Feature.PAUSES),
     ),
     one(
         "read_at forgotten",
@@ -135,7 +135,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         bookmark,
         "MOMENTS",
         lambda names: tuple(name for name in names if name != "read_at"),
-        home=(Feature.ORDER,),
+        home=(Feature.ORDER, Feature.PAUSES),
     ),
     one(
         "long pause",
@@ -143,7 +143,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         resuming,
         "listed_anew",
         faulty.pause_ends_feed,
-        home=(Feature.LONG_PAUSE,),
+        home=(Feature.LONG_PAUSE, Feature.PAUSES),
     ),
     one(
         "Stripe's clock",

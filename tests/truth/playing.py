@@ -50,11 +50,13 @@ def play(
     features: frozenset[Feature] = HELD,
     kept: bool = True,
     shrink: bool = False,
+    together: bool = False,
 ) -> Played:
     """Play schedules until one reveals a lie: first those that are `kept`, then random ones.
 
     Without a seed they are always the same. With `shrink` the smallest schedule that reveals
-    it is looked for, printed and raised.
+    it is looked for, printed and raised. The happenings among `features` come one by one, or all
+    `together`.
     """
     played = Played()
 
@@ -69,7 +71,7 @@ def play(
     try:
         for schedule in kept_with(features) if kept else ():
             Story(schedule, features).play()
-        schedules = schedules_with(features)
+        schedules = schedules_with(features, together=together)
         for number in range(count):
             play_one(schedules, f"{seeded} {number}", tells_the_truth, shrink=shrink)
     except Lie as lie:
@@ -123,7 +125,13 @@ def main() -> None:
     if options.defects:
         for defect in DEFECTS:
             with defect.planted():
-                played = play(options.schedules, options.seed, features=defect.features, kept=False)
+                played = play(
+                    options.schedules,
+                    options.seed,
+                    features=defect.features,
+                    kept=False,
+                    together=True,
+                )
             verdict = played.lie or "NOT CAUGHT"
             print(f"{defect.name:26} {played.schedules:6,} {verdict[:100]}", flush=True)  # noqa: T201 - its output
         return

@@ -27,6 +27,7 @@ from tests.truth.steps import (
     Mistell,
     Past,
     Remove,
+    Reuse,
     Run,
     Schedule,
     Touch,
@@ -66,10 +67,11 @@ TEMPOS = (
 HOURS = 3600
 CHECKED_TEMPO = (0, 60, 299, 400, 1200, HOURS, 6 * HOURS, 20 * HOURS, DAY, 3 * DAY)
 """The same where something waits for a check of the feed."""
+PAUSING_TEMPO = (0, 60, 400, DAY, 9 * DAY, 20 * DAY, 29 * DAY, 29 * DAY, 31 * DAY)
+"""The same where weeks pass."""
 
 slots = st.integers(0, 2)
 values = st.integers(0, 2)
-starts = st.sampled_from([None, None, None, 60, 5])
 nested_paths = st.sampled_from(["/v1/subscription_items", r"/v1/invoices/\w+/lines"])
 passing = list(ALWAYS)
 unselected = st.sampled_from(
@@ -115,6 +117,8 @@ class Wildness:
         usual = [0, 0, 0, 30, 299]
         late = [1200, 4 * HOURS, 20 * HOURS] if Feature.LATE_EVENTS in features else []
         never = [0, NEVER, NEVER] if Feature.NO_EVENTS in features else []
+        self.starts = [60, 5] if Feature.START_DATES in features else [None, None, None, 60, 5]
+        self.failing = 4 if Feature.FAILURES in features else 1
         self.told = st.sampled_from(usual + late)
         self.told_or_not = st.sampled_from(usual + late + never)
         self.counts = st.sampled_from(
@@ -169,6 +173,11 @@ def rare_changes(
     vanishing = sorted(set(DELETABLE) & set(kinds))
     if Feature.VANISHED in wild.features and vanishing:
         found.append(st.builds(Vanish, accounts, st.sampled_from(vanishing), slots, values))
+    reusable = sorted({"coupon", "plan"} & set(kinds))
+    if Feature.REUSED in wild.features and reusable:
+        found.append(
+            st.builds(Reuse, accounts, st.sampled_from(reusable), slots, values, st.booleans())
+        )
     if Feature.OTHERS_EVENTS in wild.features:
         found.append(st.builds(Mistell, st.just(0), kind, slots, st.booleans()))
     return found
@@ -179,8 +188,9 @@ def hitches_of(kinds: Collection[str], wild: Wildness) -> SearchStrategy[Hitch]:
     concerned = [listed.path for listed in LISTED.values() if listed.object in kinds]
     paths = st.sampled_from([*concerned, "/v1/events"])
     heavy = ["heavy", "heavy"] if Feature.HEAVY in wild.features else []
-    effects = st.sampled_from([*passing, "dead cursor", "dead cursor", "broken", *heavy])
-    nested_effects = st.sampled_from([*passing, "dead cursor", "broken"])
+    lasting = wild.failing * ["dead cursor", "broken"]
+    effects = st.sampled_from([*passing, "dead cursor", *lasting, *heavy])
+    nested_effects = st.sampled_from([*passing, *lasting])
     found = [
         st.builds(Hitch, effects, paths, st.integers(0, 3)),
         st.builds(Hitch, nested_effects, nested_paths, st.integers(0, 1)),
@@ -204,9 +214,11 @@ def runs_of(
     return st.builds(
         Run,
         unselected=unselected,
-        start=st.sampled_from([*[USUAL] * 6, None, 60, 5, -1]),
+        start=st.sampled_from([*[USUAL] * len(wild.starts), None, 60, 5, -1]),
         denied=st.sampled_from(["", EVENTS]) if blind else denials,
-        hitches=st.one_of(st.just(()), st.lists(hitches, max_size=2).map(tuple)),
+        hitches=weighed(
+            [st.just(()), *wild.failing * [st.lists(hitches, max_size=2).map(tuple)]]
+        ),
         cut=st.one_of(st.none(), st.none(), st.floats(0, 1)),
         killed=wild.often(Feature.KILLS, st.integers(3, 30)),
         stopped=wild.often(Feature.KILLS, st.integers(3, 30)),
@@ -232,7 +244,8 @@ def stories_of(
     kinds, places = cast
     wild = Wildness(features)
     checked = features & {Feature.LATE_EVENTS, Feature.NO_EVENTS, Feature.BLIND_KEY}
-    waits = st.builds(Wait, st.sampled_from(CHECKED_TEMPO if checked else tempo))
+    pausing = PAUSING_TEMPO if Feature.PAUSES in features else ()
+    waits = st.builds(Wait, st.sampled_from((CHECKED_TEMPO if checked else ()) + pausing or tempo))
     changes = changes_of(kinds, places, wild)
     connecting = [connects] if set(places) != {0} else []
     steps: SearchStrategy[Step] = weighed([*[changes] * 6, *[waits] * 3, *connecting])
@@ -260,7 +273,7 @@ def stories_of(
             lambda parts: tuple(chain(*([*before, wait, *some] for before, wait, some in parts)))
         ),
         rest=st.just(1000) if forgetful else st.sampled_from([299, 1000]),
-        start=starts,
+        start=st.sampled_from(wild.starts),
         disorder=wild.often(Feature.DISORDER, st.sampled_from([2, 5]), 0),
         recheck=st.sampled_from([None, 0, HOURS]) if checked else st.none(),
         remembered=wild.often(Feature.FORGETFUL, st.sampled_from([0, 1, 2])),
@@ -271,6 +284,7 @@ NEEDED: Mapping[Feature, frozenset[str]] = {
     Feature.FINALISED: frozenset({"invoice"}),
     Feature.NESTED: frozenset({"invoice", "subscription"}),
     Feature.OTHERS_EVENTS: frozenset({"coupon"}),
+    Feature.REUSED: frozenset({"coupon", "plan"}),
     Feature.VANISHED: frozenset(DELETABLE),
 }
 """Kinds of objects of which a story has some, if it is about one of these happenings alone."""
@@ -283,17 +297,26 @@ def wilds_of(features: frozenset[Feature]) -> list[frozenset[Feature]]:
     return [*[frozenset[Feature]()] * (1 + len(found) // 4), *single, frozenset(found)]
 
 
+FEW = 3
+"""Happenings that a story can be about; one of more of them is about everything."""
+
+
 def casts_of(wild: frozenset[Feature]) -> list[Cast]:
     """Return whom a story with these happenings can be about."""
-    (needed,) = [NEEDED.get(one) for one in wild] if len(wild) == 1 else [None]
-    return [cast for cast in CASTS if not needed or needed & set(cast[0])]
+    needed = [NEEDED[one] for one in wild if one in NEEDED] if len(wild) <= FEW else []
+    return [cast for cast in CASTS if all(kinds & set(cast[0]) for kinds in needed)]
 
 
-def schedules_with(features: frozenset[Feature] = HELD) -> SearchStrategy[Schedule]:
-    """Return what can happen in a simulated Stripe and to the tap that copies it."""
+def schedules_with(
+    features: frozenset[Feature] = HELD, *, together: bool = False
+) -> SearchStrategy[Schedule]:
+    """Return what can happen in a simulated Stripe and to the tap that copies it.
+
+    The happenings among `features` come one by one, or only all `together`.
+    """
     stories = [
         (cast, tempo, wild)
-        for wild in wilds_of(features)
+        for wild in ([features & HAPPENINGS] if together else wilds_of(features))
         for tempo in TEMPOS
         for cast in casts_of(wild)
     ]
