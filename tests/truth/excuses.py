@@ -65,6 +65,8 @@ class Excuses:
     """Creation time from which on a STATE knows that rows may have been written."""
     _last: dict[Written, int] = field(default_factory=dict)
     """When the last run of any kind began."""
+    _asked_from: dict[Written, int] = field(default_factory=dict)
+    """Creation time from which on any run at all asked for rows."""
 
     def ran(self, run: Ran, places: Iterable[Place]) -> None:
         """Take note of a run."""
@@ -72,6 +74,9 @@ class Excuses:
             if place.account.id not in run.accounts:
                 continue
             for stream in run.streams:
+                key = place.account.id, stream
+                start = 0 if listed(stream).reference else run.start
+                self._asked_from[key] = min(start, self._asked_from.get(key, start))
                 if run.wrote:
                     self._ran(run, place.account.id, stream)
                 self._check(run, place, stream)
@@ -133,6 +138,10 @@ class Excuses:
         """Tell whether no STATE knows that rows of that time were written, and no run wants any."""
         start = 0 if listed(stream).reference else start
         return created < min(start, self._known_from.get((account, stream), start))
+
+    def asked(self, account: str, stream: str, created: int) -> bool:
+        """Tell whether any run has asked for rows of that time."""
+        return created >= self._asked_from.get((account, stream), 0)
 
     def in_a_hole(self, account: str, stream: str, moment: int) -> bool:
         """Tell whether no feed could tell a stream what happened then."""

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tap_stripe_connect.api.matching import FOREVER, MismatchError
-from tap_stripe_connect.sync.rereads import Single
 from tap_stripe_connect.sync.rows import NO_FLOOR
 from tests.truth.faulty import passed_over
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.follow import Follow
     from tap_stripe_connect.sync.nested import UnfinishedPage
     from tap_stripe_connect.sync.recheck import Recheck
-    from tap_stripe_connect.sync.rereads import Walk
+    from tap_stripe_connect.sync.rereads import Single, Walk
     from tap_stripe_connect.sync.rows import Rows
     from tap_stripe_connect.sync.run import Run
     from tap_stripe_connect.sync.windows import Window

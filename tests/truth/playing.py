@@ -48,15 +48,14 @@ def play(
     seeded: int | None = None,
     *,
     features: frozenset[Feature] = HELD,
-    kept: bool = True,
     shrink: bool = False,
     together: bool = False,
 ) -> Played:
     """Play schedules until one reveals a lie: first those that are `kept`, then random ones.
 
     Without a seed they are always the same. With `shrink` the smallest schedule that reveals
-    it is looked for, printed and raised. The happenings among `features` come one by one, or all
-    `together`.
+    it is looked for, printed and raised. The happenings among `features` come one by one; all
+    `together` they come in random schedules alone.
     """
     played = Played()
 
@@ -69,7 +68,7 @@ def play(
             played.runs += story.runs
 
     try:
-        for schedule in kept_with(features) if kept else ():
+        for schedule in () if together else kept_with(features):
             Story(schedule, features).play()
         schedules = schedules_with(features, together=together)
         for number in range(count):
@@ -129,7 +128,6 @@ def main() -> None:
                     options.schedules,
                     options.seed,
                     features=defect.features,
-                    kept=False,
                     together=True,
                 )
             verdict = played.lie or "NOT CAUGHT"

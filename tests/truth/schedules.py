@@ -117,7 +117,9 @@ class Wildness:
         usual = [0, 0, 0, 30, 299]
         late = [1200, 4 * HOURS, 20 * HOURS] if Feature.LATE_EVENTS in features else []
         never = [0, NEVER, NEVER] if Feature.NO_EVENTS in features else []
-        self.starts = [60, 5] if Feature.START_DATES in features else [None, None, None, 60, 5]
+        moved = Feature.START_DATES in features
+        self.starts = [60, 5, 5] if moved else [None, None, None, 60, 5]
+        self.ages = [DAY, 10 * DAY, 29 * DAY, 40 * DAY, 400 * DAY] + ([] if moved else [0, 100])
         self.failing = 4 if Feature.FAILURES in features else 1
         self.told = st.sampled_from(usual + late)
         self.told_or_not = st.sampled_from(usual + late + never)
@@ -214,11 +216,9 @@ def runs_of(
     return st.builds(
         Run,
         unselected=unselected,
-        start=st.sampled_from([*[USUAL] * len(wild.starts), None, 60, 5, -1]),
+        start=st.sampled_from([*[USUAL] * 6, None, 60, 5, -1]),
         denied=st.sampled_from(["", EVENTS]) if blind else denials,
-        hitches=weighed(
-            [st.just(()), *wild.failing * [st.lists(hitches, max_size=2).map(tuple)]]
-        ),
+        hitches=weighed([st.just(()), *wild.failing * [st.lists(hitches, max_size=2).map(tuple)]]),
         cut=st.one_of(st.none(), st.none(), st.floats(0, 1)),
         killed=wild.often(Feature.KILLS, st.integers(3, 30)),
         stopped=wild.often(Feature.KILLS, st.integers(3, 30)),
@@ -260,7 +260,7 @@ def stories_of(
         st.builds(
             Make, st.sampled_from(places), st.sampled_from(kinds), slots, values, wild.counts
         ),
-        age=st.sampled_from([0, 100, DAY, 10 * DAY, 29 * DAY, 40 * DAY, 400 * DAY]),
+        age=st.sampled_from(wild.ages),
         copies=st.sampled_from([4, 15, 25] if sparse else [1, 1, 4, 9]),
         apart=st.sampled_from([1, 2 * HOURS, DAY] if sparse else [0, 0, 1, DAY]),
     )
