@@ -275,7 +275,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     one(
         "overtaken",
-        "a page that is asked for once more is claimed before it has come",
+        "a page that is asked for once more leaves out the rest of a second",
         Window,
         "overtake",
         faulty.overtaken_loses,

@@ -32,7 +32,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Feed,
         "ripe",
         faulty.claims_unread_part,
-        home=(Feature.KILLS,),
+        home=(Feature.KILLS, Feature.SPARSE),
     ),
     one(
         "newest part first",
@@ -40,7 +40,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Feed,
         "_read_until",
         faulty.newest_part_first,
-        home=(Feature.KILLS,),
+        home=(Feature.KILLS, Feature.SPARSE),
     ),
     one(
         "pending",
@@ -48,7 +48,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Follow,
         "reached",
         faulty.claims_pending,
-        home=(Feature.KILLS,),
+        home=(Feature.KILLS, Feature.SPARSE),
     ),
     one(
         "read once",
@@ -56,6 +56,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Follow,
         "expect",
         faulty.expects_once,
+        home=(Feature.SPARSE,),
     ),
     one(
         "hours",
@@ -200,7 +201,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         UnfinishedPage,
         "_part",
         faulty.part_claims,
-        home=(Feature.NESTED, Feature.KILLS),
+        home=(Feature.NESTED, Feature.FAILURES),
     ),
     one(
         "claims for itself",

@@ -255,9 +255,8 @@ def nested_gives_up(page: Any) -> Any:
 def overtaken_loses(overtake: Any) -> Any:
     def overtaking(self: Window) -> Window:
         other: Window = overtake(self)
-        other.cursor = self.cursor
-        other.filter = self.filter
         other.end = max(other.start, other.end - 1)
+        other.filter = other.start, other.end
         return other
 
     return overtaking

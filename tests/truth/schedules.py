@@ -120,7 +120,7 @@ class Wildness:
         moved = Feature.START_DATES in features
         self.starts = [60, 5, 5] if moved else [None, None, None, 60, 5]
         self.ages = [DAY, 10 * DAY, 29 * DAY, 40 * DAY, 400 * DAY] + ([] if moved else [0, 100])
-        self.failing = 4 if Feature.FAILURES in features else 1
+        self.failing = 3 if Feature.FAILURES in features else 1
         self.told = st.sampled_from(usual + late)
         self.told_or_not = st.sampled_from(usual + late + never)
         self.counts = st.sampled_from(
@@ -193,14 +193,15 @@ def hitches_of(kinds: Collection[str], wild: Wildness) -> SearchStrategy[Hitch]:
     lasting = wild.failing * ["dead cursor", "broken"]
     effects = st.sampled_from([*passing, "dead cursor", *lasting, *heavy])
     nested_effects = st.sampled_from([*passing, *lasting])
-    found = [
-        st.builds(Hitch, effects, paths, st.integers(0, 3)),
-        st.builds(Hitch, nested_effects, nested_paths, st.integers(0, 1)),
-    ]
+    skips = st.sampled_from([0, 0, 1, 2, 3])
+    found = 2 * [st.builds(Hitch, effects, paths, skips)]
+    nested = bool(CHILDREN.keys() & set(kinds))
+    if nested:
+        found.append(st.builds(Hitch, nested_effects, nested_paths, st.integers(0, 1)))
     if Feature.MIXED_UP in wild.features:
         mixed_up = st.sampled_from([*MIXED_UP, *ODD_PAGES])
-        found += 3 * [st.builds(Hitch, mixed_up, paths, st.integers(0, 3))]
-        found.append(st.builds(Hitch, mixed_up, nested_paths, st.integers(0, 1)))
+        found += 6 * [st.builds(Hitch, mixed_up, paths, skips)]
+        found += 2 * nested * [st.builds(Hitch, mixed_up, nested_paths, st.integers(0, 1))]
     return weighed(found)
 
 
