@@ -155,7 +155,7 @@ class Finalise:
         """Change the world; earlier events show what left."""
         name = place.id_of("invoice", self.slot)
         before = place.present("invoice", name)
-        if before:
+        if before and before["status"] == "draft":
             filled = refilled(place, self.slot, before, FINAL, self.count)
             leave(place, before, filled, seen=place.is_shown("invoice", name))
             after = place.account.update("invoice", name, filled | {"status": "open"}, event=None)

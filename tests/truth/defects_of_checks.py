@@ -19,8 +19,8 @@ from tests.truth.features import Feature
 from tests.truth.planting import Defect, Patch, one
 
 ANSWERS = (
-    Patch(matching, "check_object", faulty.no_mismatch),
-    Patch(matching, "check_page", faulty.no_mismatch),
+    Patch(matching, "check_object", faulty.of_any_id),
+    Patch(Question, "created", faulty.of_any_time),
     Patch(Matcher, "check", faulty.no_mismatch),
     Patch(Matcher, "believes", faulty.believes_at_once),
 )
@@ -56,7 +56,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Follow,
         "expect",
         faulty.expects_once,
-        home=(Feature.SPARSE,),
+        home=(Feature.SPARSE, Feature.PAUSES),
     ),
     one(
         "hours",
@@ -177,7 +177,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
             Patch(Walk, "read", faulty.group_decides),
             Patch(fetching, "retrieved", faulty.gone_if_passed_over),
         ),
-        (Feature.SPARSE,),
+        (Feature.SPARSE, Feature.REUSED),
     ),
     one(
         "no look-back",
@@ -230,7 +230,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         "an object may be another one than was asked for",
         matching,
         "check_object",
-        faulty.no_mismatch,
+        faulty.of_any_id,
         home=(Feature.MIXED_UP,),
     ),
     one(

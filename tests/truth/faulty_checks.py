@@ -12,6 +12,7 @@ from tap_stripe_connect.sync.rows import NO_FLOOR
 from tests.truth.faulty import passed_over
 
 if TYPE_CHECKING:
+    from tap_stripe_connect.api.answers import Question
     from tap_stripe_connect.api.matching import Matcher
     from tap_stripe_connect.sync.changes import Changes
     from tap_stripe_connect.sync.feed import Feed
@@ -217,6 +218,13 @@ def no_mismatch(check: Any) -> Any:
             return check(*arguments)
         except MismatchError:
             return []
+
+    return checking
+
+
+def of_any_id(check: Any) -> Any:
+    def checking(document: object, question: Question) -> None:
+        check(document, replace(question, id=""))
 
     return checking
 
