@@ -104,17 +104,19 @@ class Alter:
 
 @dataclass(frozen=True)
 class Bulk:
-    """Many objects of a kind change at once, each `every`-th by creation."""
+    """Many objects of a kind change at once, each `every`-th by id."""
 
     account: int
     kind: str
     value: int
     every: int = 1
+    first: int = 0
+    """How many there are before the first one that changes."""
 
     def happen(self, place: Place) -> None:
         """Change the world."""
         found = sorted(one["id"] for one in place.account.objects(self.kind))
-        for name in found[:: self.every]:
+        for name in found[self.first :: self.every]:
             if place.present(self.kind, name):
                 place.account.update(self.kind, name, {"metadata": {"v": str(self.value)}})
                 place.note(self.kind, name, told=0)

@@ -32,7 +32,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Feed,
         "ripe",
         faulty.claims_unread_part,
-        home=(Feature.KILLS, Feature.SPARSE),
+        home=(Feature.KILLS, Feature.SPARSE, Feature.PAUSES),
     ),
     one(
         "newest part first",
@@ -40,7 +40,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Feed,
         "_read_until",
         faulty.newest_part_first,
-        home=(Feature.KILLS, Feature.SPARSE),
+        home=(Feature.KILLS, Feature.SPARSE, Feature.PAUSES),
     ),
     one(
         "pending",
@@ -48,7 +48,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Follow,
         "reached",
         faulty.claims_pending,
-        home=(Feature.KILLS, Feature.SPARSE),
+        home=(Feature.KILLS, Feature.SPARSE, Feature.PAUSES),
     ),
     one(
         "read once",

@@ -169,7 +169,8 @@ def rare_changes(
     kind = st.sampled_from(list(kinds))
     found: list[SearchStrategy[Change]] = []
     if Feature.SPARSE in wild.features:
-        found.append(st.builds(Bulk, accounts, kind, values, st.sampled_from([1, 1, 2, 5])))
+        every = st.sampled_from([1, 2, 5, 5])
+        found.append(st.builds(Bulk, accounts, kind, values, every, st.integers(0, 4)))
     if Feature.FINALISED in wild.features and "invoice" in kinds:
         found.append(st.builds(Finalise, accounts, slots, st.sampled_from([0, 1, 3, 11])))
     vanishing = sorted(set(DELETABLE) & set(kinds))

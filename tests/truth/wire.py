@@ -264,6 +264,7 @@ def _quick(*, hasty: bool) -> Iterator[None]:
         mock.patch.object(client.Client, "attempts", 4),
         mock.patch.object(transfer, "STATE_SHARE", 0),
         mock.patch.object(windows, "ROWS_WORTH_SPLITTING", worth_splitting),
+        mock.patch.object(windows, "PAGE_SIZE", ROWS),
         mock.patch.object(windows, "PART_ROWS", 3),
         mock.patch.object(feed, "BATCH", 2),
         mock.patch.object(nested, "PART_BYTES", 1),
