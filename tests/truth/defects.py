@@ -79,8 +79,9 @@ DEFECTS: tuple[Defect, ...] = (
         "second cut",
         "the second that a page ends in counts as read",
         Window,
-        "_continue_from",
+        "take",
         faulty.second_cut,
+        home=(Feature.KILLS,),
     ),
     one(
         "late stamp",

@@ -51,14 +51,6 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         home=(Feature.KILLS, Feature.SPARSE, Feature.PAUSES),
     ),
     one(
-        "read once",
-        "what a later part of the feed tells of an object that has been read is ignored",
-        Follow,
-        "expect",
-        faulty.expects_once,
-        home=(Feature.SPARSE, Feature.PAUSES),
-    ),
-    one(
         "hours",
         "the hours of the feed are not compared, so that late events are lost",
         Feed,

@@ -212,12 +212,15 @@ def claims_failed(finished: Any) -> Any:
     return finishing
 
 
-def second_cut(continue_from: Any) -> Any:
-    def going_on(self: Window, rows: Any, stamps: Any) -> None:
-        continue_from(self, rows, stamps)
-        self.end = max(self.start, stamps[-1])
+def second_cut(take: Any) -> Any:
+    def taking(self: Window, rows: Any, *, has_more: bool) -> Any:
+        upper = self.end
+        kept, _ = take(self, rows, has_more=has_more)
+        if rows and not self.finished:
+            self.end = max(self.start, min(self.end, rows[-1]["created"]))
+        return kept, (min(self.end, upper), upper)
 
-    return going_on
+    return taking
 
 
 def feed_first_page(take: Any) -> Any:

@@ -55,17 +55,6 @@ def claims_pending(_: Any) -> Any:
     return reached
 
 
-def expects_once(expect: Any) -> Any:
-    def expecting(self: Follow, found: Any, until: int, horizon: int) -> Any:
-        fresh = {name: change for name, change in found.items() if name not in self.changes}
-        for name, change in found.items():
-            if name not in fresh:
-                self.changes[name].merge(change)
-        return expect(self, fresh, until, horizon)
-
-    return expecting
-
-
 def hours_alike(_: Any) -> Any:
     return lambda _self, _hour: False
 
