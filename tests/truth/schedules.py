@@ -120,7 +120,7 @@ class Wildness:
         moved = Feature.START_DATES in features
         self.starts = [60, 5, 5] if moved else [None, None, None, 60, 5]
         self.ages = [DAY, 10 * DAY, 29 * DAY, 40 * DAY, 400 * DAY] + ([] if moved else [0, 100])
-        self.failing = 3 if Feature.FAILURES in features else 1
+        self.failing = 3 if {Feature.FAILURES, Feature.MIXED_UP} & {*features} else 1
         self.told = st.sampled_from(usual + late)
         self.told_or_not = st.sampled_from(usual + late + never)
         self.counts = st.sampled_from(
@@ -201,7 +201,8 @@ def hitches_of(kinds: Collection[str], wild: Wildness) -> SearchStrategy[Hitch]:
         found.append(st.builds(Hitch, nested_effects, nested_paths, st.integers(0, 1)))
     if Feature.MIXED_UP in wild.features:
         mixed_up = st.sampled_from([*MIXED_UP, *ODD_PAGES])
-        found += 6 * [st.builds(Hitch, mixed_up, paths, skips)]
+        skips = st.sampled_from([0, 0, 0, 1])
+        found += 8 * [st.builds(Hitch, mixed_up, paths, skips)]
         found += 2 * nested * [st.builds(Hitch, mixed_up, nested_paths, st.integers(0, 1))]
     return weighed(found)
 
@@ -210,7 +211,9 @@ def runs_of(
     kinds: Collection[str], changes: SearchStrategy[Change], wild: Wildness
 ) -> SearchStrategy[Run]:
     """Return runs in the middle of such changes."""
-    hitches = hitches_of(kinds, wild)
+    hitches = st.lists(hitches_of(kinds, wild), max_size=2).map(tuple)
+    if Feature.MIXED_UP in wild.features:
+        hitches = st.lists(hitches_of(kinds, wild), min_size=1, max_size=3).map(tuple)
     pauses = st.builds(Wait, st.sampled_from([1, 60, 400]))
     leaving = [connects] if Feature.LEFT_OUT in wild.features else []
     meanwhile = st.tuples(st.integers(2, 30), weighed([changes, changes, pauses, *leaving]))
@@ -220,7 +223,7 @@ def runs_of(
         unselected=unselected,
         start=st.sampled_from([*[USUAL] * 6, None, 60, 5, -1]),
         denied=st.sampled_from(["", EVENTS]) if blind else denials,
-        hitches=weighed([st.just(()), *wild.failing * [st.lists(hitches, max_size=2).map(tuple)]]),
+        hitches=weighed([st.just(()), *wild.failing * [hitches]]),
         cut=st.one_of(st.none(), st.none(), st.floats(0, 1)),
         killed=wild.often(Feature.KILLS, st.integers(3, 30)),
         stopped=wild.often(Feature.KILLS, st.integers(3, 30)),
@@ -270,7 +273,8 @@ def stories_of(
     return st.builds(
         Schedule,
         past=st.lists(pasts, min_size=1, max_size=1 if sparse else 4).map(tuple),
-        connected=st.sampled_from([(1, 2), (1,), ()]),
+        # Answers are mixed up with those of another account.
+        connected=st.sampled_from([(1, 2), (1,)] + ([] if Feature.MIXED_UP in features else [()])),
         steps=st.lists(chapters, min_size=3, max_size=9).map(
             lambda parts: tuple(chain(*([*before, wait, *some] for before, wait, some in parts)))
         ),

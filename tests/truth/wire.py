@@ -81,12 +81,14 @@ class Wire:
         """Bytes that had gone out when the tap was killed."""
         self._out = io.BytesIO()
         self._last: tuple[Call, requests.Response] | None = None
+        self._naming: set[str] = set()
 
     def begin(self, out: io.BytesIO) -> None:
         """Carry another run's requests; what the run writes goes to `out`."""
         self.sent = 0
         self._out = out
         self._last = None
+        self._naming.clear()
 
     def own_clock(self) -> float:
         """Return what the tap's own clock shows, in unix seconds."""
@@ -104,7 +106,7 @@ class Wire:
         call = Call("GET", path, query, headers)
         last = self._last
         for mix_up in self.mix_ups:
-            call = mix_up.asked(self.world, call, last and last[0])
+            call = mix_up.asked(self.world, call, last and last[0], self._naming)
         if last and call is last[0]:
             return last[1]
         response = self._answer(call)
@@ -129,6 +131,7 @@ class Wire:
         response.headers.setdefault("Request-Id", f"req_{self.sent}")
         if account := call.headers.get("stripe-account"):
             response.headers.setdefault("Stripe-Account", account)
+            self._naming.add(call.path)
         return response
 
 
