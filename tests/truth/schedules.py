@@ -213,7 +213,11 @@ def runs_of(
     """Return runs in the middle of such changes."""
     hitches = st.lists(hitches_of(kinds, wild), max_size=2).map(tuple)
     if Feature.MIXED_UP in wild.features:
-        hitches = st.lists(hitches_of(kinds, wild), min_size=1, max_size=3).map(tuple)
+        # What is odd in the same way twice counts as the server's way.
+        different = st.lists(
+            hitches_of(kinds, wild), min_size=1, max_size=3, unique_by=lambda one: one.what
+        )
+        hitches = different.map(tuple)
     pauses = st.builds(Wait, st.sampled_from([1, 60, 400]))
     leaving = [connects] if Feature.LEFT_OUT in wild.features else []
     meanwhile = st.tuples(st.integers(2, 30), weighed([changes, changes, pauses, *leaving]))
