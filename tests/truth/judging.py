@@ -127,6 +127,8 @@ class Judge:
         if self._ignored(place, stream, row, demand):
             return
         created = self._created(place, stream, row)
+        if created and not self._excuses.asked(place.account.id, stream, created):
+            raise Lie(f"{stream} {key} is there, though no run has asked for what is so old")
         if self._excuses.unknown(place.account.id, stream, created, demand.start):
             return
         if wanted is None:
@@ -153,7 +155,7 @@ class Judge:
                 (place.account.id, row[nested.parent_field])
             )
             row = owner or {}
-        return seconds(row["created"]) if "created" in row else 0
+        return seconds(row["created"]) if row.get("created") else 0
 
     def _excused(self, place: Place, stream: str, row: Json) -> bool:
         """Tell whether nothing could have told that a row is gone."""
