@@ -70,6 +70,8 @@ class Feed:
         """Whether the feed was handed on in several parts."""
         self.complete = False
         """Whether the whole feed has been read."""
+        self.incomplete = False
+        """Whether a list could not be brought up to date with it."""
         self.followers: set[str] = set()
         """Listed streams that have not been brought up to date with it."""
         self.late_hours: list[Range] = []

@@ -328,7 +328,10 @@ class Run:
             ),
             default=0,
         )
-        if feed.several and (hour := reached // HOUR * HOUR) > feed.remembered_until:
+        late = feed.late_hours and (feed.incomplete or "events" in self._follows[account])
+        if late or not feed.several:
+            return
+        if (hour := reached // HOUR * HOUR) > feed.remembered_until:
             feed.remembered_until = hour
             self._bookmarks.set(EVENT_FEED, account, feed.bookmark(hour))
 
@@ -373,6 +376,7 @@ class Run:
         batch = feed.ripe()
         pages, jobs = self._follow_up(job.account, feed, batch) if batch else ([], [])
         if events and feed.late_hours:
+            feed.followers.add("events")
             jobs.append(self._load(events, merged(feed.late_hours)))
         return pages, jobs
 
@@ -485,7 +489,9 @@ class Run:
     def _done_following(self, follow: Follow, feed: Feed) -> None:
         """Remember what was seen of the feed once no list waits for it any more."""
         feed.followers.discard(follow.listed.name)
-        if feed.complete and not feed.followers:
+        feed.incomplete |= follow.failed
+        # What came late would count as seen, though not all of it has been followed.
+        if feed.complete and not feed.followers and not (feed.late_hours and feed.incomplete):
             self._bookmarks.set(EVENT_FEED, follow.account.id, feed.bookmark(self.horizon))
 
     def _listed(self, follow: Follow, job: Job) -> list[Job]:
@@ -501,6 +507,8 @@ class Run:
             if windows := recheck.differing():
                 return [self._load(follow, windows)]
         self._settle(follow)
+        if follow.listed.name == "events" and (feed := self._feeds.get(job.account)):
+            self._done_following(follow, feed)
         return []
 
     def _concerned(self, follow: Follow, changes: dict[str, Change]) -> dict[str, Change]:

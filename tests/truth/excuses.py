@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.catalog import LISTED, NESTED
+from tap_stripe_connect.catalog import LISTED, NESTED, STREAMS
 from tests.truth.features import Feature
 from tests.truth.places import DAY, LAG
 
@@ -89,6 +89,16 @@ class Excuses:
                 if run.wrote:
                     self._ran(run, place.account.id, stream)
                 self._check(run, place, stream)
+            if run.kept:
+                self._leave_out(run, place)
+
+    def _leave_out(self, run: Ran, place: Place) -> None:
+        """Take note that what this run hears of late is not told to other streams any more."""
+        others = {stream.name for stream in STREAMS}.difference(run.streams)
+        for doubts in place.doubts.values() if others else ():
+            for doubt in doubts:
+                if doubt.told and doubt.visible_at <= run.ended:
+                    doubt.left_out |= others - doubt.found_by
 
     def lost(self, streams: Collection[str]) -> None:
         """Take note that what STATE says of some streams is lost."""
@@ -136,6 +146,8 @@ class Excuses:
         if before is not None and run.began - before < run.recheck:
             return
         for doubt in known:
+            if stream in doubt.left_out:
+                continue
             if before is None or self._finds(doubt, run.began, first):
                 doubt.found_by |= {stream} if doubt.visible_at <= run.began else set()
 

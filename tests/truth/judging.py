@@ -38,8 +38,11 @@ class Target(Warehouse):
         """Let rows come anew as in a first load."""
         self._newest.clear()
 
-    def load(self, messages: Iterable[Json]) -> Warehouse:
-        """Upsert the records of a run; raises Lie for a row that is older than the one there."""
+    def load(self, messages: Iterable[Json], *, kept: bool = True) -> Warehouse:
+        """Upsert the records of a run; raises Lie for a row that is older than the one there.
+
+        Of a run whose STATE is not `kept` nobody can know which times its rows have.
+        """
         if not self._watching:
             return super().load(messages)
         for message in messages:
@@ -50,7 +53,8 @@ class Target(Warehouse):
             before, now = self._newest[stream].get(key, ""), record["updated_at"]
             if now < before:
                 raise Lie(f"{stream} {key}: updated_at goes back from {before} to {now}")
-            self._newest[stream][key] = now
+            if kept:
+                self._newest[stream][key] = now
             self.tables[stream][key] = record
         return self
 

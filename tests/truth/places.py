@@ -43,6 +43,8 @@ class Doubt:
     """Streams that have been checked since it can be seen."""
     missed: bool = False
     """Whether a run that was killed went on behind it, so that no check looks there again."""
+    left_out: set[str] = field(default_factory=set)
+    """Streams that a run left out which may have heard of it, so that no check tells them again."""
 
 
 @dataclass

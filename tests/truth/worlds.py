@@ -176,7 +176,7 @@ class Story:
         messages = output.messages
         if run.cut is not None:
             messages = messages[: int(len(messages) * run.cut)]
-        self.target.load(messages)
+        self.target.load(messages, kept=not run.unsaved)
         if not run.unsaved:
             for message in messages:
                 if message["type"] == "STATE":
