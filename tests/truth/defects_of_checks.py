@@ -27,16 +27,8 @@ ANSWERS = (
 
 DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
     one(
-        "unread part",
-        "the feed is claimed up to the horizon with its first part",
-        Feed,
-        "ripe",
-        faulty.claims_unread_part,
-        home=(Feature.KILLS, Feature.SPARSE, Feature.PAUSES),
-    ),
-    one(
         "newest part first",
-        "the oldest part of the feed is skipped after a kill",
+        "the feed is claimed beyond the part that was read; a run that is killed skips the oldest",
         Feed,
         "_read_until",
         faulty.newest_part_first,
@@ -208,14 +200,6 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         "an answer to another question is believed",
         ANSWERS,
         (Feature.MIXED_UP,),
-    ),
-    one(
-        "any time",
-        "a page may have rows of another time than was asked for",
-        Question,
-        "created",
-        faulty.of_any_time,
-        home=(Feature.MIXED_UP,),
     ),
     one(
         "any object",

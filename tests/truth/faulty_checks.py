@@ -33,14 +33,6 @@ def nothing(_: Any) -> Any:
 # The feed
 
 
-def claims_unread_part(ripe: Any) -> Any:
-    def handing_on(self: Feed) -> Any:
-        batch = ripe(self)
-        return batch and replace(batch, until=self._horizon)
-
-    return handing_on
-
-
 def newest_part_first(_: Any) -> Any:
     def reading_until(self: Feed) -> int:
         return self._covered[-1][1] if self._covered else self.start

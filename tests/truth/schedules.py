@@ -203,6 +203,8 @@ def hitches_of(kinds: Collection[str], wild: Wildness) -> SearchStrategy[Hitch]:
         mixed_up = st.sampled_from([*MIXED_UP, *ODD_PAGES])
         skips = st.sampled_from([0, 0, 0, 1])
         found += 8 * [st.builds(Hitch, mixed_up, paths, skips)]
+        objects = paths.map(lambda path: f"{path}/")
+        found += 2 * [st.builds(Hitch, st.just("other object"), objects, st.just(0))]
         found += 2 * nested * [st.builds(Hitch, mixed_up, nested_paths, st.integers(0, 1))]
     return weighed(found)
 
@@ -213,9 +215,12 @@ def runs_of(
     """Return runs in the middle of such changes."""
     hitches = st.lists(hitches_of(kinds, wild), max_size=2).map(tuple)
     if Feature.MIXED_UP in wild.features:
-        # What is odd in the same way twice counts as the server's way.
+        # An answer that is as odd as the one before counts as the server's way.
         different = st.lists(
-            hitches_of(kinds, wild), min_size=1, max_size=3, unique_by=lambda one: one.what
+            hitches_of(kinds, wild),
+            min_size=1,
+            max_size=3,
+            unique_by=lambda one: MIXED_UP if one.what in MIXED_UP else one.what,
         )
         hitches = different.map(tuple)
     pauses = st.builds(Wait, st.sampled_from([1, 60, 400]))
