@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from scripts import generate_schemas
+from scripts import generate_schemas, stripe_package
 from tap_stripe_connect.catalog import STREAMS, Listed, Nested
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def test_objects_that_hold_themselves_are_left_open(
     """An object is open where its fields would hold it, or the stream's own object, again."""
     (tmp_path / "rings.py").write_text(RINGS)
     monkeypatch.syspath_prepend(tmp_path)
-    outer = generate_schemas.resource("rings", "Outer")
+    outer = stripe_package.resource("rings", "Outer")
     properties = generate_schemas.Builder(frozenset()).properties(outer)
     assert {path: kind(inner) for path, inner in walk({"properties": properties})} == {
         "back": "open object",
