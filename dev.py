@@ -91,6 +91,7 @@ TASKS: Mapping[str, Task] = {
             "-m ruff check",
             "-m ruff format --check",
             "-m mypy",
+            "-m scripts.generate_endpoints --check",
             "-m scripts.generate_schemas --check",
             "scripts/generate_docs.py --check",
         ),
@@ -108,7 +109,9 @@ TASKS: Mapping[str, Task] = {
     ),
     "docs": Task("write the generated tables again", (DEVELOP,), ("scripts/generate_docs.py",)),
     "schemas": Task(
-        "write the streams' schemas again", (DEVELOP,), ("-m scripts.generate_schemas",)
+        "write again what is generated from Stripe's package: lists, events, streams' schemas",
+        (DEVELOP,),
+        ("-m scripts.generate_endpoints", "-m scripts.generate_schemas"),
     ),
 }
 

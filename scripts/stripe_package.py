@@ -78,16 +78,23 @@ class Module:
     imports: Mapping[str, tuple[str, str]]
 
 
-@cache
-def parsed(name: str) -> Module:
-    """Read a module of the `stripe` package."""
+def source(name: str) -> Path:
+    """Return the file of a module."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise PackageError(f"there is no module {name}")
-    tree = ast.parse(Path(spec.origin).read_text("utf-8"))
+    return Path(spec.origin)
+
+
+@cache
+def parsed(name: str) -> Module:
+    """Read a module of the `stripe` package."""
+    tree = ast.parse(source(name).read_text("utf-8"))
+    # Those inside functions only avoid circles.
+    conditional = [inner for one in tree.body if isinstance(one, ast.If) for inner in one.body]
     imports = {
         alias.asname or alias.name: (node.module, alias.name)
-        for node in ast.walk(tree)
+        for node in [*tree.body, *conditional]
         if isinstance(node, ast.ImportFrom) and node.module
         for alias in node.names
     }
