@@ -18,7 +18,7 @@ from stripe._object_classes import OBJECT_CLASSES
 
 from scripts import generated
 from scripts.stripe_package import PackageError, embedded, members, reachable, resource
-from tap_stripe_connect.catalog import API_VERSION, STREAMS, Listed, Nested
+from tap_stripe_connect.catalog import API_VERSION, STREAMS, Listed, Nested, columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,12 +54,16 @@ GENERIC: Mapping[str, Schema | None] = {
     "UntypedStripeObject": OPEN_OBJECT,
 }
 
-TAP_COLUMNS: Mapping[str, Schema] = {
-    "account_id": STRING,
-    "updated_at": DATE_TIME,
-    "_sdc_deleted_at": DATE_TIME,
-    "additional_fields": OPEN_OBJECT,
+COLUMN_TYPES: Mapping[str, Schema] = {
+    "boolean": SIMPLE["bool"],
+    "date-time": DATE_TIME,
+    "object": OPEN_OBJECT,
+    "string": STRING,
 }
+TAP_COLUMNS: Mapping[str, Schema] = {
+    column.name: COLUMN_TYPES[column.type] for column in columns.OWN
+}
+"""What the tap adds to what Stripe sends."""
 
 
 class SchemaError(PackageError):
@@ -142,13 +146,16 @@ def stream_schema(stream: Listed | Nested) -> Schema:
     verbatim = stream.verbatim if isinstance(stream, Listed) else frozenset()
     builder = Builder(verbatim)
     stripes = builder.properties(owner)
+    if isinstance(stream, Nested):
+        stripes.setdefault(stream.parent_field, nullable(STRING))
     if taken := sorted(stripes.keys() & TAP_COLUMNS):
         raise SchemaError(f"{stream.name}: Stripe has fields named like the tap's own: {taken}")
     if unknown := sorted({*stream.key, *verbatim} - {*stripes, *TAP_COLUMNS}):
         raise SchemaError(f"{stream.name}: Stripe has no fields {unknown}")
     first, *last = ((name, nullable(schema)) for name, schema in TAP_COLUMNS.items())
     properties = dict([first, *stripes.items()])
-    properties.setdefault("livemode", nullable(SIMPLE["bool"]))
+    for column in columns.SHARED:
+        properties.setdefault(column.name, nullable(COLUMN_TYPES[column.type]))
     properties.update(last)
     properties.update(dict.fromkeys(stream.key, STRING))
     return {

@@ -166,7 +166,7 @@ def test_the_generator_repairs_what_check_complains_of(
         ("TAP_COLUMNS", {"currency": {"type": "string"}}, "named like the tap's own: ['currency']"),
         (
             "STREAMS",
-            [Listed(name="x", object="event", path="", permission="", key=("y",))],
+            [Listed("x", "/v1/events", "", key=("y",))],
             "['y']",
         ),
     ],

@@ -1,0 +1,21 @@
+"""Core resources: payments and what belongs to them, customers, and the events themselves."""
+
+from tap_stripe_connect.catalog.kinds import Immutable, List
+
+STREAMS = (
+    List(
+        "charges",
+        "/v1/charges",
+        "rak_charge_read",
+        touched_by={"dispute": ("charge",), "refund": ("charge",), "review": ("charge",)},
+    ),
+    List(
+        "customers",
+        "/v1/customers",
+        "rak_customer_read",
+        deleted_by=("customer.deleted",),
+        touched_by=dict.fromkeys(("discount", "source", "card", "bank_account"), ("customer",)),
+        reference=True,
+    ),
+    List("events", "/v1/events", "rak_event_read", Immutable(), verbatim=frozenset({"data"})),
+)
