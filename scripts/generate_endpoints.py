@@ -31,6 +31,8 @@ LEVELS = 4
 """How deep Stripe expands."""
 FRAME = ("starting_after", "ending_before", "limit", "expand")
 """Parameters that say how a list is shown, not which objects it holds."""
+USUAL = ("id", "created", "livemode")
+"""Fields that nearly all objects have."""
 BOUND_BY = {"after": "gt", "before": "lt"} | {bound: bound for bound in BOUNDS}
 """What a parameter that begins with `created_` bounds."""
 
@@ -150,10 +152,29 @@ def object_facts(name: str, owner: Class) -> dict[str, Any]:
             expandable[place.path] = held
         else:
             nested[place.path] = {"objects": held, "expand": place.optional}
+            if field := parent_field(name, held):
+                nested[place.path]["parent_field"] = field
             if url := nested_url(name, owner, place.path, held):
                 nested[place.path]["url"] = url
-    facts = {"expandable": expandable, "nested": nested}
+    own = {item.name for item in owner.fields()}
+    lacks = [name for name in USUAL if name not in own]
+    facts = {"lacks": lacks, "expandable": expandable, "nested": nested}
     return {name: value for name, value in facts.items() if value}
+
+
+def parent_field(parent: str, held: Collection[str]) -> str:
+    """Return the field of nested objects that holds their parent's id; nothing if they lack it."""
+    short = parent.rpartition(".")[2]
+    found = []
+    for owner in (classes()[name] for name in held):
+        own = {item.name for item in owner.fields()}
+        refers = [
+            place.path
+            for place in places(owner)
+            if place.path in own and objects(place.inner, place.owner) == [parent]
+        ]
+        found.append(short if short in own else "".join(refers[:1]))
+    return found[0] if len(set(found)) == 1 else ""
 
 
 def nested_url(parent: str, owner: Class, field: str, held: Collection[str]) -> str:

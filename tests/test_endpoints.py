@@ -168,13 +168,17 @@ def test_an_object_says_where_its_nested_lists_go_on() -> None:
     assert found["invoice", "lines"] == {
         "objects": ["line_item"],
         "expand": False,
+        "parent_field": "invoice",
         "url": "/v1/invoices/{id}/lines",
     }
     assert found["charge", "refunds"] == {
         "objects": ["refund"],
         "expand": True,
+        "parent_field": "charge",
         "url": "/v1/refunds?charge={id}",
     }
+    assert found["application_fee", "refunds"]["parent_field"] == "fee"
+    assert "parent_field" not in found["credit_note", "lines"]
     urls = {key: nested.get("url") for key, nested in found.items()}
     assert urls["subscription", "items"] == "/v1/subscription_items?subscription={id}"
     assert urls["credit_note", "lines"] == "/v1/credit_notes/{id}/lines"
@@ -187,6 +191,15 @@ def test_an_object_says_where_its_nested_lists_go_on() -> None:
         ("reporting.report_run", "result.links"),
         ("scheduled_query_run", "file.links"),
     ]
+
+
+def test_an_object_says_which_usual_fields_it_lacks() -> None:
+    """Most objects have an id, a time of creation and a mode; some have not."""
+    assert "lacks" not in OBJECTS["charge"]
+    assert OBJECTS["subscription_item"]["lacks"] == ["livemode"]
+    assert OBJECTS["payment_link"]["lacks"] == ["created"]
+    assert OBJECTS["line_item"]["lacks"] == ["created"]
+    assert [name for name, facts in OBJECTS.items() if "id" in facts.get("lacks", ())] == []
 
 
 def test_an_object_says_what_can_be_expanded() -> None:

@@ -34,11 +34,15 @@ class NestedFacts(msgspec.Struct, frozen=True):
     """Whether it is there only if it is asked for."""
     url: str = ""
     """Where all of it is, with fields of the object in braces; empty if nobody knows."""
+    parent_field: str = ""
+    """Field of what it holds that has the object's id; empty if there is none."""
 
 
 class ObjectFacts(msgspec.Struct, frozen=True):
     """A kind of object that Stripe lists."""
 
+    lacks: frozenset[str] = frozenset()
+    """Which of `id`, `created` and `livemode` it does not have."""
     expandable: dict[str, tuple[str, ...]] = {}
     """Paths of ids that can be expanded, and the kinds of objects that come then."""
     nested: dict[str, NestedFacts] = {}

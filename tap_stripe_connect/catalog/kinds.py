@@ -136,8 +136,8 @@ class Embedded:
 
     @cached_property
     def parent_field(self) -> str:
-        """Field of these objects that holds the parent's id."""
-        return self.within.object.rpartition(".")[2]
+        """Field of these objects that holds the parent's id; the tap adds it if they lack one."""
+        return self.facts.parent_field or self.within.object.rpartition(".")[2]
 
     @cached_property
     def route(self) -> str:
