@@ -48,4 +48,5 @@ def identifier(object_: str, *seed: str | int) -> str:
     for _ in range(LENGTHS.get(object_, USUAL_LENGTH)):
         number, remainder = divmod(number, len(ALPHABET))
         text += ALPHABET[remainder]
-    return PREFIXES[object_] + text
+    prefix = PREFIXES.get(object_)
+    return (f"{object_.replace('.', '_')}_" if prefix is None else prefix) + text

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tap_stripe_connect.catalog import STREAMS, Listed, Nested
-from tap_stripe_connect.simulator import shapes
+from tap_stripe_connect.catalog.endpoints import FACTS
+from tap_stripe_connect.simulator import samples, shapes
 
 TAP_COLUMNS = {"account_id", "updated_at", "_sdc_deleted_at", "additional_fields"}
 
@@ -26,7 +27,9 @@ def test_has_every_field_of_the_schema(stream: Listed | Nested) -> None:
     """A completed object has the schema's fields, the lists inside it, and no column of the tap."""
     document = shapes.complete(stream.object, {"id": "x_1"})
     nested = {each.list_field for each in STREAMS if isinstance(each, Nested)} & document.keys()
-    absent = TAP_COLUMNS | ({"livemode"} if stream.object == "subscription_item" else set())
+    absent = TAP_COLUMNS | FACTS.objects[stream.object].lacks
+    if isinstance(stream, Nested) and not stream.facts.parent_field:
+        absent |= {stream.parent_field}
     assert document.keys() == (properties(stream.name).keys() - absent) | nested
     assert document["object"] == stream.object
     assert document["id"] == "x_1"
@@ -109,5 +112,28 @@ def test_objects_share_nothing() -> None:
 
 def test_refuses_an_unknown_object() -> None:
     """An object without a stream is an error that names it."""
-    with pytest.raises(LookupError, match="payout"):
-        shapes.complete("payout", {"id": "po_1"})
+    with pytest.raises(LookupError, match=r"apps\.secret"):
+        shapes.complete("apps.secret", {"id": "appsecret_1"})
+
+
+def test_samples_have_the_type_of_their_field() -> None:
+    """Every field has a value of its type, the same one each time; ids differ from other texts."""
+    schema = {
+        "at": {"type": ["string", "null"], "format": "date-time"},
+        "currency": {"type": ["string", "null"]},
+        "customer": {"type": ["string", "null"]},
+        "fee_decimal": {"type": ["string", "null"]},
+        "flag": {"type": ["boolean", "null"]},
+        "list": {"type": ["array", "null"], "items": {"type": "integer"}},
+        "open": {"type": ["object", "null"], "additionalProperties": True},
+        "part": {"type": ["object", "null"], "properties": {"rate": {"type": ["number", "null"]}}},
+    }
+    found = samples.fields(schema, frozenset({"customer"}))
+    assert found == samples.fields(schema, frozenset({"customer"}))
+    assert found["currency"] == "usd"
+    assert found["customer"].startswith("customer_Sample")
+    assert float(found["fee_decimal"])
+    kinds = {"at": int, "flag": bool, "list": list, "open": dict, "part": dict}
+    assert {name: type(found[name]) for name in kinds} == kinds
+    assert type(found["list"][0]) is int
+    assert type(found["part"]["rate"]) is float
