@@ -146,8 +146,9 @@ def stream_schema(stream: Listed | Nested) -> Schema:
     verbatim = stream.verbatim if isinstance(stream, Listed) else frozenset()
     builder = Builder(verbatim)
     stripes = builder.properties(owner)
-    if isinstance(stream, Nested):
-        stripes.setdefault(stream.parent_field, nullable(STRING))
+    if isinstance(stream, Nested) and stream.parent_field not in stripes:
+        id_, object_, *others = {**stripes, stream.parent_field: nullable(STRING)}.items()
+        stripes = dict([id_, object_, *sorted(others)])
     if taken := sorted(stripes.keys() & TAP_COLUMNS):
         raise SchemaError(f"{stream.name}: Stripe has fields named like the tap's own: {taken}")
     if unknown := sorted({*stream.key, *verbatim} - {*stripes, *TAP_COLUMNS}):

@@ -253,7 +253,7 @@ def _shape(name: str) -> _Shape:
     defaults = _DEFAULTS.get(name)
     if defaults is None:
         defaults = samples.fields(properties, frozenset(schema["x-expandable"]))
-    return _Shape(name, properties, lists, {"object": name, **defaults})
+    return _Shape(name, properties, lists, {**defaults, "object": name})
 
 
 def _part(path: str, properties: dict[str, Any]) -> _Shape:
