@@ -18,7 +18,7 @@ from tap_stripe_connect.api import answers
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.api.errors import StripeError, Verdict
 from tap_stripe_connect.api.limits import Limiter
-from tap_stripe_connect.catalog import API_VERSION
+from tap_stripe_connect.catalog import API_VERSION, NESTED, Nested
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.faults import Fault
 from tests.harness import DAY, NOW, config_for, run, selecting
@@ -270,3 +270,16 @@ def test_changed_and_deleted_coupons_of_any_name_are_read(stripe: Simulator, nam
     third = run(config_for(stripe), state=second.state, catalog=selecting("coupons"))
     assert third.exit_code == 0
     assert third.counts == {}
+
+
+@pytest.mark.parametrize("nested", NESTED.values(), ids=lambda nested: nested.name)
+def test_the_rest_of_a_nested_list_counts_for_its_own_endpoint(
+    stripe: Simulator, client: HurriedClient, nested: Nested
+) -> None:
+    """Stripe limits each endpoint; ids in the path, however they look, make no new one."""
+    items = [{"id": f"x_{place}"} for place in range(12)]
+    fields = {"id": "credit_notes_1", nested.list_field: items}
+    parent = stripe.world.platform.create(nested.within.object, fields)
+    rows, _ = client.all_rows(parent[nested.list_field]["url"], None, parent["id"])
+    assert len(rows) == 12
+    assert {route for _, route in client.tally.costs()} == {nested.route}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import threading
 import time
 from importlib.metadata import version
@@ -98,10 +97,14 @@ class Client:
         parameters: Mapping[str, str] | None = None,
         account: str | None = None,
         tries: int | None = None,
+        route: str = "",
     ) -> Listing:
-        """Return a page of the list at `path`, or raise StripeError after so many tries."""
-        route = re.sub(r"/[a-z]+_\w+/", "/{id}/", path)
-        question = Question(path, {"limit": str(PAGE_SIZE), **(parameters or {})}, account, route)
+        """Return a page of the list at `path`, or raise StripeError after so many tries.
+
+        `route` is the path with `{id}` in it.
+        """
+        given = {"limit": str(PAGE_SIZE), **(parameters or {})}
+        question = Question(path, given, account, route or path)
         answer = self._ask(question, answers.check_list, tries or self.attempts)
         document = answer.document
         return Listing(document["data"], document["has_more"], answer.size)
@@ -110,15 +113,21 @@ class Client:
         """Return how many requests the budget let nobody send of late; `most` are made up for."""
         return self._limiter.unused(route, most)
 
-    def all_rows(self, url: str, account: str | None = None) -> tuple[list[dict[str, Any]], int]:
-        """Return all rows of the list that a nested list's `url` points at, and their bytes."""
+    def all_rows(
+        self, url: str, account: str | None = None, parent: str = ""
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Return all rows of the list that a nested list's `url` points at, and their bytes.
+
+        `parent` is the id of the object that the list is in.
+        """
         target = urlsplit(url)
+        route = "/".join("{id}" if step == parent else step for step in target.path.split("/"))
         parameters = dict(parse_qsl(target.query))
         rows: list[dict[str, Any]] = []
         size = 0
         while True:
             try:
-                page = self.page(target.path, parameters, account)
+                page = self.page(target.path, parameters, account, route=route)
             except StripeError as error:
                 # The row that the last page ended with is gone; begin again, without it (C10).
                 if not parameters.pop("starting_after", None) or not says_no_cursor(error):

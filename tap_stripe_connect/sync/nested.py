@@ -26,7 +26,7 @@ def completed(
         for name, value in row.items():
             if type(value) is dict and value.get("has_more") is True and nested.get(name, True):
                 try:
-                    value["data"], size = _all_rows(client, job, value)
+                    value["data"], size = _all_rows(client, job, row["id"], value)
                 except StripeError as error:
                     if not says_missing(error, row["id"]):
                         raise
@@ -37,7 +37,9 @@ def completed(
     return added, lost
 
 
-def _all_rows(client: Client, job: Job, nested: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+def _all_rows(
+    client: Client, job: Job, parent: str, nested: dict[str, Any]
+) -> tuple[list[dict[str, Any]], int]:
     """Return all rows of a nested list, and their bytes."""
     url = nested.get("url")
     if not isinstance(url, str):
@@ -48,4 +50,4 @@ def _all_rows(client: Client, job: Job, nested: dict[str, Any]) -> tuple[list[di
             account=job.header,
             advice="run again later; report it if it stays",
         )
-    return client.all_rows(url, job.header)
+    return client.all_rows(url, job.header, parent)
