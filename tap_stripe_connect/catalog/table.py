@@ -27,6 +27,31 @@ NESTED: Mapping[str, Embedded] = MappingProxyType(
 )
 
 
+def _followed() -> dict[str, tuple[List, ...]]:
+    found: dict[str, tuple[List, ...]] = {}
+    for listed in LISTED.values():
+        if listed.changes == "feed":
+            found[listed.object] = (*found.get(listed.object, ()), listed)
+    return found
+
+
+FOLLOWED: Mapping[str, tuple[List, ...]] = MappingProxyType(_followed())
+"""The lists that an event about an object of some kind tells changes of."""
+
+
+def _touched() -> dict[str, tuple[tuple[List, str], ...]]:
+    found: dict[str, tuple[tuple[List, str], ...]] = {}
+    for listed in LISTED.values():
+        for object_, paths in listed.touched_by.items():
+            found[object_] = (*found.get(object_, ()), *((listed, path) for path in paths))
+    return found
+
+
+TOUCHED: Mapping[str, tuple[tuple[List, str], ...]] = MappingProxyType(_touched())
+"""The lists that an event about an object of some kind means a change of as well, and the field
+that holds the id of what has changed (A22)."""
+
+
 @cache
 def nested_in(parent: str) -> tuple[Embedded, ...]:
     """Return the streams whose objects come inside those of the stream `parent`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tap_stripe_connect.catalog import LISTED, nested_in
+from tap_stripe_connect.catalog.table import FOLLOWED, TOUCHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,8 +25,6 @@ TOGETHER = 1000
 one that is done moves the feed's position on (A26)."""
 
 _encode = msgspec.json.encode
-
-_BY_OBJECT = {listed.object: listed for listed in LISTED.values()}
 
 
 @dataclass(slots=True)
@@ -76,11 +75,10 @@ class Changes:
         value = data.get("object")
         if not isinstance(value, dict):
             return
-        listed = _BY_OBJECT.get(value.get("object", ""))
-        if listed and value.get("id") and listed.object != "event":
+        for listed in FOLLOWED.get(value.get("object", ""), ()) if value.get("id") else ():
             change = self._change(listed.name, value["id"], moment)
             change.created = value.get("created") or change.created
-            if event.get("type") == f"{listed.object}.deleted":
+            if event.get("type") in listed.deleted_by:
                 self._deleted(change, listed.name, value, moment)
             else:
                 change.alive_at = max(change.alive_at, moment)
@@ -118,15 +116,14 @@ def _remember(change: Change, stream: str, nested_list: object) -> None:
 
 def _touched(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     """Yield the objects that this one's change alters without an event of theirs (A22)."""
-    for listed in LISTED.values():
-        for path in listed.touched_by.get(value.get("object", ""), ()):
-            found: Any = value
-            for step in path.split("."):
-                found = found.get(step) if isinstance(found, dict) else None
-            if isinstance(found, dict):
-                found = found.get("id")
-            if isinstance(found, str) and found:
-                yield listed.name, found
+    for listed, path in TOUCHED.get(value.get("object", ""), ()):
+        found: Any = value
+        for step in path.split("."):
+            found = found.get(step) if isinstance(found, dict) else None
+        if isinstance(found, dict):
+            found = found.get("id")
+        if isinstance(found, str) and found:
+            yield listed.name, found
 
 
 @dataclass(frozen=True)
