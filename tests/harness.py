@@ -196,8 +196,9 @@ def add_samples(account: Account, at: int = NOW - DAY) -> None:
     for listed in sorted(LISTED.values(), key=lambda one: len(touching(one))):
         if not account.count(listed.object):
             others = {
-                path: next(account.objects(touched.object))["id"]
+                path: found["id"]
                 for path, touched in touching(listed).items()
+                for found in list(account.objects(touched.object))[:1]
             }
             account.create(listed.object, nested_samples(listed) | others, at=at)
 
