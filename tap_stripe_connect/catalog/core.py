@@ -17,5 +17,9 @@ STREAMS = (
         touched_by=dict.fromkeys(("discount", "source", "card", "bank_account"), ("customer",)),
         reference=True,
     ),
+    List("disputes", "/v1/disputes", "rak_dispute_read"),
     List("events", "/v1/events", "rak_event_read", Immutable(), verbatim=frozenset({"data"})),
+    List("payouts", "/v1/payouts", "rak_payout_read"),
+    # Refunds have no permission of their own.
+    List("refunds", "/v1/refunds", "rak_charge_read"),
 )

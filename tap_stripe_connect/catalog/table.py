@@ -7,7 +7,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.catalog import billing, core, products
+from tap_stripe_connect.catalog import billing, connect, core, products
 from tap_stripe_connect.catalog.kinds import Embedded, List
 
 if TYPE_CHECKING:
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from tap_stripe_connect.catalog.kinds import Stream
 
 STREAMS: tuple[Stream, ...] = tuple(
-    sorted((*billing.STREAMS, *core.STREAMS, *products.STREAMS), key=attrgetter("name"))
+    sorted(
+        (*billing.STREAMS, *connect.STREAMS, *core.STREAMS, *products.STREAMS),
+        key=attrgetter("name"),
+    )
 )
 
 LISTED: Mapping[str, List] = MappingProxyType(

@@ -135,6 +135,7 @@ SPECIAL: Mapping[str, Mapping[str, Filter]] = MappingProxyType(
             "types": Filter("type", _is_one_of_event_types),
         },
         "invoice": {"subscription": Filter("parent.subscription_details.subscription", _is_text)},
+        "promotion_code": {"coupon": Filter("promotion.coupon", _is_text)},
         "subscription": {
             "automatic_tax": Filter("automatic_tax.enabled", _enabled),
             "current_period_end": Filter("items.data[].current_period_end", _latest_in_range),
