@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_stripe_connect.catalog import LISTED, NESTED, Listed, Nested
+from tap_stripe_connect.streams import schema_file
 from tests.cases.steps import next_run
 from tests.harness import (
     DAY,
@@ -41,19 +42,37 @@ def streams(listed: Listed) -> list[str]:
     return [listed.name, *(one.name for one in NESTED.values() if one.within is listed)]
 
 
+def plain_field(listed: Listed) -> tuple[str, list[Any]]:
+    """Return a field that any of these objects can have, and two values of its type."""
+    values: dict[str, list[Any]] = {
+        "object": [{"version": "1"}, {"version": "2"}],
+        "boolean": [False, True],
+        "integer": [1, 2],
+    }
+    found = {
+        name: schema["type"][0]
+        for name, schema in schema_file(listed.name)["properties"].items()
+        if name not in {*listed.key, "livemode", "additional_fields"}
+        and not schema.get("properties")
+        and schema["type"][0] in values
+    }
+    name = "metadata" if "metadata" in found else next(iter(found))
+    return name, values[found[name]]
+
+
 @every_followed
 def test_a_change_that_an_event_tells_arrives(stripe: Simulator, listed: Listed) -> None:
     """After any event about an object, but that of its end, its present state is written."""
-    first = loaded(stripe, listed, metadata={"version": "1"})
-    assert [row["metadata"] for row in first.records(listed.name)] == [{"version": "1"}]
+    field, (before, after) = plain_field(listed)
+    first = loaded(stripe, listed, **{field: before})
+    assert [row[field] for row in first.records(listed.name)] == [before]
 
     def change(account: Account) -> None:
-        changed = {"metadata": {"version": "2"}}
-        account.update(listed.object, "x_1", changed, event=change_types(listed)[0])
+        account.update(listed.object, "x_1", {field: after}, event=change_types(listed)[0])
 
     second = next_run(stripe, first, *streams(listed), change=change)
     (row,) = second.records(listed.name)
-    assert (row["metadata"], row["_sdc_deleted_at"]) == ({"version": "2"}, None)
+    assert (row[field], row["_sdc_deleted_at"]) == (after, None)
 
 
 @every_followed
@@ -99,17 +118,18 @@ def test_an_event_about_another_object_brings_what_it_touches(
     stripe: Simulator, listed: Listed, object_: str, path: str
 ) -> None:
     """An object that changed silently is read again once an event names it (A22)."""
-    first = loaded(stripe, listed)
+    field, (before, after) = plain_field(listed)
+    first = loaded(stripe, listed, **{field: before})
 
     def touch(account: Account) -> None:
-        account.update(listed.object, "x_1", {"metadata": {"touched": "yes"}}, event=None)
+        account.update(listed.object, "x_1", {field: after}, event=None)
         payload: Any = "x_1"
         for step in reversed(path.split(".")):
             payload = {step: payload}
         account.add_event("brand.new", {"object": object_, "id": "y_1", **payload})
 
     second = next_run(stripe, first, listed.name, change=touch)
-    assert [row["metadata"] for row in second.records(listed.name)] == [{"touched": "yes"}]
+    assert [row[field] for row in second.records(listed.name)] == [after]
 
 
 @every_nested
@@ -133,9 +153,9 @@ def test_nested_objects_beyond_the_tenth_arrive(stripe: Simulator, nested: Neste
     assert {name for name, gone in marked.items() if gone} == {"y_0"}
 
 
-def test_every_list_is_read_once(stripe: Simulator) -> None:
-    """A first load of all streams asks each list once, and no other."""
+def test_every_list_is_read_and_nothing_else(stripe: Simulator) -> None:
+    """A first load of all streams asks for each list, and for no single object."""
     add_samples(stripe.world.platform)
     run(config_for(stripe))
-    asked = [one.path for one in stripe.journal.requests if one.path != "/v1/account"]
-    assert sorted(asked) == sorted(listed.path for listed in LISTED.values())
+    asked = {one.path for one in stripe.journal.requests if one.path != "/v1/account"}
+    assert asked == {listed.path for listed in LISTED.values()}
