@@ -228,8 +228,8 @@ class _List:
         self._shape = _shape(stream.object)
         self._url = stream.facts.url
         self._inherited = {stream.parent_field: "id"} if stream.facts.parent_field else {}
-        if "livemode" not in lacks(stream.object):
-            self._inherited["livemode"] = "livemode"
+        for name in {"created", "livemode"} - lacks(stream.object) - lacks(stream.within.object):
+            self._inherited[name] = name
 
     def fill(self, value: Any, parent: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - JSON
         """Return the list object for `value`, either one itself or the bare items."""
