@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from tap_stripe_connect.catalog import LISTED, NESTED, Listed, Nested
@@ -12,9 +13,11 @@ from tests.cases.steps import next_run
 from tests.harness import (
     DAY,
     NOW,
+    Warehouse,
     add_samples,
     change_types,
     config_for,
+    cuts,
     nested_samples,
     run,
     selecting,
@@ -151,6 +154,78 @@ def test_nested_objects_beyond_the_tenth_arrive(stripe: Simulator, nested: Neste
     )
     marked = {row["id"]: bool(row["_sdc_deleted_at"]) for row in second.records(nested.name)}
     assert {name for name, gone in marked.items() if gone} == {"y_0"}
+
+
+@pytest.fixture
+def unwindowed(monkeypatch: pytest.MonkeyPatch) -> Listed:
+    """Return a list of which Stripe takes no creation times, as of quotes or payment methods."""
+    listed = LISTED["disputes"]
+    facts = msgspec.structs.replace(listed.facts, created="")
+    monkeypatch.setitem(vars(listed), "facts", facts)
+    return listed
+
+
+def fill(account: Account, listed: Listed, count: int) -> dict[str, int]:
+    """Create objects a minute apart, the newest last; return the creation times by id."""
+    times = {f"x_{place}": BEGINNING + 60 * place for place in range(count)}
+    for name, created in times.items():
+        account.create(listed.object, {"id": name}, at=created)
+    return times
+
+
+def test_a_list_without_creation_times_is_read_from_end_to_end(
+    stripe: Simulator, unwindowed: Listed
+) -> None:
+    """Its pages are asked for by cursor alone, and it is claimed once all of it has come."""
+    times = fill(stripe.world.platform, unwindowed, 250)
+    catalog = selecting(unwindowed.name)
+    whole = run(config_for(stripe), catalog=catalog, every_state=True)
+    rows = [row["id"] for row in whole.records(unwindowed.name)]
+    assert sorted(rows) == sorted(times)
+    asked = [one for one in stripe.journal.requests if one.path == unwindowed.path]
+    assert len(asked) == 3
+    assert not any("created" in name for one in asked for name, _ in one.query)
+    for written, state in list(cuts(whole.messages))[:-1]:
+        tables = (
+            Warehouse()
+            .load(written)
+            .load(run(config_for(stripe), state=state, catalog=catalog).messages)
+        )
+        assert {name for _, name in tables.tables[unwindowed.name]} == times.keys()
+
+
+def test_changes_in_a_list_without_creation_times_are_read_one_by_one(
+    stripe: Simulator, unwindowed: Listed
+) -> None:
+    """No page of it can be asked for that holds what changed; it is not listed again either."""
+    times = fill(stripe.world.platform, unwindowed, 30)
+    first = run(config_for(stripe), catalog=selecting(unwindowed.name))
+
+    def change(account: Account) -> None:
+        for name in times:
+            type_ = change_types(unwindowed)[0]
+            account.update(unwindowed.object, name, {"metadata": {"a": "b"}}, event=type_)
+
+    second = next_run(stripe, first, unwindowed.name, change=change)
+    assert {row["id"] for row in second.records(unwindowed.name)} == times.keys()
+    assert all(row["metadata"] == {"a": "b"} for row in second.records(unwindowed.name))
+    paths = [one.path for one in stripe.journal.requests]
+    assert unwindowed.path not in paths
+    assert len([path for path in paths if path.startswith(unwindowed.path)]) == 30
+
+
+def test_a_check_of_a_list_without_creation_times_reads_the_feed_alone(
+    stripe: Simulator, unwindowed: Listed
+) -> None:
+    """Its newest rows cannot be listed by themselves; the check is done all the same."""
+    fill(stripe.world.platform, unwindowed, 3)
+    output = run(config_for(stripe), catalog=selecting(unwindowed.name))
+    checked = []
+    for _ in range(2):
+        output = next_run(stripe, output, unwindowed.name, recheck_interval=0)
+        assert unwindowed.path not in {one.path for one in stripe.journal.requests}
+        checked.append(output.state["bookmarks"][unwindowed.name]["checked_at"])
+    assert checked == sorted(set(checked))
 
 
 def test_every_list_is_read_and_nothing_else(stripe: Simulator) -> None:

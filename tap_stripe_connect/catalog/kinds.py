@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from tap_stripe_connect.catalog.endpoints import FACTS
+from tap_stripe_connect.catalog.endpoints import EVENT_TYPES, FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +98,19 @@ class List:
         if isinstance(self.tracking, Immutable):
             return "none"
         return "unseen" if isinstance(self.tracking, Relist) else "feed"
+
+    @property
+    def windowed(self) -> bool:
+        """Whether it can be narrowed to a range of creation times."""
+        return self.facts.created == "created"
+
+    @cached_property
+    def told_by(self) -> Mapping[str, str]:
+        """What narrows the event feed to these objects; nothing where no one filter does."""
+        families = {
+            name.rpartition(".")[0] for name, about in EVENT_TYPES.items() if self.object in about
+        }
+        return {"type": f"{min(families)}.*"} if len(families) == 1 else {}
 
     @property
     def recheck_days(self) -> int:

@@ -160,12 +160,7 @@ class Window:
         """Move past a page; return its rows of this window and the range they complete."""
         upper = self.end
         self.overtaken = 0
-        # Texts, and times before 1970 or after 9999, do not tell where a page ends.
-        stamps = [
-            created
-            for row in rows
-            if type(created := row.get("created")) is int and 0 <= created < END_OF_TIME
-        ]
+        stamps = self._stamps(rows)
         if not has_more or (stamps and stamps[-1] < self.start):
             self.end = self.start
         else:
@@ -177,6 +172,14 @@ class Window:
         if self.wanted is not None:
             self.wanted -= {row["id"] for row in kept}
         return kept, (min(self.end, upper), upper)
+
+    def _stamps(self, rows: list[dict[str, Any]]) -> list[int]:
+        """Return the creation times that tell where a page ends: no texts, none before 1970."""
+        return [
+            created
+            for row in rows
+            if type(created := row.get("created")) is int and 0 <= created < END_OF_TIME
+        ]
 
     def _continue_from(self, rows: list[dict[str, Any]], stamps: list[int]) -> None:
         newest, oldest = stamps[0], stamps[-1]
@@ -232,6 +235,34 @@ class Window:
         other.density, other.overtaken = self.density, self.overtaken + 1
         self.lost = True
         return other
+
+
+class WholeList(Window):
+    """A list that Stripe does not narrow to creation times: it is read from end to end.
+
+    Nobody says in which order its rows come, so nothing is complete before all of it is, and no
+    second reader can help.
+    """
+
+    def parameters(self) -> dict[str, str]:
+        """Return the query of the next page."""
+        return {"starting_after": self.cursor} if self.cursor else {}
+
+    def overtake(self) -> WholeList:
+        """Ask for the same page once more, in a new window."""
+        other = WholeList(self.start, self.end, self.streams)
+        other.cursor, other.unfinished = self.cursor, self.unfinished
+        other.overtaken = self.overtaken + 1
+        self.lost = True
+        return other
+
+    def _stamps(self, rows: list[dict[str, Any]]) -> list[int]:
+        del rows
+        return []
+
+    def _keeps(self, row: dict[str, Any]) -> bool:
+        created = row.get("created")
+        return type(created) is not int or max(created, 0) in range(*self.filter)
 
 
 class Plan:
