@@ -1,5 +1,6 @@
 """Billing: invoices, subscriptions and what they hold."""
 
+from tap_stripe_connect.catalog.columns import ACCOUNT
 from tap_stripe_connect.catalog.kinds import Embedded, List
 
 IN_ITEMS = frozenset({"plan.tiers", "price.currency_options", "price.tiers"})
@@ -35,7 +36,7 @@ STREAMS = (
         replaced_by=frozenset({"invoice.finalized"}),
         temporary_in="draft",
         # Two invoices can hold lines of the same id.
-        key=("account_id", "invoice", "id"),
+        key=(ACCOUNT.name, "invoice", "id"),
     ),
     SUBSCRIPTIONS,
     Embedded("subscription_items", SUBSCRIPTIONS, "items", unasked=IN_ITEMS),

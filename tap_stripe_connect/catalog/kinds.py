@@ -1,8 +1,8 @@
 """What streams are made of: a shape, a way to notice changes, and what tells of deletions.
 
 A shape says how Stripe gives the objects: `List`, at a path of their own; `Embedded`, inside
-another stream's objects. Not here yet are lists that have to be asked for once for each parent,
-single objects without a list, and lists of Stripe's v2 API.
+another stream's objects. Three more will stand beside them: `PerParent`, a list for each object of
+another stream; `Singleton`, one object of an account; `V2List`, a list of Stripe's v2 API.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from tap_stripe_connect.catalog.columns import ACCOUNT
 from tap_stripe_connect.catalog.endpoints import EVENT_TYPES, FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_stripe_connect.catalog.endpoints import ListFacts, NestedFacts
+
+
+KEY = (ACCOUNT.name, "id")
+"""What tells rows apart, unless a row of the table says otherwise."""
 
 
 # Change tracking
@@ -41,7 +46,7 @@ class Immutable:
 
 @dataclass(frozen=True)
 class Relist:
-    """No event tells of any change; the whole list does."""
+    """No event tells of any change; the whole list does. What it lacks is not marked yet."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class List:
     """Fields kept as Stripe sent them, one JSON object without a schema of its own."""
     unasked: frozenset[str] = frozenset()
     """Paths without a column, because Stripe sends them only if they are asked for."""
-    key: tuple[str, ...] = ("account_id", "id")
+    key: tuple[str, ...] = KEY
     reference: bool = False
     """Whether other objects refer to these, so that `start_date` does not cut them off (A23)."""
 
@@ -137,7 +142,7 @@ class Embedded:
     """The parent's `status` in which these objects have ids that will be replaced."""
     unasked: frozenset[str] = frozenset()
     """Paths without a column, because Stripe sends them only if they are asked for."""
-    key: tuple[str, ...] = ("account_id", "id")
+    key: tuple[str, ...] = KEY
 
     @cached_property
     def facts(self) -> NestedFacts:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.singerlib import StateMessage
 
+from tap_stripe_connect.catalog.columns import DELETED
 from tap_stripe_connect.sync.figures import Ledger
 from tap_stripe_connect.sync.jobs import Job
 from tap_stripe_connect.sync.messages import now
@@ -131,7 +132,7 @@ class Transfer:
             for name, record in run.records(page):
                 if self.interrupted_by:
                     return False
-                gone = record["_sdc_deleted_at"] is not None
+                gone = record[DELETED.name] is not None
                 written = self._writer.write_records(self._streams[name], record, moment)
                 rows[name] += written
                 if gone:
