@@ -76,6 +76,29 @@ def test_a_list_sends_only_what_stripe_takes(listed: Listed) -> None:
 
 
 @every_list
+def test_a_list_is_read_by_creation_time_or_whole(listed: Listed) -> None:
+    """Its range of creation times is called `created`, or it has none; a recheck needs one."""
+    assert listed.facts.created in {"", "created"}
+    assert listed.windowed or not isinstance(listed.tracking, EventsAndRecheck)
+
+
+@pytest.mark.parametrize(
+    ("name", "filter_"),
+    [
+        ("invoices", {"type": "invoice.*"}),
+        ("subscriptions", {"type": "customer.subscription.*"}),
+        ("refunds", {}),
+        ("events", {}),
+    ],
+)
+def test_the_event_feed_is_narrowed_by_what_event_types_have_in_common(
+    name: str, filter_: dict[str, str]
+) -> None:
+    """Types of events do not always begin with the object's name, and not all alike."""
+    assert LISTED[name].told_by == filter_
+
+
+@every_list
 def test_a_list_hears_of_its_deletions(listed: Listed) -> None:
     """Each type of event that sounds like the end of these objects is taken for it, or judged."""
     told = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from tap_stripe_connect.api.limits import Limiter
 from tap_stripe_connect.catalog import LISTED, NESTED, Listed, Nested
 from tap_stripe_connect.streams import schema_file
 from tests.cases.steps import next_run
@@ -154,6 +155,22 @@ def test_nested_objects_beyond_the_tenth_arrive(stripe: Simulator, nested: Neste
     )
     marked = {row["id"]: bool(row["_sdc_deleted_at"]) for row in second.records(nested.name)}
     assert {name for name, gone in marked.items() if gone} == {"y_0"}
+
+
+@every_nested
+def test_the_rest_of_a_nested_list_counts_for_its_own_endpoint(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, nested: Nested
+) -> None:
+    """Stripe limits each endpoint; ids in the path, however they look, make no new one."""
+    waited: set[str] = set()
+    monkeypatch.setattr(Limiter, "wait", lambda _, route, _sleep: waited.add(route))
+    items = [{"id": f"y_{place}"} for place in range(12)]
+    fields = {"id": "credit_notes_1", nested.list_field: items}
+    stripe.world.platform.create(nested.within.object, fields, at=BEGINNING)
+    output = run(config_for(stripe), catalog=selecting(nested.name))
+    assert len(output.records(nested.name)) == 12
+    assert nested.route in waited
+    assert not any("credit_notes_1" in route for route in waited)
 
 
 @pytest.fixture

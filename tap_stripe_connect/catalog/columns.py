@@ -14,11 +14,11 @@ class Column:
     about: str
 
 
-ACCOUNT = Column("account_id", "string", "The account that the row belongs to.")
+ACCOUNT = Column("account_id", "string", "The account of the row: `acct_1Example`.")
 LIVEMODE = Column("livemode", "boolean", "Whether it is about real money, not test data.")
 UPDATED = Column("updated_at", "date-time", "The newest change known, or else the creation.")
 DELETED = Column("_sdc_deleted_at", "date-time", "When Stripe said that the object was deleted.")
-ADDITIONAL = Column("additional_fields", "object", "Fields that the schema does not know yet.")
+ADDITIONAL = Column("additional_fields", "object", "What Stripe sends and the schema lacks.")
 
 OWN = (ACCOUNT, UPDATED, DELETED, ADDITIONAL)
 """Stripe has no fields of these names."""
