@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 
 from tap_stripe_connect.api.limits import Limiter
 from tap_stripe_connect.catalog import LISTED, NESTED, Listed, Nested
+from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.streams import schema_file
 from tests.cases.steps import next_run
 from tests.harness import (
@@ -243,6 +245,26 @@ def test_a_check_of_a_list_without_creation_times_reads_the_feed_alone(
         assert unwindowed.path not in {one.path for one in stripe.journal.requests}
         checked.append(output.state["bookmarks"][unwindowed.name]["checked_at"])
     assert checked == sorted(set(checked))
+
+
+def test_an_object_that_does_not_say_when_it_was_created_is_as_new_as_its_reading(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its `updated_at` is the time of the run, until an event says more; it never goes back."""
+    listed = LISTED["disputes"]
+    monkeypatch.setitem(vars(listed), "dated", value=False)
+    moment = datetime.fromtimestamp(NOW, UTC).isoformat()
+    shown = stripe.world.platform.create(listed.object, {"id": "x_1"}, at=BEGINNING)
+    del shown["created"]
+    page = {"object": "list", "url": listed.path, "has_more": False, "data": [shown]}
+    stripe.faults.add(Fault(match=listed.path, body=page, times=1))
+    first = run(config_for(stripe), catalog=selecting(listed.name))
+    assert [row["updated_at"] for row in first.records(listed.name)] == [moment]
+    stripe.world.platform.update(
+        listed.object, "x_1", {"metadata": {"a": "b"}}, event=change_types(listed)[0], at=NOW - 10
+    )
+    second = next_run(stripe, first, listed.name)
+    assert [row["updated_at"] for row in second.records(listed.name)] == [moment]
 
 
 def test_every_list_is_read_and_nothing_else(stripe: Simulator) -> None:

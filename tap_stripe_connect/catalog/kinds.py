@@ -110,6 +110,11 @@ class List:
         return self.facts.created == "created"
 
     @cached_property
+    def dated(self) -> bool:
+        """Whether its objects say when they were created."""
+        return "created" not in FACTS.objects[self.object].lacks
+
+    @cached_property
     def told_by(self) -> Mapping[str, str]:
         """What narrows the event feed to these objects; nothing where no one filter does."""
         families = {

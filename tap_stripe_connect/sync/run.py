@@ -248,12 +248,14 @@ class Run:
 
     def _loaded(self, follow: Follow, page: Page) -> Iterator[tuple[str, Json]]:
         """Yield listed rows; what is listed again carries the time of this reading."""
-        if follow.written_from is None:
+        dated = follow.listed.dated
+        if follow.written_from is None and dated:
             return self.rows.of(page, follow.changes, NO_FLOOR)
-        if follow.listed_anew or follow.full_table or follow.fingerprints is not None:
+        anew = follow.listed_anew or follow.full_table or follow.fingerprints is not None
+        if anew or not dated:
             follow.raise_read_at(self._now)
             follow.listing_floor = follow.read_at
-        floor = Floor(follow.listing_floor, follow.written_from)
+        floor = Floor(follow.listing_floor, follow.written_from or 0)
         return self.rows.of(page, follow.changes, floor)
 
     def _unproven(self, follow: Follow, page: Page) -> Iterator[tuple[str, Json]]:

@@ -18,7 +18,7 @@ from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
 from tests.cases.steps import YEAR, next_run
-from tests.harness import DAY, NOW, add_samples, cli, config_for, run, selecting
+from tests.harness import DAY, NOW, add_samples, change_types, cli, config_for, run, selecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -305,7 +305,10 @@ def test_c13_a_strict_stripe_refuses_no_request(stripe: Simulator, settings: Jso
             if listed.changes != "feed":
                 continue
             for found in list(account.objects(listed.object))[:5]:
-                account.update(listed.object, found["id"], {"metadata": {"new": "yes"}})
+                type_ = change_types(listed)[0]
+                account.update(
+                    listed.object, found["id"], {"metadata": {"new": "yes"}}, event=type_
+                )
         account.create("invoice", {"lines": [{"id": f"il_{place}"} for place in range(25)]})
 
     second = next_run(stripe, first, *names, change=change, **settings)
