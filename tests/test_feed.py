@@ -402,6 +402,30 @@ def test_updated_at_never_goes_back_when_everything_is_listed_again(
     assert fourth.counts == {}
 
 
+def test_updated_at_never_goes_back_after_a_run_that_was_killed_while_listing_anew(
+    stripe: Simulator,
+) -> None:
+    """The rows of the killed run carry the time of its reading, which no bookmark claims yet."""
+    account = stripe.world.platform
+    account.create("customer", {"id": "cus_1", "name": "old"}, at=NOW - 90 * DAY)
+    config = config_for(stripe)
+    first = run(config, catalog=selecting("customers"))
+    stripe.world.clock.advance(DAY)
+    account.update("customer", "cus_1", {"name": "new"})
+    stripe.world.clock.advance(DAY)
+    anew = selecting("customers")
+    for entry in anew["streams"]:
+        entry["replication_method"] = "FULL_TABLE"
+    killed = run(config, state=first.state, catalog=anew).messages
+    row = max(place for place, one in enumerate(killed) if one["type"] == "RECORD")
+    (state,) = [one["value"] for one in killed[:row] if one["type"] == "STATE"][-1:]
+    stripe.world.clock.advance(DAY)
+    rest = run(config, state=state, catalog=selecting("customers"))
+    times = [killed[row]["record"]["updated_at"]]
+    times += [record["updated_at"] for record in rest.records("customers")]
+    assert times == sorted(times)
+
+
 def test_a_full_table_run_after_a_lost_state_carries_the_time_of_reading(
     stripe: Simulator,
 ) -> None:

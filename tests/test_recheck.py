@@ -80,6 +80,22 @@ def test_an_event_that_is_shown_late_is_followed_within_a_day_and_a_run(
     assert tale.names("customers", "name") == {"cus_old": "after", "cus_new": "after"}
 
 
+@pytest.mark.parametrize("pause", [0, 6 * DAY])
+def test_an_event_that_is_shown_late_becomes_a_row_too(stripe: Simulator, pause: int) -> None:
+    """Also where the next run comes days after it was shown."""
+    tale = Tale(stripe, "customers", "events")
+    tale.run_after(0)
+    customer = tale.account.create("customer", {"id": "cus_1"}, at=NOW)
+    tale.run_after(HOUR)
+    tale.run_after(HOUR)
+    event = tale.account.add_event("customer.updated", customer, **tale.hidden(20))
+    tale.run_after(4 * HOUR)
+    tale.run_after(HOUR + pause)
+    if not pause:
+        tale.run_after(DAY)
+    assert event["id"] in tale.names("events", "id")
+
+
 def test_an_object_without_any_event_is_found_within_a_day_and_a_run(stripe: Simulator) -> None:
     """In rare cases Stripe never makes an event."""
     tale = Tale(stripe, "customers", "invoices", "invoice_line_items")

@@ -67,6 +67,22 @@ def test_resuming_reads_only_what_no_state_claimed(stripe: Simulator) -> None:
         assert before + len(rest.records("customers")) <= 3000 + MOST
 
 
+def test_output_cut_at_any_state_can_be_resumed_where_lists_are_out_of_order(
+    stripe: Simulator,
+) -> None:
+    """Objects get their time before they get their place in a list."""
+    account = stripe.world.platform
+    account.disorder(5)
+    bulk.load(account, customers=1000, start=NOW - 5000, until=NOW - 4000)
+    whole = run(config_for(stripe), catalog=selecting("customers"), every_state=True)
+    states = list(cuts(whole.messages))
+    assert len(states) > 5
+    for written, state in states:
+        rest = run(config_for(stripe), state=state, catalog=selecting("customers"))
+        warehouse = Warehouse().load(written).load(rest.messages)
+        assert warehouse.tables["customers"] == expected(account)["customers"]
+
+
 def test_the_first_page_alone_claims_only_its_own_part(stripe: Simulator) -> None:
     """Lists come newest first; a bookmark at the newest row seen would lose the rest (E2)."""
     bulk.load(stripe.world.platform, customers=1000, start=NOW - YEAR, until=NOW)

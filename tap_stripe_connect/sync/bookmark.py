@@ -114,7 +114,7 @@ def read_bookmark(entry: Mapping[str, Any], path: str) -> Bookmark:
     if not isinstance(recent, list) or not all(isinstance(item, str) for item in recent):
         raise fault(f"{path}.recent", recent, "a list of digests")
     moments = {
-        name: _read_moment(entry[name], f"{path}.{name}")
+        name: read_moment(entry[name], f"{path}.{name}")
         for name in MOMENTS
         if entry.get(name) is not None
     }
@@ -128,11 +128,13 @@ def read_bookmark(entry: Mapping[str, Any], path: str) -> Bookmark:
 
 def written_bookmark(bookmark: Bookmark) -> dict[str, Any]:
     """Return the entry of a state that `read_bookmark` reads."""
-    entry: dict[str, Any] = {"covered": [[_iso(edge) for edge in one] for one in bookmark.covered]}
+    entry: dict[str, Any] = {
+        "covered": [[written_moment(edge) for edge in one] for one in bookmark.covered]
+    }
     for name in MOMENTS:
         moment = getattr(bookmark, name)
         if moment != getattr(EMPTY, name):
-            entry[name] = _iso(moment)
+            entry[name] = written_moment(moment)
     if bookmark.fingerprints:
         entry["fingerprints"] = bookmark.fingerprints
     if bookmark.recent:
@@ -143,10 +145,11 @@ def written_bookmark(bookmark: Bookmark) -> dict[str, Any]:
 def _read_range(span: object, path: str) -> Range:
     if not isinstance(span, list) or len(span) != 2:  # noqa: PLR2004 - from, to
         raise fault(path, span, "a pair of date-times")
-    return _read_moment(span[0], path), _read_moment(span[1], path)
+    return read_moment(span[0], path), read_moment(span[1], path)
 
 
-def _read_moment(text: object, path: str) -> int:
+def read_moment(text: object, path: str) -> int:
+    """Return unix seconds; raises StateError naming `path` where no date-time stands."""
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -155,7 +158,8 @@ def _read_moment(text: object, path: str) -> int:
     raise fault(path, text, "a date-time")
 
 
-def _iso(moment: int) -> str:
+def written_moment(moment: int) -> str:
+    """Return unix seconds as a state shows them."""
     return datetime.fromtimestamp(moment, UTC).isoformat()
 
 

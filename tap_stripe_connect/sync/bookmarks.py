@@ -18,6 +18,7 @@ meaning while new accounts are connected.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,9 @@ from tap_stripe_connect.sync.bookmark import (
     as_object,
     fault,
     read_bookmark,
+    read_moment,
     written_bookmark,
+    written_moment,
 )
 from tap_stripe_connect.sync.state_input import check_bookmarks, unwrapped
 
@@ -40,6 +43,8 @@ VERSION = 1
 HEADER = "tap_stripe_connect"
 EVENT_FEED = "event_feed"
 """Key in the header of what was seen of the event feed, in the form of a stream's bookmarks."""
+READ_AT = "read_at"
+"""Key in the header of the newest `updated_at` that a run wrote and did not claim in the end."""
 SHORTEST_RUN = 3
 """Neighbouring accounts that share a value before they are written as a run."""
 
@@ -73,10 +78,22 @@ class Bookmarks:
                 self._bookmarks[name] = self._read_stream(name, entry)
             elif entry:
                 self.doubtful.append(name)
+        self.read_at = 0
+        """Newest `updated_at` that this run may write though no event says so, in unix seconds."""
+        if READ_AT in header:
+            self._raise_read_at(read_moment(header[READ_AT], f"{HEADER}.{READ_AT}"))
         # Only listed accounts are written, so those that a repaired state merely names are listed.
         named = set(chain.from_iterable(self._bookmarks.values()))
         self.accounts += sorted(named.difference(self.accounts))
         self._listed = set(self.accounts)
+
+    def _raise_read_at(self, moment: int) -> None:
+        """Take over what a run did not come to claim: any row may be as new as that."""
+        for stream, bookmarks in self._bookmarks.items():
+            if stream != EVENT_FEED:
+                self._changed.add(stream)
+                for account, known in bookmarks.items():
+                    bookmarks[account] = replace(known, read_at=max(known.read_at, moment))
 
     def _version_check(self, header: Mapping[str, Any]) -> None:
         version = header.get("version", VERSION)
@@ -170,6 +187,7 @@ class Bookmarks:
             "version": VERSION,
             "livemode": self.livemode,
             "accounts": list(self.accounts),
+            **({READ_AT: written_moment(self.read_at)} if self.read_at else {}),
             **feed,
         }
         return {"bookmarks": bookmarks, **self._others, HEADER: header}

@@ -43,8 +43,12 @@ class Feed:
         self._since = since
         self._horizon = horizon
         self.checked_from = (horizon // HOUR - CHECKED_HOURS) * HOUR
-        """Start of the hours that a check looks at, in unix seconds."""
-        self.start = min(since, self.checked_from) if checking else since
+        """Start of the hours that objects without events are looked for in, in unix seconds."""
+        # Without a memory, or after a run that was killed, it begins anew.
+        whole = seen.covered and seen.covered[-1][1] >= since
+        self._remembered = seen.covered[-1] if whole else (since, since)
+        """Hours that earlier runs have seen, up to two days before the last of them."""
+        self.start = min(since, self.checked_from, self._remembered[0]) if checking else since
         """The feed has to be read from here on."""
         self.checking = checking
         """Whether this run checks what the feed cannot prove."""
@@ -54,13 +58,12 @@ class Feed:
         """Whether the whole feed has been read."""
         self.followers: set[str] = set()
         """Listed streams that have not been brought up to date with it."""
+        self.late_hours: list[Range] = []
+        """Hours of which earlier runs have not seen all events, as far as handed on."""
         self._covered: list[Range] = []
         self._hours: dict[int, Changes] = {}
         self._handed_on = self.start
         self._named: dict[str, set[str]] = {}
-        # Without a memory, or after a run that was killed, it begins anew.
-        whole = seen.covered and seen.covered[-1][1] >= since
-        self._remembered = seen.covered[-1] if whole else (since, since)
         text = seen.fingerprints if whole else ""
         self._seen = Fingerprints.decoded(text, self._remembered[0], HOUR)
         """What earlier runs saw of the events of that time."""
@@ -111,14 +114,16 @@ class Feed:
         if self.checking and (hour + 1) * HOUR > self.checked_from:
             for stream in found.streams():
                 self._named.setdefault(stream, set()).update(found.of(stream))
-        late = self._differs(hour)
+        if late := self._differs(hour):
+            self.late_hours.append((hour * HOUR, (hour + 1) * HOUR))
         # What earlier runs followed is read only to be compared.
         if late or (hour + 1) * HOUR > self._since:
             changes.merge(found, late=late)
 
     def _differs(self, hour: int) -> bool:
         """Return whether the feed tells of an hour what earlier runs did not see."""
-        compared = self.checked_from <= hour * HOUR < self._remembered[1]
+        first, last = self._remembered
+        compared = first <= hour * HOUR < last
         return self.checking and compared and self._told.of(hour) != self._seen.of(hour)
 
     def _read_until(self) -> int:

@@ -80,7 +80,7 @@ class Walk:
         missing = page.wanted or set()
         self._left = [one for one in self._left if one[1] in missing]
         # The second that a page ended in may go on behind it, for the same cursor only.
-        second = page.start if page.finished else page.end - 1
+        second = page.start if page.finished else page.reached - 1
         goes_on = worthwhile and not page.finished and self._promised() >= WORTHWHILE
         while self._left and self._left[-1][0] >= second:
             if self._left[-1][0] == second and goes_on:

@@ -38,7 +38,14 @@ class Floor:
     updated_at: int = 0
     """Unix seconds; 0 where every row carries the time of its newest known change."""
     created_from: int = 0
-    """Rows created before this moment have not been written yet."""
+    """Rows created before this moment have not been written yet, but for those that changed."""
+    changed: int = 0
+    """The same of objects that changed: this run may have written them already."""
+
+    def of(self, created: int, change: Change | None) -> int:
+        """Return the least `updated_at` of one object, in unix seconds."""
+        known = self.updated_at if created >= self.created_from else 0
+        return max(known, self.changed) if change else known
 
 
 NO_FLOOR = Floor()
@@ -117,9 +124,7 @@ class Rows:
         streams = self._unwritten(page, str(name), newest, [value, newest, sorted(gone)])
         if not streams:
             return
-        updated = newest
-        if floor.updated_at and created >= floor.created_from:
-            updated = max(newest, floor.updated_at)
+        updated = max(newest, floor.of(created, change))
         facts = Facts(page.job.account, self._livemode, updated or None)
         yield from self._records.of(page.job.listed, streams, value, facts)
         if gone:

@@ -24,6 +24,7 @@ from tap_stripe_connect.sync.windows import (
     Plan,
     WholeList,
     Window,
+    merged,
     missing,
     shared_out,
 )
@@ -253,17 +254,22 @@ class Run:
             return self.rows.of(page, follow.changes, NO_FLOOR)
         anew = follow.listed_anew or follow.full_table or follow.fingerprints is not None
         if anew or not dated:
-            follow.raise_read_at(self._now)
+            self._raise_read_at(follow)
             follow.listing_floor = follow.read_at
-        floor = Floor(follow.listing_floor, follow.written_from or 0)
+        floor = Floor(follow.listing_floor, follow.written_from or 0, follow.read_at)
         return self.rows.of(page, follow.changes, floor)
+
+    def _raise_read_at(self, follow: Follow) -> None:
+        """Let rows carry the time of their reading, and have STATE say so before they go out."""
+        follow.raise_read_at(self._now)
+        self._bookmarks.read_at = self._now
 
     def _unproven(self, follow: Follow, page: Page) -> Iterator[tuple[str, Json]]:
         assert follow.recheck  # noqa: S101 - a check is under way
         found = follow.recheck.unproven(page.objects)
         if not found:
             return iter(())
-        follow.raise_read_at(self._now)
+        self._raise_read_at(follow)
         return self.rows.of(replace(page, objects=found), follow.changes, Floor(self._now))
 
     def _follow(self, page: Page) -> Follow:
@@ -357,7 +363,10 @@ class Run:
             return [], []
         feed.complete = True
         batch = feed.ripe()
-        return self._follow_up(job.account, feed, batch) if batch else ([], [])
+        pages, jobs = self._follow_up(job.account, feed, batch) if batch else ([], [])
+        if events and feed.late_hours:
+            jobs.append(self._load(events, merged(feed.late_hours)))
+        return pages, jobs
 
     def _follow_up(self, account: str, feed: Feed, batch: Batch) -> Steps:
         """Return what a part of the feed makes necessary, list by list."""
@@ -369,7 +378,7 @@ class Run:
             concerned = self._concerned(follow, batch.changes.of(follow.listed.name))
             if feed.several or any(change.late for change in concerned.values()):
                 # Its newest event may not have been read yet.
-                follow.raise_read_at(self._now)
+                self._raise_read_at(follow)
             fresh = follow.expect(concerned, batch.until, self.horizon)
             gone = tuple(name for name, one in fresh.items() if one.gone)
             if gone:

@@ -61,6 +61,7 @@ class Transfer:
         self._streams = streams
         self._state_interval = state_interval
         self._state_due = 0.0
+        self._told_read_at = 0
         self._progress = progress
         self._engine: Engine | None = None
         self.interrupted_by: int | None = None
@@ -101,6 +102,9 @@ class Transfer:
                 return
             if time.monotonic() >= self._state_due:
                 self._write_state()
+        if not self.ledger.failed:
+            # Each bookmark says so itself by now.
+            self._bookmarks.read_at = 0
         self._writer.flush()
 
     def _finish(self, run: Run, engine: Engine, job: Job) -> bool:
@@ -132,6 +136,9 @@ class Transfer:
             for name, record in run.records(page):
                 if self.interrupted_by:
                     return False
+                if self._bookmarks.read_at > self._told_read_at:
+                    # Rows with this time follow; a run that comes after a kill has to know.
+                    self._write_state()
                 gone = record[DELETED.name] is not None
                 written = self._writer.write_records(self._streams[name], record, moment)
                 rows[name] += written
@@ -144,6 +151,7 @@ class Transfer:
 
     def _write_state(self) -> None:
         start = time.monotonic()
+        self._told_read_at = self._bookmarks.read_at
         self._writer.write_message(StateMessage(value=self._bookmarks.state()))
         done = time.monotonic()
         # With thousands of accounts a STATE costs something; it must not be what a run does.

@@ -34,6 +34,11 @@ Enough for the half of a long one to be split before that, though its halves are
 enough that years without any rows are not searched again and again (F5).
 """
 
+DISORDER = 10
+"""Seconds of creation time by which two objects may be listed in the wrong order.
+
+An object gets its time before it gets its place in the list, so one may overtake another.
+"""
 
 PART_ROWS = 1000
 """Estimated rows left in a window above which an oldest-first plan reads its older half first."""
@@ -96,13 +101,13 @@ class Window:
     """A stretch of creation time that is walked newest first, a page at a time.
 
     A page proves its part at once: Stripe lists newest first, so everything newer than
-    the oldest row of a page with more behind it has been seen.
+    the oldest row of a page with more behind it has been seen, but for what `DISORDER` allows.
     """
 
     start: int
     """Raised when the older part is given to another window."""
     end: int
-    """Lowered as pages arrive: what lies at or above it has been read."""
+    """Lowered as pages arrive: what lies at or above it has certainly been read."""
     streams: frozenset[str]
     """Streams that lack these seconds."""
     wanted: set[str] | None = None
@@ -110,8 +115,10 @@ class Window:
     filter: Range = field(init=False)
     """The exact range that the cursor belongs to; a cursor is never used with another (A27)."""
     cursor: str | None = None
-    boundary: set[str] = field(default_factory=set)
-    """Ids read of the second that the last page ended in."""
+    reached: int = field(init=False)
+    """Lowered as pages arrive: the walk has met nothing below it."""
+    boundary: dict[str, int] = field(default_factory=dict)
+    """Creation times of rows that have been read though they lie below the end, by id."""
     repeated: set[str] = field(default_factory=set)
     """Ids that come a second time after a restart."""
     fruitless: int = 0
@@ -134,6 +141,7 @@ class Window:
     def __post_init__(self) -> None:
         """Ask for what the window spans when it begins."""
         self.filter = (self.start, self.end)
+        self.reached = self.end
 
     def parameters(self) -> dict[str, str]:
         """Return the query of the next page."""
@@ -160,36 +168,39 @@ class Window:
         """Move past a page; return its rows of this window and the range they complete."""
         upper = self.end
         self.overtaken = 0
-        stamps = self._stamps(rows)
-        if not has_more or (stamps and stamps[-1] < self.start):
+        # Texts, and times before 1970 or after 9999, do not tell where a page ends.
+        stamps = [
+            created
+            for row in rows
+            if type(created := row.get("created")) is int and 0 <= created < END_OF_TIME
+        ]
+        if stamps:
+            self._note_place(min(stamps), max(stamps), len(rows))
+        if not has_more or self.reached + DISORDER <= self.start:
             self.end = self.start
         else:
             self.cursor = rows[-1]["id"]
-            if stamps:
-                self._continue_from(rows, stamps)
+            self._continue_behind(rows)
         kept = [row for row in rows if self._keeps(row)]
         self.kept = len(kept)
         if self.wanted is not None:
             self.wanted -= {row["id"] for row in kept}
         return kept, (min(self.end, upper), upper)
 
-    def _stamps(self, rows: list[dict[str, Any]]) -> list[int]:
-        """Return the creation times that tell where a page ends: no texts, none before 1970."""
-        return [
-            created
-            for row in rows
-            if type(created := row.get("created")) is int and 0 <= created < END_OF_TIME
-        ]
-
-    def _continue_from(self, rows: list[dict[str, Any]], stamps: list[int]) -> None:
-        newest, oldest = stamps[0], stamps[-1]
-        if self.end != oldest + 1:
-            self.boundary = set()
-        # The second that the page ends in may go on behind it.
-        self.end = oldest + 1
-        self.boundary |= {row["id"] for row in rows if row.get("created") == oldest}
+    def _note_place(self, oldest: int, newest: int, rows: int) -> None:
+        self.reached = min(self.reached, oldest + 1)
         self.span = newest - oldest
-        self.density = len(rows) / max(1, self.span)
+        self.density = rows / max(1, self.span)
+
+    def _continue_behind(self, rows: list[dict[str, Any]]) -> None:
+        """Lower the end; rows of the seconds below it may follow on the next page."""
+        self.end = min(self.end, self.reached + DISORDER)
+        self.boundary |= {
+            row["id"]: created for row in rows if type(created := row.get("created")) is int
+        }
+        self.boundary = {
+            name: created for name, created in self.boundary.items() if created < self.end
+        }
 
     def _keeps(self, row: dict[str, Any]) -> bool:
         """Tell whether a row is this window's; one without a usable time always is (A24)."""
@@ -209,19 +220,23 @@ class Window:
     @property
     def rows_left(self) -> float:
         """Rows still to come if they lie as densely as those of the last page."""
-        return self.density * (self.end - 1 - max(self.start, BEGINNING))
+        return self.density * (self.reached - 1 - max(self.start, BEGINNING))
 
     @property
     def splittable(self) -> bool:
-        """Whether a second reader would have enough to do."""
+        """Whether a second reader would have enough to do.
+
+        The first one reads on for `DISORDER` seconds below the place of the split.
+        """
         begin = max(self.start, BEGINNING)
-        return self.end - 1 - begin > 1 and self.rows_left >= ROWS_WORTH_SPLITTING
+        enough = ROWS_WORTH_SPLITTING + 2 * DISORDER * self.density
+        return self.reached - 1 - begin > 1 and self.rows_left >= enough
 
     def split(self) -> Window:
         """Give the older half of the pages that are left to a new window, and return that."""
         pages = ceil(self.rows_left / PAGE_SIZE)
         begin = max(self.start, BEGINNING)
-        middle = begin + max(1, (self.end - 1 - begin) * (pages // 2) // pages)
+        middle = begin + max(1, (self.reached - 1 - begin) * (pages // 2) // pages)
         guess = self.density / DOUBT if self.cursor else 0.0
         older = Window(self.start, middle, self.streams, density=guess)
         self.start = middle
@@ -230,7 +245,8 @@ class Window:
     def overtake(self) -> Window:
         """Give all that is left to a new window."""
         other = Window(self.start, self.end, self.streams)
-        other.boundary, other.repeated = set(self.boundary), set(self.boundary)
+        other.boundary, other.repeated = dict(self.boundary), set(self.boundary)
+        other.reached = self.reached
         other.unfinished = self.unfinished
         other.density, other.overtaken = self.density, self.overtaken + 1
         self.lost = True
@@ -256,13 +272,17 @@ class WholeList(Window):
         self.lost = True
         return other
 
-    def _stamps(self, rows: list[dict[str, Any]]) -> list[int]:
-        del rows
-        return []
+    def _note_place(self, oldest: int, newest: int, rows: int) -> None:
+        """Learn nothing from where a page ends."""
+
+    def _continue_behind(self, rows: list[dict[str, Any]]) -> None:
+        """Claim nothing."""
 
     def _keeps(self, row: dict[str, Any]) -> bool:
         created = row.get("created")
-        return type(created) is not int or max(created, 0) in range(*self.filter)
+        # What is newer comes otherwise: the event feed tells of it.
+        newer = type(created) is int and self.filter[1] <= created < END_OF_TIME
+        return not newer and super()._keeps(row)
 
 
 class Plan:

@@ -51,24 +51,5 @@ PROMISES = frozenset(
 )
 HAPPENINGS = frozenset(Feature) - PROMISES
 
-NOT_YET = frozenset(
-    {
-        Feature.BLIND_KEY,
-        Feature.CLOCKS,
-        Feature.DISORDER,
-        Feature.FEED_MOVES,
-        Feature.FINALISED,
-        Feature.LATE_EVENTS,
-        Feature.LONG_PAUSE,
-        Feature.MIXED_UP,
-        Feature.NO_EVENTS,
-        Feature.ORDER,
-        Feature.OTHERS_EVENTS,
-        Feature.PAUSED_CHECKS,
-        Feature.VANISHED,
-    }
-)
-"""What the tap does not stand yet; each has a kept story that shows it."""
-
-HELD = frozenset(Feature) - NOT_YET
-"""What the tap has to stand."""
+HELD = frozenset(Feature)
+"""What the tap has to stand: all of it."""

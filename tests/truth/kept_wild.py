@@ -254,8 +254,18 @@ TOO_MANY_CHANGES = tuple(
 
 GOES_BACK = (
     story(CHARGE, Run(), Alter(0, "charge", 0, 1), Wait(400), Run(), Wait(29 * DAY), Run()),
+    replace(
+        story(
+            Past(Make(0, "invoice", 0), 400 * DAY, copies=4),
+            Run(),
+            Make(0, "charge", 0),
+            Alter(0, "invoice", 1, 0),
+            Run(start=None),
+        ),
+        start=60,
+    ),
 )
-"""What has changed is listed again after a pause."""
+"""What has changed is listed again after a pause, or for the first time in the same run."""
 
 GONE_IN_A_PAUSE = (
     story(
