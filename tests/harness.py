@@ -246,7 +246,7 @@ def change_types(listed: Listed) -> list[str]:
     return [
         name
         for name, objects in EVENT_TYPES.items()
-        if listed.object in objects and not name.endswith(".deleted")
+        if listed.object in objects and not name.endswith((".deleted", ".detached"))
     ]
 
 

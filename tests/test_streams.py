@@ -10,6 +10,7 @@ import pytest
 
 from tap_stripe_connect.api.limits import Limiter
 from tap_stripe_connect.catalog import LISTED, NESTED, Listed, Nested
+from tap_stripe_connect.simulator.events import creation_type, is_told
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.streams import schema_file
 from tests.cases.steps import next_run
@@ -87,7 +88,9 @@ def test_an_object_that_is_new_arrives(stripe: Simulator, listed: Listed) -> Non
     first = loaded(stripe, listed)
 
     def create(account: Account) -> None:
-        account.create(listed.object, {"id": "x_2", **nested_samples(listed)})
+        made = account.create(listed.object, {"id": "x_2", **nested_samples(listed)})
+        if not is_told(creation_type(made)):
+            account.add_event(change_types(listed)[0], made)
 
     second = next_run(stripe, first, *streams(listed), change=create)
     assert [row["id"] for row in second.records(listed.name)] == ["x_2"]

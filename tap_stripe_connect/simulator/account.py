@@ -135,8 +135,11 @@ class Account:
                 self._collections[object_].remove(id_)
             if object_ == "customer":
                 self._deleted_customers.add(id_)
-            type_ = events.event_type(object_, event or "")
-            if event is not None and (event != events.DELETED or events.is_told(type_)):
+            if event == events.DELETED:
+                type_ = events.end_type(object_)
+            else:
+                type_ = events.event_type(object_, event or "")
+            if type_:
                 self.add_event(type_, last, at=moment)
 
     def add_event(  # noqa: PLR0913 - Stripe's events say all of these

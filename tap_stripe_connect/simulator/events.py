@@ -40,6 +40,12 @@ def creation_type(document: Mapping[str, Any]) -> str:
     return event_type(document["object"], "*.created")
 
 
+def end_type(object_: str) -> str:
+    """Return the type of the event that tells of an object's end, or nothing if there is none."""
+    types = (event_type(object_, pattern) for pattern in (DELETED, "*.detached"))
+    return next(filter(is_told, types), "")
+
+
 def is_told(type_: str) -> bool:
     """Return whether Stripe has events of a type; not each kind of object has all."""
     return type_ in EVENT_TYPES
