@@ -265,7 +265,9 @@ def test_a_signal_inside_a_destructor_is_not_lost(
 
 def test_the_end_of_the_terminal_ends_a_run_cleanly(large: Simulator, tmp_path: Path) -> None:
     """HUP is handled as TERM is: whole lines, a last STATE, and an exit code of its own."""
-    with started(tap(tmp_path, large)) as process:
+    # Also where the tests themselves run under nohup.
+    program = f"import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); {CLI}"
+    with started(tap(tmp_path, large, program)) as process:
         process.wait_until_blocked()
         process.signal(HUP)
         process.wait_for(FIRST)

@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.truth.defects import DEFECTS, Defect
+from tests.truth.defects import DEFECTS
+from tests.truth.features import HELD, PROMISES, Feature
 from tests.truth.playing import play
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ENOUGH = 600
+    from tests.truth.planting import Defect
+
+ENOUGH = 150
 """Schedules within which a defect shows, in worlds that have what it takes."""
+
+FIRST = 25
+"""Schedules of the same worlds in which a tap without the defects has to tell the truth."""
+
+WORLDS = sorted(
+    {frozenset(defect.home) for defect in DEFECTS if {*defect.home} <= HELD},
+    key=lambda home: sorted(feature.name for feature in home),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -31,5 +42,16 @@ def _quiet() -> Iterator[None]:
 def test_a_planted_defect_is_caught(defect: Defect) -> None:
     """Some random schedule leads to a warehouse that does not say what Stripe says."""
     with defect.planted():
-        played = play(ENOUGH, features=defect.features, kept=False)
+        played = play(ENOUGH, features=defect.features, together=True)
     assert played.lie, f"{defect.story}: not seen in {played.schedules} schedules"
+
+
+@pytest.mark.no_cover
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "home", WORLDS, ids=lambda home: " ".join(sorted(feature.name for feature in home)) or "ALL"
+)
+def test_without_a_defect_the_same_worlds_show_none(home: frozenset[Feature]) -> None:
+    """What reveals the defects is no fault of the tap itself, nor of the worlds."""
+    played = play(FIRST, features=(PROMISES & HELD) | home, together=True)
+    assert not played.lie

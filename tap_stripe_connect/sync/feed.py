@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tap_stripe_connect.sync.bookmark import EMPTY, Bookmark
+from tap_stripe_connect.sync.bookmark import EMPTY, Bookmark, last_covered
 from tap_stripe_connect.sync.changes import Changes
 from tap_stripe_connect.sync.fingerprint import Fingerprints
 from tap_stripe_connect.sync.windows import END_OF_TIME, Range, merged
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 HOUR = 3600
 
 CHECKED_HOURS = 48
-"""Hours for which events are compared with what earlier runs saw, when a check is due."""
+"""Hours before a check for which the next one compares events with what was seen of them."""
+
+REMEMBERED = 28 * 24 * HOUR
+"""Seconds for which that is remembered where no check comes for long."""
 
 BATCH = 1000
 """Changed objects that are followed up together while the rest of the feed is being read."""
@@ -37,21 +40,32 @@ class Feed:
     """Collects events by hour, and hands on the hours that have been read, in order."""
 
     def __init__(
-        self, account: str, since: int, horizon: int, seen: Bookmark, *, checking: bool = False
+        self,
+        account: str,
+        since: int,
+        horizon: int,
+        seen: Bookmark,
+        *,
+        checked_at: int | None = None,
     ) -> None:
+        """Read on from `since`; check what came before, too, if the last check is told."""
         self._account = account
         self._since = since
         self._horizon = horizon
-        self.checked_from = (horizon // HOUR - CHECKED_HOURS) * HOUR
-        """Start of the hours that objects without events are looked for in, in unix seconds."""
-        # Without a memory, or after a run that was killed, it begins anew.
-        whole = seen.covered and seen.covered[-1][1] >= since
-        self._remembered = seen.covered[-1] if whole else (since, since)
-        """Hours that earlier runs have seen, up to two days before the last of them."""
-        self.start = min(since, self.checked_from, self._remembered[0]) if checking else since
-        """The feed has to be read from here on."""
-        self.checking = checking
+        self.checking = checked_at is not None
         """Whether this run checks what the feed cannot prove."""
+        # What a run read that was killed is not known, so there it looks as if nothing was seen.
+        first, last = seen.covered[0][0] if seen.covered else since, last_covered(seen)
+        self._remembered = first, max(last, since)
+        """Time of which it is known what earlier runs saw."""
+        reach = horizon - CHECKED_HOURS * HOUR
+        if checked_at:
+            # Runs that were killed after the last check have moved on.
+            reach = min(reach, max(checked_at, first))
+        self.checked_from = reach // HOUR * HOUR
+        """Start of the hours that objects without events are looked for in, in unix seconds."""
+        self.start = min(since, self.checked_from, self._remembered[0]) if self.checking else since
+        """The feed has to be read from here on."""
         self.several = False
         """Whether the feed was handed on in several parts."""
         self.complete = False
@@ -64,8 +78,9 @@ class Feed:
         self._hours: dict[int, Changes] = {}
         self._handed_on = self.start
         self._named: dict[str, set[str]] = {}
-        text = seen.fingerprints if whole else ""
-        self._seen = Fingerprints.decoded(text, self._remembered[0], HOUR)
+        self.remembered_until = last
+        """The bookmark of the feed says what was seen up to there."""
+        self._seen = Fingerprints.decoded(seen.fingerprints, self._remembered[0], HOUR)
         """What earlier runs saw of the events of that time."""
         self._told = Fingerprints(HOUR)
         """What this run has read of the same time."""
@@ -123,7 +138,7 @@ class Feed:
     def _differs(self, hour: int) -> bool:
         """Return whether the feed tells of an hour what earlier runs did not see."""
         first, last = self._remembered
-        compared = first <= hour * HOUR < last
+        compared = first // HOUR <= hour and hour * HOUR < last
         return self.checking and compared and self._told.of(hour) != self._seen.of(hour)
 
     def _read_until(self) -> int:
@@ -135,11 +150,11 @@ class Feed:
         """Return the ids of a listed stream that the checked hours told of."""
         return frozenset(self._named.get(stream, ()))
 
-    def bookmark(self) -> Bookmark:
-        """Return what the next runs have to know of the feed."""
-        start = max(self._remembered[0], self.checked_from)
-        if start >= self._horizon:
+    def bookmark(self, until: int) -> Bookmark:
+        """Return what the next runs have to know of the feed, of which all is followed to there."""
+        known_from = until - (CHECKED_HOURS * HOUR if self.checking else REMEMBERED)
+        start = max(self._remembered[0], known_from // HOUR * HOUR)
+        if start >= until:
             return EMPTY
         seen = (self._told if self.checking else self._seen).plus(self._newer)
-        text = seen.encoded(start, self._horizon)
-        return Bookmark(covered=((start, self._horizon),), fingerprints=text)
+        return Bookmark(covered=((start, until),), fingerprints=seen.encoded(start, until))

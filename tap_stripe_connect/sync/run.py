@@ -11,7 +11,7 @@ from tap_stripe_connect.catalog import LISTED, Listed, nested_in
 from tap_stripe_connect.sync import resuming
 from tap_stripe_connect.sync.bookmark import EMPTY, kept_recent
 from tap_stripe_connect.sync.bookmarks import EVENT_FEED
-from tap_stripe_connect.sync.feed import Feed
+from tap_stripe_connect.sync.feed import HOUR, Feed
 from tap_stripe_connect.sync.follow import Follow
 from tap_stripe_connect.sync.jobs import Job, Page, Purpose
 from tap_stripe_connect.sync.messages import now
@@ -145,13 +145,14 @@ class Run:
         ]
         events = self._follows[account.id].get("events")
         gaps = self._gaps(events) if events else {}
+        due = [follow.checked_at for follow in following if self._is_due(follow)]
         if following:
             feed = self._feeds[account.id] = Feed(
                 account.id,
                 min(moment for follow in following for moment in follow.since.values()),
                 self.horizon,
                 self._bookmarks.get(EVENT_FEED, account.id),
-                checking=any(self._is_due(follow) for follow in following),
+                checked_at=min(due) if due else None,
             )
             feed.followers.update(follow.listed.name for follow in following)
             gaps[FEED] = [(feed.start, END_OF_TIME)]
@@ -323,6 +324,23 @@ class Run:
                 # What is listed anew is claimed as it is listed.
                 span = (since, reached) if bookmark.list_from is None else (0, 0)
                 self._claim(follow, stream, span)
+        self._remember_feed(follow.account.id)
+
+    def _remember_feed(self, account: str) -> None:
+        """Keep what was seen of the hours that all lists have followed: a run may be killed."""
+        feed = self._feeds[account]
+        follows = (self._follows[account][name] for name in feed.followers)
+        reached = min(
+            (
+                follow.bookmarks[stream].events_until
+                for follow in follows
+                for stream in follow.since
+            ),
+            default=0,
+        )
+        if feed.several and (hour := reached // HOUR * HOUR) > feed.remembered_until:
+            feed.remembered_until = hour
+            self._bookmarks.set(EVENT_FEED, account, feed.bookmark(hour))
 
     def _claim(self, follow: Follow, stream: str, span: Range, *, finished: bool = False) -> None:
         bookmark = follow.bookmarks[stream].covering(*span)
@@ -482,7 +500,7 @@ class Run:
         """Remember what was seen of the feed once no list waits for it any more."""
         feed.followers.discard(follow.listed.name)
         if feed.complete and not feed.followers:
-            self._bookmarks.set(EVENT_FEED, follow.account.id, feed.bookmark())
+            self._bookmarks.set(EVENT_FEED, follow.account.id, feed.bookmark(self.horizon))
 
     def _listed(self, follow: Follow, job: Job) -> list[Job]:
         """Go on after a list has been read: to its check, to what the check found, to the end."""

@@ -104,17 +104,19 @@ class Alter:
 
 @dataclass(frozen=True)
 class Bulk:
-    """Many objects of a kind change at once, each `every`-th by creation."""
+    """Many objects of a kind change at once, each `every`-th by id."""
 
     account: int
     kind: str
     value: int
     every: int = 1
+    first: int = 0
+    """How many there are before the first one that changes."""
 
     def happen(self, place: Place) -> None:
         """Change the world."""
         found = sorted(one["id"] for one in place.account.objects(self.kind))
-        for name in found[:: self.every]:
+        for name in found[self.first :: self.every]:
             if place.present(self.kind, name):
                 place.account.update(self.kind, name, {"metadata": {"v": str(self.value)}})
                 place.note(self.kind, name, told=0)
@@ -155,7 +157,7 @@ class Finalise:
         """Change the world; earlier events show what left."""
         name = place.id_of("invoice", self.slot)
         before = place.present("invoice", name)
-        if before:
+        if before and before["status"] == "draft":
             filled = refilled(place, self.slot, before, FINAL, self.count)
             leave(place, before, filled, seen=place.is_shown("invoice", name))
             after = place.account.update("invoice", name, filled | {"status": "open"}, event=None)
@@ -202,6 +204,26 @@ class Remove:
         if self.kind in DELETABLE:
             place.gone[self.kind, name] = place.world.clock.now
             leave(place, before, {}, seen=True)
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """An object is deleted, and another one gets its id within the same second."""
+
+    account: int
+    kind: str
+    slot: int
+    value: int
+    twice: bool = False
+    """Whether that one is deleted as well."""
+
+    def happen(self, place: Place) -> None:
+        """Change the world."""
+        removal = Remove(self.account, self.kind, self.slot)
+        removal.happen(place)
+        Make(self.account, self.kind, self.slot, self.value).happen(place)
+        if self.twice:
+            removal.happen(place)
 
 
 @dataclass(frozen=True)
@@ -275,4 +297,4 @@ class Mistell:
         place.account.add_event(f"{self.kind}.{what}", document, account=OTHER)
 
 
-Change = Make | Alter | Bulk | Fill | Finalise | Remove | Vanish | Touch | Mistell
+Change = Make | Alter | Bulk | Fill | Finalise | Remove | Reuse | Vanish | Touch | Mistell

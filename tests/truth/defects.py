@@ -2,70 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from unittest import mock
-
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.sync import changes as changes_module
 from tap_stripe_connect.sync import engine as engine_module
 from tap_stripe_connect.sync import resuming
 from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.changes import Change, Changes
+from tap_stripe_connect.sync.follow import Follow
 from tap_stripe_connect.sync.messages import MessageWriter
-from tap_stripe_connect.sync.rereads import Rereads
+from tap_stripe_connect.sync.rereads import Walk
 from tap_stripe_connect.sync.rows import Rows
 from tap_stripe_connect.sync.run import Run
 from tap_stripe_connect.sync.transfer import Transfer
 from tap_stripe_connect.sync.windows import Window
 from tests.truth import faulty
-from tests.truth.features import HELD, PROMISES, Feature
+from tests.truth.defects_of_checks import DEFECTS_OF_CHECKS
+from tests.truth.features import Feature
 from tests.truth.places import DAY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-
-@dataclass(frozen=True)
-class Patch:
-    """One thing to put in the place of another."""
-
-    owner: Any
-    name: str
-    make: Callable[[Any], Any]
-    """Makes the replacement of the original."""
-
-
-@dataclass(frozen=True)
-class Defect:
-    """A fault as a tap could have it."""
-
-    name: str
-    story: str
-    patches: tuple[Patch, ...]
-    home: Feature | None = None
-    """The worlds in which it shows soonest, if not in all."""
-
-    @property
-    def features(self) -> frozenset[Feature]:
-        """What the worlds have in which it is looked for."""
-        return (PROMISES & HELD) | ({self.home} if self.home else frozenset())
-
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """Run with the fault."""
-        with ExitStack() as stack:
-            for patch in self.patches:
-                made = patch.make(getattr(patch.owner, patch.name))
-                stack.enter_context(mock.patch.object(patch.owner, patch.name, made))
-            yield
-
-
-def one(name: str, story: str, *patch: Any, home: Feature | None = None) -> Defect:
-    """Return a defect of one patch: its owner, its name there, and what makes the replacement."""
-    return Defect(name, story, (Patch(*patch),), home)
-
+from tests.truth.planting import Defect, Patch, one
 
 DEFECTS: tuple[Defect, ...] = (
     Defect(
@@ -74,6 +28,7 @@ DEFECTS: tuple[Defect, ...] = (
         (
             Patch(Changes, "note", faulty.payload_noted),
             Patch(Rows, "_of_object", faulty.payload_shown),
+            Patch(Run, "__init__", faulty.payloads_forgotten),
         ),
     ),
     one(
@@ -124,8 +79,9 @@ DEFECTS: tuple[Defect, ...] = (
         "second cut",
         "the second that a page ends in counts as read",
         Window,
-        "_continue_from",
+        "take",
         faulty.second_cut,
+        home=(Feature.KILLS,),
     ),
     one(
         "late stamp",
@@ -134,12 +90,13 @@ DEFECTS: tuple[Defect, ...] = (
         "_claim",
         faulty.stamped_late,
     ),
-    one(
+    Defect(
         "deletions",
         "deletions are ignored",
-        Changes,
-        "_deleted",
-        lambda _: lambda *_arguments: None,
+        (
+            Patch(Changes, "_deleted", lambda _: lambda *_arguments: None),
+            Patch(Follow, "missed", lambda _: lambda *_arguments: None),
+        ),
     ),
     one(
         "ended",
@@ -183,6 +140,7 @@ DEFECTS: tuple[Defect, ...] = (
         Run,
         "_oldest",
         faulty.wants_all_once,
+        home=(Feature.START_DATES,),
     ),
     one(
         "hole",
@@ -190,6 +148,7 @@ DEFECTS: tuple[Defect, ...] = (
         resuming,
         "usable",
         faulty.hole_ignored,
+        home=(Feature.PAUSES,),
     ),
     one(
         "hole below start",
@@ -197,6 +156,7 @@ DEFECTS: tuple[Defect, ...] = (
         resuming,
         "usable",
         faulty.hole_forgotten,
+        home=(Feature.START_DATES, Feature.PAUSES),
     ),
     one(
         "not begun",
@@ -204,6 +164,7 @@ DEFECTS: tuple[Defect, ...] = (
         resuming,
         "begun",
         faulty.not_begun,
+        home=(Feature.KILLS, Feature.START_DATES),
     ),
     one(
         "level",
@@ -211,6 +172,7 @@ DEFECTS: tuple[Defect, ...] = (
         Bookmarks,
         "get",
         faulty.level_inherited,
+        home=(Feature.LEFT_OUT,),
     ),
     one(
         "default filter",
@@ -225,6 +187,7 @@ DEFECTS: tuple[Defect, ...] = (
         Run,
         "_concerned",
         faulty.cuts_changes,
+        home=(Feature.START_DATES,),
     ),
     one(
         "claims failed",
@@ -232,6 +195,7 @@ DEFECTS: tuple[Defect, ...] = (
         Run,
         "finished",
         faulty.claims_failed,
+        home=(Feature.FAILURES,),
     ),
     one(
         "feed's first page",
@@ -246,6 +210,7 @@ DEFECTS: tuple[Defect, ...] = (
         resuming,
         "FEED_REACH",
         lambda _: 33 * DAY,
+        home=(Feature.PAUSES,),
     ),
     one(
         "feed without lag",
@@ -260,6 +225,7 @@ DEFECTS: tuple[Defect, ...] = (
         Run,
         "finished",
         faulty.empty_feed,
+        home=(Feature.FAILURES,),
     ),
     one(
         "siblings",
@@ -271,10 +237,10 @@ DEFECTS: tuple[Defect, ...] = (
     one(
         "grouped only",
         "what is no longer where it was created is not asked for by itself",
-        Rereads,
-        "_retrieve",
+        Walk,
+        "read",
         faulty.grouped_only,
-        home=Feature.SPARSE,
+        home=(Feature.SPARSE,),
     ),
     one(
         "deleted for good",
@@ -282,6 +248,7 @@ DEFECTS: tuple[Defect, ...] = (
         Change,
         "gone",
         lambda _: property(lambda self: bool(self.deleted_at)),
+        home=(Feature.REUSED,),
     ),
     one(
         "same second",
@@ -289,6 +256,7 @@ DEFECTS: tuple[Defect, ...] = (
         Change,
         "gone",
         lambda _: property(lambda self: self.deleted_at >= self.alive_at > 0),
+        home=(Feature.REUSED,),
     ),
     one(
         "nested list's second page",
@@ -296,7 +264,7 @@ DEFECTS: tuple[Defect, ...] = (
         Client,
         "page",
         faulty.nested_first_page,
-        home=Feature.NESTED,
+        home=(Feature.NESTED,),
     ),
     one(
         "nested cursor",
@@ -304,15 +272,15 @@ DEFECTS: tuple[Defect, ...] = (
         Client,
         "page",
         faulty.nested_gives_up,
-        home=Feature.NESTED,
+        home=(Feature.NESTED, Feature.FAILURES),
     ),
     one(
         "overtaken",
-        "a page that is asked for once more is claimed before it has come",
+        "a page that is asked for once more leaves out the rest of a second",
         Window,
         "overtake",
         faulty.overtaken_loses,
-        home=Feature.HASTY,
+        home=(Feature.HASTY,),
     ),
     one(
         "STATE first out",
@@ -320,7 +288,7 @@ DEFECTS: tuple[Defect, ...] = (
         MessageWriter,
         "write_message",
         faulty.overtakes_rows,
-        home=Feature.KILLS,
+        home=(Feature.KILLS,),
     ),
     one(
         "all level",
@@ -328,6 +296,7 @@ DEFECTS: tuple[Defect, ...] = (
         Bookmarks,
         "_write_stream",
         faulty.all_level,
-        home=Feature.LEFT_OUT,
+        home=(Feature.LEFT_OUT,),
     ),
+    *DEFECTS_OF_CHECKS,
 )

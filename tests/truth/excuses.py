@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 FEED_REACH = 28 * DAY
 """Seconds after which a tap may take the feed to have a hole."""
 RETENTION = 30 * DAY
+CHECKED = 2 * DAY - 3600
+"""Seconds back that a check certainly reaches."""
 CHECK = DAY
 """Seconds between checks of the feed, unless settings say otherwise."""
-CHECKED = 2 * DAY - 3600
-"""Seconds back that a check certainly reaches for what no event tells of."""
 
 Written = tuple[str, str]
 """An account and a stream."""
@@ -65,13 +65,27 @@ class Excuses:
     """Creation time from which on a STATE knows that rows may have been written."""
     _last: dict[Written, int] = field(default_factory=dict)
     """When the last run of any kind began."""
+    _first: dict[Written, int] = field(default_factory=dict)
+    """When the first run of any kind began."""
+    _listed_from: dict[Written, int] = field(default_factory=dict)
+    """Creation time from which on everything has been listed by runs that claim it."""
+    _listed_before: dict[Written, int] = field(default_factory=dict)
+    """The same before the run that is being noted."""
+    _asked_from: dict[Written, int] = field(default_factory=dict)
+    """Creation time from which on any run at all asked for rows."""
 
     def ran(self, run: Ran, places: Iterable[Place]) -> None:
         """Take note of a run."""
+        self._listed_before = dict(self._listed_from)
         for place in places:
             if place.account.id not in run.accounts:
                 continue
             for stream in run.streams:
+                key = place.account.id, stream
+                start = 0 if listed(stream).reference else run.start
+                self._asked_from[key] = min(start, self._asked_from.get(key, start))
+                if run.claims:
+                    self._listed_from[key] = min(start, self._listed_from.get(key, start))
                 if run.wrote:
                     self._ran(run, place.account.id, stream)
                 self._check(run, place, stream)
@@ -80,6 +94,7 @@ class Excuses:
         """Take note that what STATE says of some streams is lost."""
         for key in [key for key in self._claimed if key[1] in streams]:
             moment = self._claimed.pop(key)
+            self._listed_from.pop(key, None)
             self._adrift[key] = min(moment, self._adrift.get(key, moment))
             self._known_from.pop(key, None)
 
@@ -105,21 +120,46 @@ class Excuses:
         key = place.account.id, stream
         before = self._last.get(key)
         self._last[key] = run.began
+        first = self._first.setdefault(key, run.began)
+        complete = self._is_complete(run, place, stream)
+        kind = listed(stream).object
+        known = [
+            doubt for name, found in place.doubts.items() if name[0] == kind for doubt in found
+        ]
+        for doubt in known if not run.claims and run.kept else ():
+            doubt.missed |= not doubt.told and run.began - doubt.created > CHECKED
         if not run.claims or not run.clocks_right:
+            return
+        if before is not None and not complete:
+            # What the first run began is listed, and what came later is followed only.
             return
         if before is not None and run.began - before < run.recheck:
             return
-        kind = listed(stream).object
-        for (concerned, _), doubts in place.doubts.items():
-            if concerned == kind:
-                for doubt in doubts:
-                    if before is None or self._finds(doubt, run.began):
-                        doubt.found_by |= {stream} if doubt.visible_at <= run.began else set()
+        for doubt in known:
+            if before is None or self._finds(doubt, run.began, first):
+                doubt.found_by |= {stream} if doubt.visible_at <= run.began else set()
 
-    def _finds(self, doubt: Doubt, began: int) -> bool:
-        if doubt.told and Feature.PAUSED_CHECKS in self.features:
-            return True
-        return began - doubt.created <= CHECKED
+    def _is_complete(self, run: Ran, place: Place, stream: str) -> bool:
+        """Tell whether all that a run asks for of a list had been listed, and note what it lists.
+
+        A list that a run has to complete is not checked by it.
+        """
+        complete = True
+        for one in run.streams:
+            if listed(one) is not listed(stream):
+                continue
+            key = place.account.id, one
+            start = 0 if listed(one).reference else run.start
+            known = self._listed_before.get(key)
+            complete &= known is not None and start >= known
+        return complete
+
+    def _finds(self, doubt: Doubt, began: int, first: int) -> bool:
+        if not doubt.told:
+            return not doubt.missed and began - doubt.created <= FEED_REACH
+        # The feed is compared with what earlier runs have read of it.
+        paused = Feature.PAUSED_CHECKS in self.features
+        return doubt.created >= first and (paused or began - doubt.created <= CHECKED)
 
     # What is excused
 
@@ -133,6 +173,10 @@ class Excuses:
         """Tell whether no STATE knows that rows of that time were written, and no run wants any."""
         start = 0 if listed(stream).reference else start
         return created < min(start, self._known_from.get((account, stream), start))
+
+    def asked(self, account: str, stream: str, created: int) -> bool:
+        """Tell whether any run has asked for rows of that time."""
+        return created >= self._asked_from.get((account, stream), 0)
 
     def in_a_hole(self, account: str, stream: str, moment: int) -> bool:
         """Tell whether no feed could tell a stream what happened then."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.bookmarks import Bookmarks
     from tap_stripe_connect.sync.changes import Changes
     from tap_stripe_connect.sync.messages import MessageWriter
+    from tap_stripe_connect.sync.rereads import Walk
     from tap_stripe_connect.sync.rows import Rows
     from tap_stripe_connect.sync.run import Run
     from tap_stripe_connect.sync.transfer import Transfer
@@ -40,13 +41,22 @@ def payload_noted(note: Any) -> Any:
 
 
 def payload_shown(of_object: Any) -> Any:
-    def showing(self: Rows, page: Any, value: Any, change: Any) -> Any:
+    def showing(self: Rows, page: Any, value: Any, change: Any, floor: Any) -> Any:
         moment, shown = _payloads.get(value["id"], (0, None))
         if change and moment == change.last:
             value = deepcopy(shown)
-        return of_object(self, page, value, change)
+        return of_object(self, page, value, change, floor)
 
     return showing
+
+
+def payloads_forgotten(init: Any) -> Any:
+    def begin(self: Run, *arguments: Any, **options: Any) -> None:
+        # Those of another story would be others' payloads.
+        _payloads.clear()
+        init(self, *arguments, **options)
+
+    return begin
 
 
 def exclusive(parameters: Any) -> Any:
@@ -202,12 +212,15 @@ def claims_failed(finished: Any) -> Any:
     return finishing
 
 
-def second_cut(continue_from: Any) -> Any:
-    def going_on(self: Window, rows: Any, stamps: Any) -> None:
-        continue_from(self, rows, stamps)
-        self.end = max(self.start, stamps[-1])
+def second_cut(take: Any) -> Any:
+    def taking(self: Window, rows: Any, *, has_more: bool) -> Any:
+        upper = self.end
+        kept, _ = take(self, rows, has_more=has_more)
+        if rows and not self.finished:
+            self.end = max(self.start, min(self.end, rows[-1]["created"]))
+        return kept, (min(self.end, upper), upper)
 
-    return going_on
+    return taking
 
 
 def feed_first_page(take: Any) -> Any:
@@ -245,9 +258,8 @@ def nested_gives_up(page: Any) -> Any:
 def overtaken_loses(overtake: Any) -> Any:
     def overtaking(self: Window) -> Window:
         other: Window = overtake(self)
-        other.cursor = self.cursor
-        other.filter = self.filter
         other.end = max(other.start, other.end - 1)
+        other.filter = other.start, other.end
         return other
 
     return overtaking
@@ -280,8 +292,21 @@ def feed_without_lag(claim_feed: Any) -> Any:
     return claiming
 
 
-def grouped_only(_: Any) -> Any:
-    return lambda *_arguments: None
+def grouped_only(read: Any) -> Any:
+    def reading(self: Walk, page: Window) -> Any:
+        missing = passed_over(self, page)
+        for unit in read(self, page):
+            if unit is page or not missing & {getattr(unit, "id", "")}:
+                yield unit
+
+    return reading
+
+
+def passed_over(walk: Walk, page: Window) -> set[str]:
+    """Return the wanted objects that a page did not have, though it reached as far back."""
+    return {
+        name for created, name in walk._left if created >= page.end and name in (page.wanted or ())
+    }
 
 
 def siblings_claimed(claim_feed: Any) -> Any:

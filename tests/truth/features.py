@@ -30,6 +30,10 @@ class Feature(Enum):
     HEAVY = "pages of many rows cannot be had"
     HASTY = "requests are taken to be late, and sent once more"
     FORGETFUL = "more changes than a STATE remembers"
+    FAILURES = "requests fail often, and some lists in some runs for good"
+    PAUSES = "weeks pass between runs"
+    REUSED = "ids of what was deleted are used again, at times within a second"
+    START_DATES = "`start_date` differs from run to run"
 
     # Promises
 

@@ -83,10 +83,10 @@ class Judge:
                 self._check(place, stream, row, tables[stream].get(key), demand)
 
     def compare_new(self, place: Place, demand: Demand) -> None:
-        """Look only whether new objects are there."""
+        """Look only whether new objects are there, and what came with them."""
         tables = expected(place.account)
         for stream in demand.streams:
-            self._missing(place, stream, tables, demand)
+            self._missing(place, stream, tables, demand, new=True)
 
     def _rows(self, place: Place, stream: str) -> Mapping[Key, Json]:
         name = place.account.id
@@ -101,7 +101,9 @@ class Judge:
             return True
         return self._excuses.doubtful(place, stream, name)
 
-    def _missing(self, place: Place, stream: str, tables: Tables, demand: Demand) -> None:
+    def _missing(
+        self, place: Place, stream: str, tables: Tables, demand: Demand, *, new: bool = False
+    ) -> None:
         nested = NESTED.get(stream)
         start = 0 if listed(stream).reference else demand.start
         rows = self._rows(place, stream)
@@ -109,7 +111,10 @@ class Judge:
             if key in rows or self._ignored(place, stream, row, demand):
                 continue
             owner = tables[nested.parent][key[0], row[nested.parent_field]] if nested else row
-            if seconds(owner["created"]) >= start:
+            created = seconds(owner["created"])
+            if new and nested and place.settled.get(_owner(stream, row), 0) > created:
+                continue
+            if created >= start:
                 raise Lie(f"{stream} {key} is missing, created {owner['created']}")
 
     def _check(
@@ -122,6 +127,8 @@ class Judge:
         if self._ignored(place, stream, row, demand):
             return
         created = self._created(place, stream, row)
+        if created and not self._excuses.asked(place.account.id, stream, created):
+            raise Lie(f"{stream} {key} is there, though no run has asked for what is so old")
         if self._excuses.unknown(place.account.id, stream, created, demand.start):
             return
         if wanted is None:
@@ -148,7 +155,7 @@ class Judge:
                 (place.account.id, row[nested.parent_field])
             )
             row = owner or {}
-        return seconds(row["created"]) if "created" in row else 0
+        return seconds(row["created"]) if row.get("created") else 0
 
     def _excused(self, place: Place, stream: str, row: Json) -> bool:
         """Tell whether nothing could have told that a row is gone."""

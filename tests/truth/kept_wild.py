@@ -21,6 +21,7 @@ from tests.truth.steps import (
     Mistell,
     Past,
     Remove,
+    Reuse,
     Run,
     Schedule,
     Struggle,
@@ -297,6 +298,33 @@ LONG_FEED = (
 )
 """A run is killed again and again while it reads a long feed."""
 
+FAILED = tuple(
+    story(CHARGES, Run(), Bulk(0, "charge", 1), Wait(400), Run(hitches=(Hitch("broken", path, 0),)))
+    for path in ("/v1/charges", "/v1/events")
+)
+"""What has changed cannot be read, or not the feed that tells of it."""
+
+WEEKS_LATER = tuple(
+    story(CHARGES, Run(), Bulk(0, "charge", 1), Wait(days * DAY), Run()) for days in (20, 29, 31)
+)
+"""The feed still tells of all, of some, or of nothing since the last run."""
+
+USED_AGAIN = tuple(
+    story(COUPON, Run(), Reuse(0, "coupon", 0, 1, twice=twice), Wait(400), Run())
+    for twice in (False, True)
+)
+"""An id has another object, all in one second."""
+
+PASSED_OVER = story(
+    Past(Make(0, "charge", 0), 40 * DAY),
+    Run(),
+    Alter(0, "charge", 0, 1),
+    Wait(400),
+    Run(start=5),
+    start=60,
+)
+"""What was written changes, and a later start_date leaves it out."""
+
 WILD: Mapping[Feature, tuple[Schedule, ...]] = {
     Feature.DISORDER: OUT_OF_ORDER,
     Feature.CLOCKS: WRONG_CLOCKS,
@@ -317,6 +345,10 @@ WILD: Mapping[Feature, tuple[Schedule, ...]] = {
     Feature.HEAVY: HEAVY_PAGES,
     Feature.HASTY: SENT_TWICE,
     Feature.FORGETFUL: TOO_MANY_CHANGES,
+    Feature.FAILURES: FAILED,
+    Feature.PAUSES: WEEKS_LATER,
+    Feature.REUSED: USED_AGAIN,
+    Feature.START_DATES: (PASSED_OVER,),
     Feature.ORDER: GOES_BACK,
     Feature.LONG_PAUSE: GONE_IN_A_PAUSE,
     Feature.PAUSED_CHECKS: TOLD_LATE_IN_A_PAUSE,

@@ -41,6 +41,8 @@ class Doubt:
     """Whether there is an event at all."""
     found_by: set[str] = field(default_factory=set)
     """Streams that have been checked since it can be seen."""
+    missed: bool = False
+    """Whether a run that was killed went on behind it, so that no check looks there again."""
 
 
 @dataclass

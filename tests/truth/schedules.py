@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hypothesis import strategies as st
 
@@ -27,6 +27,7 @@ from tests.truth.steps import (
     Mistell,
     Past,
     Remove,
+    Reuse,
     Run,
     Schedule,
     Touch,
@@ -37,11 +38,13 @@ from tests.truth.trouble import ALWAYS, MIXED_UP, ODD_PAGES
 from tests.truth.worlds import ALL, EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from hypothesis.strategies import SearchStrategy
 
     from tests.truth.steps import Change, Step
+
+T = TypeVar("T")
 
 Cast = tuple[tuple[str, ...], tuple[int, ...]]
 
@@ -64,10 +67,11 @@ TEMPOS = (
 HOURS = 3600
 CHECKED_TEMPO = (0, 60, 299, 400, 1200, HOURS, 6 * HOURS, 20 * HOURS, DAY, 3 * DAY)
 """The same where something waits for a check of the feed."""
+PAUSING_TEMPO = (0, 60, 400, DAY, 9 * DAY, 20 * DAY, 29 * DAY, 29 * DAY, 31 * DAY)
+"""The same where weeks pass."""
 
 slots = st.integers(0, 2)
 values = st.integers(0, 2)
-starts = st.sampled_from([None, None, None, 60, 5])
 nested_paths = st.sampled_from(["/v1/subscription_items", r"/v1/invoices/\w+/lines"])
 passing = list(ALWAYS)
 unselected = st.sampled_from(
@@ -99,6 +103,11 @@ wrong_clocks = st.sampled_from(
 )
 
 
+def weighed(choices: Sequence[SearchStrategy[T]]) -> SearchStrategy[T]:
+    """Return one of some strategies, each as often as it is there; `one_of` takes each once."""
+    return st.sampled_from(choices).flatmap(lambda choice: choice)
+
+
 class Wildness:
     """What the features of a story make of the ranges from which its parts are drawn."""
 
@@ -108,6 +117,10 @@ class Wildness:
         usual = [0, 0, 0, 30, 299]
         late = [1200, 4 * HOURS, 20 * HOURS] if Feature.LATE_EVENTS in features else []
         never = [0, NEVER, NEVER] if Feature.NO_EVENTS in features else []
+        moved = Feature.START_DATES in features
+        self.starts = [60, 5, 5] if moved else [None, None, None, 60, 5]
+        self.ages = [DAY, 10 * DAY, 29 * DAY, 40 * DAY, 400 * DAY] + ([] if moved else [0, 100])
+        self.failing = 3 if {Feature.FAILURES, Feature.MIXED_UP} & {*features} else 1
         self.told = st.sampled_from(usual + late)
         self.told_or_not = st.sampled_from(usual + late + never)
         self.counts = st.sampled_from(
@@ -146,8 +159,7 @@ def changes_of(
         what = st.sampled_from(touching)
         found.append(st.builds(Touch, accounts, what, slots, values, wild.told))
     # What a story is about happens often in it.
-    found += 3 * rare_changes(kinds, accounts, wild)
-    return st.one_of(found)
+    return weighed(found + 3 * rare_changes(kinds, accounts, wild))
 
 
 def rare_changes(
@@ -157,12 +169,18 @@ def rare_changes(
     kind = st.sampled_from(list(kinds))
     found: list[SearchStrategy[Change]] = []
     if Feature.SPARSE in wild.features:
-        found.append(st.builds(Bulk, accounts, kind, values, st.sampled_from([1, 1, 2, 5])))
+        every = st.sampled_from([1, 2, 5, 5])
+        found.append(st.builds(Bulk, accounts, kind, values, every, st.integers(0, 4)))
     if Feature.FINALISED in wild.features and "invoice" in kinds:
         found.append(st.builds(Finalise, accounts, slots, st.sampled_from([0, 1, 3, 11])))
     vanishing = sorted(set(DELETABLE) & set(kinds))
     if Feature.VANISHED in wild.features and vanishing:
         found.append(st.builds(Vanish, accounts, st.sampled_from(vanishing), slots, values))
+    reusable = sorted({"coupon", "plan"} & set(kinds))
+    if Feature.REUSED in wild.features and reusable:
+        found.append(
+            st.builds(Reuse, accounts, st.sampled_from(reusable), slots, values, st.booleans())
+        )
     if Feature.OTHERS_EVENTS in wild.features:
         found.append(st.builds(Mistell, st.just(0), kind, slots, st.booleans()))
     return found
@@ -173,34 +191,43 @@ def hitches_of(kinds: Collection[str], wild: Wildness) -> SearchStrategy[Hitch]:
     concerned = [listed.path for listed in LISTED.values() if listed.object in kinds]
     paths = st.sampled_from([*concerned, "/v1/events"])
     heavy = ["heavy", "heavy"] if Feature.HEAVY in wild.features else []
-    effects = st.sampled_from([*passing, "dead cursor", "dead cursor", "broken", *heavy])
-    nested_effects = st.sampled_from([*passing, "dead cursor", "broken"])
-    found = [
-        st.builds(Hitch, effects, paths, st.integers(0, 3)),
-        st.builds(Hitch, nested_effects, nested_paths, st.integers(0, 1)),
-    ]
+    lasting = wild.failing * ["dead cursor", "broken"]
+    effects = st.sampled_from([*passing, "dead cursor", *lasting, *heavy])
+    nested_effects = st.sampled_from([*passing, *lasting])
+    skips = st.sampled_from([0, 0, 1, 2, 3])
+    found = 2 * [st.builds(Hitch, effects, paths, skips)]
+    nested = bool(CHILDREN.keys() & set(kinds))
+    if nested:
+        found.append(st.builds(Hitch, nested_effects, nested_paths, st.integers(0, 1)))
     if Feature.MIXED_UP in wild.features:
         mixed_up = st.sampled_from([*MIXED_UP, *ODD_PAGES])
-        found += 3 * [st.builds(Hitch, mixed_up, paths, st.integers(0, 3))]
-        found.append(st.builds(Hitch, mixed_up, nested_paths, st.integers(0, 1)))
-    return st.one_of(found)
+        skips = st.sampled_from([0, 0, 0, 1])
+        found += 8 * [st.builds(Hitch, mixed_up, paths, skips)]
+        found += 2 * nested * [st.builds(Hitch, mixed_up, nested_paths, st.integers(0, 1))]
+    return weighed(found)
 
 
 def runs_of(
     kinds: Collection[str], changes: SearchStrategy[Change], wild: Wildness
 ) -> SearchStrategy[Run]:
     """Return runs in the middle of such changes."""
-    hitches = hitches_of(kinds, wild)
+    hitches = st.lists(hitches_of(kinds, wild), max_size=2).map(tuple)
+    if Feature.MIXED_UP in wild.features:
+        # What is odd in the same way twice counts as the server's way.
+        different = st.lists(
+            hitches_of(kinds, wild), min_size=1, max_size=3, unique_by=lambda one: one.what
+        )
+        hitches = different.map(tuple)
     pauses = st.builds(Wait, st.sampled_from([1, 60, 400]))
     leaving = [connects] if Feature.LEFT_OUT in wild.features else []
-    meanwhile = st.tuples(st.integers(2, 30), st.one_of(changes, pauses, *leaving))
+    meanwhile = st.tuples(st.integers(2, 30), weighed([changes, changes, pauses, *leaving]))
     blind = Feature.BLIND_KEY in wild.features
     return st.builds(
         Run,
         unselected=unselected,
         start=st.sampled_from([*[USUAL] * 6, None, 60, 5, -1]),
         denied=st.sampled_from(["", EVENTS]) if blind else denials,
-        hitches=st.one_of(st.just(()), st.lists(hitches, max_size=2).map(tuple)),
+        hitches=weighed([st.just(()), *wild.failing * [hitches]]),
         cut=st.one_of(st.none(), st.none(), st.floats(0, 1)),
         killed=wild.often(Feature.KILLS, st.integers(3, 30)),
         stopped=wild.often(Feature.KILLS, st.integers(3, 30)),
@@ -226,11 +253,11 @@ def stories_of(
     kinds, places = cast
     wild = Wildness(features)
     checked = features & {Feature.LATE_EVENTS, Feature.NO_EVENTS, Feature.BLIND_KEY}
-    waits = st.builds(Wait, st.sampled_from(CHECKED_TEMPO if checked else tempo))
+    pausing = PAUSING_TEMPO if Feature.PAUSES in features else ()
+    waits = st.builds(Wait, st.sampled_from((CHECKED_TEMPO if checked else ()) + pausing or tempo))
     changes = changes_of(kinds, places, wild)
-    steps: SearchStrategy[Step] = st.one_of(changes, changes, waits)
-    if set(places) != {0}:
-        steps = st.one_of(changes, changes, waits, connects)
+    connecting = [connects] if set(places) != {0} else []
+    steps: SearchStrategy[Step] = weighed([*[changes] * 6, *[waits] * 3, *connecting])
     runs = st.lists(
         runs_of(kinds, changes, wild), min_size=1, max_size=3 if Feature.KILLS in features else 1
     )
@@ -242,7 +269,7 @@ def stories_of(
         st.builds(
             Make, st.sampled_from(places), st.sampled_from(kinds), slots, values, wild.counts
         ),
-        age=st.sampled_from([0, 100, DAY, 10 * DAY, 29 * DAY, 40 * DAY, 400 * DAY]),
+        age=st.sampled_from(wild.ages),
         copies=st.sampled_from([4, 15, 25] if sparse else [1, 1, 4, 9]),
         apart=st.sampled_from([1, 2 * HOURS, DAY] if sparse else [0, 0, 1, DAY]),
     )
@@ -250,12 +277,13 @@ def stories_of(
     return st.builds(
         Schedule,
         past=st.lists(pasts, min_size=1, max_size=1 if sparse else 4).map(tuple),
-        connected=st.sampled_from([(1, 2), (1,), ()]),
+        # Answers are mixed up with those of another account.
+        connected=st.sampled_from([(1, 2), (1,)] + ([] if Feature.MIXED_UP in features else [()])),
         steps=st.lists(chapters, min_size=3, max_size=9).map(
             lambda parts: tuple(chain(*([*before, wait, *some] for before, wait, some in parts)))
         ),
         rest=st.just(1000) if forgetful else st.sampled_from([299, 1000]),
-        start=starts,
+        start=st.sampled_from(wild.starts),
         disorder=wild.often(Feature.DISORDER, st.sampled_from([2, 5]), 0),
         recheck=st.sampled_from([None, 0, HOURS]) if checked else st.none(),
         remembered=wild.often(Feature.FORGETFUL, st.sampled_from([0, 1, 2])),
@@ -266,6 +294,7 @@ NEEDED: Mapping[Feature, frozenset[str]] = {
     Feature.FINALISED: frozenset({"invoice"}),
     Feature.NESTED: frozenset({"invoice", "subscription"}),
     Feature.OTHERS_EVENTS: frozenset({"coupon"}),
+    Feature.REUSED: frozenset({"coupon", "plan"}),
     Feature.VANISHED: frozenset(DELETABLE),
 }
 """Kinds of objects of which a story has some, if it is about one of these happenings alone."""
@@ -278,17 +307,26 @@ def wilds_of(features: frozenset[Feature]) -> list[frozenset[Feature]]:
     return [*[frozenset[Feature]()] * (1 + len(found) // 4), *single, frozenset(found)]
 
 
+FEW = 3
+"""Happenings that a story can be about; one of more of them is about everything."""
+
+
 def casts_of(wild: frozenset[Feature]) -> list[Cast]:
     """Return whom a story with these happenings can be about."""
-    (needed,) = [NEEDED.get(one) for one in wild] if len(wild) == 1 else [None]
-    return [cast for cast in CASTS if not needed or needed & set(cast[0])]
+    needed = [NEEDED[one] for one in wild if one in NEEDED] if len(wild) <= FEW else []
+    return [cast for cast in CASTS if all(kinds & set(cast[0]) for kinds in needed)]
 
 
-def schedules_with(features: frozenset[Feature] = HELD) -> SearchStrategy[Schedule]:
-    """Return what can happen in a simulated Stripe and to the tap that copies it."""
+def schedules_with(
+    features: frozenset[Feature] = HELD, *, together: bool = False
+) -> SearchStrategy[Schedule]:
+    """Return what can happen in a simulated Stripe and to the tap that copies it.
+
+    The happenings among `features` come one by one, or only all `together`.
+    """
     stories = [
         (cast, tempo, wild)
-        for wild in wilds_of(features)
+        for wild in ([features & HAPPENINGS] if together else wilds_of(features))
         for tempo in TEMPOS
         for cast in casts_of(wild)
     ]

@@ -13,6 +13,7 @@ from tests.truth.changes import (
     Make,
     Mistell,
     Remove,
+    Reuse,
     Touch,
     Vanish,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Mistell",
     "Past",
     "Remove",
+    "Reuse",
     "Run",
     "Schedule",
     "Step",

@@ -12,7 +12,7 @@ from tap_stripe_connect.simulator.faults import Fault
 from tests.truth.changes import OTHER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from tap_stripe_connect.simulator.answers import Call
     from tap_stripe_connect.simulator.world import World
@@ -59,12 +59,15 @@ class MixUp:
     skip: int
     over: bool = False
 
-    def asked(self, world: World, call: Call, last: Call | None) -> Call:
-        """Return the question that is answered in the place of `call`, which may be itself."""
+    def asked(self, world: World, call: Call, last: Call | None, naming: Collection[str]) -> Call:
+        """Return the question that is answered in the place of `call`, which may be itself.
+
+        Answers at the paths `naming` have named their account before.
+        """
         if self.over or not re.match(self.path, call.path):
             return call
         other = self._other(world, call, last)
-        if other == call:
+        if other == call or (_is_nameless(call, other) and call.path not in naming):
             return call
         if self.skip:
             self.skip -= 1
@@ -77,6 +80,11 @@ class MixUp:
         if self.what == "late answer":
             return last or call
         return _OTHERS[self.what](world, call)
+
+
+def _is_nameless(call: Call, other: Call) -> bool:
+    """Tell whether an answer would name no account, as those of some servers never do."""
+    return "stripe-account" in call.headers and "stripe-account" not in other.headers
 
 
 def _other_account(world: World, call: Call) -> Call:

@@ -28,7 +28,7 @@ from tap_stripe_connect.simulator.answers import Call
 from tap_stripe_connect.simulator.faults import Faults
 from tap_stripe_connect.streams import FULL_TABLE, LOG_BASED, StripeStream
 from tap_stripe_connect.sync import engine as engine_module
-from tap_stripe_connect.sync import feed, transfer, windows
+from tap_stripe_connect.sync import feed, nested, schedule, transfer, windows
 from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.messages import MessageWriter
 from tap_stripe_connect.sync.progress import Progress
@@ -52,6 +52,8 @@ STOPPED = 128 + signal.SIGTERM
 """Exit code of a tap that was asked to stop."""
 ROWS = 2
 """The most that a page holds here, so that small worlds have many."""
+UNENDING = 1_000_000_000
+"""More rows than any list has."""
 
 
 class Killed(BaseException):
@@ -79,12 +81,14 @@ class Wire:
         """Bytes that had gone out when the tap was killed."""
         self._out = io.BytesIO()
         self._last: tuple[Call, requests.Response] | None = None
+        self._naming: set[str] = set()
 
     def begin(self, out: io.BytesIO) -> None:
         """Carry another run's requests; what the run writes goes to `out`."""
         self.sent = 0
         self._out = out
         self._last = None
+        self._naming.clear()
 
     def own_clock(self) -> float:
         """Return what the tap's own clock shows, in unix seconds."""
@@ -102,7 +106,7 @@ class Wire:
         call = Call("GET", path, query, headers)
         last = self._last
         for mix_up in self.mix_ups:
-            call = mix_up.asked(self.world, call, last and last[0])
+            call = mix_up.asked(self.world, call, last and last[0], self._naming)
         if last and call is last[0]:
             return last[1]
         response = self._answer(call)
@@ -127,6 +131,7 @@ class Wire:
         response.headers.setdefault("Request-Id", f"req_{self.sent}")
         if account := call.headers.get("stripe-account"):
             response.headers.setdefault("Stripe-Account", account)
+            self._naming.add(call.path)
         return response
 
 
@@ -248,8 +253,10 @@ def _as_is(message: StateMessage) -> Json:
 
 
 @contextlib.contextmanager
-def _quick() -> Iterator[None]:
+def _quick(*, hasty: bool) -> Iterator[None]:
     """Leave out what takes time and is always the same, and all waiting."""
+    # Only who finds no other work asks for a page once more.
+    worth_splitting = UNENDING if hasty else 1
     with (
         mock.patch.object(StripeStream, "schema_messages", return_value=()),
         # The SDK copies a STATE field by field before it is encoded.
@@ -259,15 +266,17 @@ def _quick() -> Iterator[None]:
         mock.patch.object(client.Client, "backoff", 0.0),
         mock.patch.object(client.Client, "attempts", 4),
         mock.patch.object(transfer, "STATE_SHARE", 0),
-        mock.patch.object(windows, "ROWS_WORTH_SPLITTING", 1),
+        mock.patch.object(windows, "ROWS_WORTH_SPLITTING", worth_splitting),
+        mock.patch.object(windows, "PAGE_SIZE", ROWS),
         mock.patch.object(windows, "PART_ROWS", 3),
         mock.patch.object(feed, "BATCH", 2),
+        mock.patch.object(nested, "PART_BYTES", 1),
     ):
         yield
 
 
 class _Time:
-    """Stands in for the module `time` of the engine, which measures how late answers are."""
+    """Stands in for the module `time` where it is measured how late answers are."""
 
     def __init__(self, *, hasty: bool) -> None:
         self._now, self._step = 0.0, 1_000.0 * hasty
@@ -305,14 +314,16 @@ def run_tap(
             FULL_TABLE if name == manner.anew else LOG_BASED
         )
     wire.begin(stdout.buffer)
+    ticking = _Time(hasty=manner.hasty)
     wire.stop = lambda: tap._handle_termination(signal.SIGTERM, None)
     with (
         contextlib.redirect_stdout(stdout),
-        _quick(),
+        _quick(hasty=manner.hasty),
         mock.patch.object(requests, "Session", side_effect=partial(_Session, wire)),
         mock.patch.object(time, "time", wire.own_clock),
         mock.patch.object(client.Client, "wall_clock", staticmethod(wire.own_clock), create=True),
-        mock.patch.object(engine_module, "time", _Time(hasty=manner.hasty)),
+        mock.patch.object(engine_module, "time", ticking),
+        mock.patch.object(schedule, "time", ticking),
         mock.patch.object(engine_module.Engine, "pages", interleaved(manner)),
     ):
         try:

@@ -1,0 +1,230 @@
+"""What plants a defect in the checks of the feed, of lists and of answers."""
+
+# ruff: noqa: D103 - what each one plants is told in the table of defects
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tap_stripe_connect.api.matching import FOREVER, MismatchError
+from tap_stripe_connect.sync.rows import NO_FLOOR
+from tests.truth.faulty import passed_over
+
+if TYPE_CHECKING:
+    from tap_stripe_connect.api.answers import Question
+    from tap_stripe_connect.api.matching import Matcher
+    from tap_stripe_connect.sync.changes import Changes
+    from tap_stripe_connect.sync.feed import Feed
+    from tap_stripe_connect.sync.follow import Follow
+    from tap_stripe_connect.sync.nested import UnfinishedPage
+    from tap_stripe_connect.sync.recheck import Recheck
+    from tap_stripe_connect.sync.rereads import Single, Walk
+    from tap_stripe_connect.sync.rows import Rows
+    from tap_stripe_connect.sync.run import Run
+    from tap_stripe_connect.sync.windows import Window
+
+
+def nothing(_: Any) -> Any:
+    """Do nothing at all."""
+    return lambda *_arguments, **_options: None
+
+
+# The feed
+
+
+def claims_unread_part(ripe: Any) -> Any:
+    def handing_on(self: Feed) -> Any:
+        batch = ripe(self)
+        return batch and replace(batch, until=self._horizon)
+
+    return handing_on
+
+
+def newest_part_first(_: Any) -> Any:
+    def reading_until(self: Feed) -> int:
+        return self._covered[-1][1] if self._covered else self.start
+
+    return reading_until
+
+
+def claims_pending(_: Any) -> Any:
+    def reached(self: Follow) -> int:
+        return self._until
+
+    return reached
+
+
+def hours_alike(_: Any) -> Any:
+    return lambda _self, _hour: False
+
+
+def unmarked(merge: Any) -> Any:
+    def merging(self: Changes, later: Any, *, late: bool = False) -> None:
+        del late
+        merge(self, later)
+
+    return merging
+
+
+def of_any_account(note: Any) -> Any:
+    def noting(self: Changes, event: Any) -> None:
+        note(self, {**event, "account": None})
+
+    return noting
+
+
+def reported_only(without_feed: Any) -> Any:
+    def going_on(self: Run, job: Any) -> Any:
+        without_feed(self, job)
+        return []
+
+    return going_on
+
+
+def unread_feed_claimed(without_feed: Any) -> Any:
+    def going_on(self: Run, job: Any) -> Any:
+        follows = [one for one in self._follows[job.account].values() if one.since]
+        for follow in follows:
+            self._claim_feed(follow, self.horizon)
+        return without_feed(self, job)
+
+    return going_on
+
+
+# Checks, and what they write
+
+
+def nothing_unproven(unproven: Any) -> Any:
+    def proving(self: Recheck, objects: Any) -> Any:
+        unproven(self, objects)
+        return []
+
+    return proving
+
+
+def check_counts_begun(recheck: Any) -> Any:
+    def checking(self: Run, follow: Follow, *arguments: Any) -> Any:
+        found = recheck(self, follow, *arguments)
+        for stream, bookmark in follow.bookmarks.items():
+            checked = replace(bookmark, checked_at=self.horizon)
+            follow.bookmarks[stream] = checked
+            self._bookmarks.set(stream, follow.account.id, checked)
+        return found
+
+    return checking
+
+
+def without_floor(of: Any) -> Any:
+    def showing(self: Rows, page: Any, changes: Any, _floor: Any = NO_FLOOR) -> Any:
+        return of(self, page, changes, NO_FLOOR)
+
+    return showing
+
+
+def pause_ends_feed(listed_anew: Any) -> Any:
+    def listing(bookmark: Any, events_until: int | None = None) -> Any:
+        found = listed_anew(bookmark, events_until)
+        return found if events_until is None else replace(found, events_until=0)
+
+    return listing
+
+
+def clock_of(place: int) -> Any:
+    """Believe one of the clocks alone."""
+
+    def make(init: Any) -> Any:
+        def begin(self: Run, *arguments: Any) -> None:
+            settings, bookmarks, records, clocks, *rest = arguments
+            init(self, settings, bookmarks, records, (clocks[place],) * 2, *rest)
+
+        return begin
+
+    return make
+
+
+# Objects, and the lists in them
+
+
+def no_look_back(reread: Any) -> Any:
+    def reading(self: Run, follow: Follow, alive: Any, feed: Feed, *, last: bool) -> Any:
+        for change in alive.values():
+            change.replaced = False
+        return reread(self, follow, alive, feed, last=last)
+
+    return reading
+
+
+def drafts_forgotten(note_children: Any) -> Any:
+    def noting(change: Any, nested: Any, event: Any, value: Any) -> None:
+        note_children(change, replace(nested, temporary_in=""), event, value)
+
+    return noting
+
+
+def part_claims(part: Any) -> Any:
+    def handing_on(self: UnfinishedPage) -> Any:
+        found = part(self)
+        return replace(found, covered=self._rest.covered) if found and self._waiting else found
+
+    return handing_on
+
+
+def claims_for_itself(_: Any) -> Any:
+    return lambda _self, page: page
+
+
+_passed_over: set[str] = set()
+
+
+def group_decides(read: Any) -> Any:
+    def reading(self: Walk, page: Window) -> Any:
+        _passed_over.clear()
+        _passed_over.update(passed_over(self, page))
+        yield from read(self, page)
+
+    return reading
+
+
+def gone_if_passed_over(retrieved: Any) -> Any:
+    def retrieving(client: Any, job: Any, single: Single) -> Any:
+        if single.id in _passed_over:
+            _passed_over.discard(single.id)
+            return None, 0
+        return retrieved(client, job, single)
+
+    return retrieving
+
+
+# Answers
+
+
+def no_mismatch(check: Any) -> Any:
+    """Accept what only MismatchError refuses."""
+
+    def checking(*arguments: Any) -> Any:
+        try:
+            return check(*arguments)
+        except MismatchError:
+            return []
+
+    return checking
+
+
+def of_any_id(check: Any) -> Any:
+    def checking(document: object, question: Question) -> None:
+        check(document, replace(question, id=""))
+
+    return checking
+
+
+def believes_at_once(_: Any) -> Any:
+    def believing(self: Matcher, *_arguments: Any) -> bool:
+        del self
+        return True
+
+    return believing
+
+
+def of_any_time(_: Any) -> Any:
+    return property(lambda _question: (-FOREVER, FOREVER))
