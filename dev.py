@@ -91,7 +91,8 @@ TASKS: Mapping[str, Task] = {
             "-m ruff check",
             "-m ruff format --check",
             "-m mypy",
-            "scripts/generate_schemas.py --check",
+            "-m scripts.generate_endpoints --check",
+            "-m scripts.generate_schemas --check",
             "scripts/generate_docs.py --check",
         ),
     ),
@@ -108,7 +109,9 @@ TASKS: Mapping[str, Task] = {
     ),
     "docs": Task("write the generated tables again", (DEVELOP,), ("scripts/generate_docs.py",)),
     "schemas": Task(
-        "write the streams' schemas again", (DEVELOP,), ("scripts/generate_schemas.py",)
+        "write again what is generated from Stripe's package: lists, events, streams' schemas",
+        (DEVELOP,),
+        ("-m scripts.generate_endpoints", "-m scripts.generate_schemas"),
     ),
 }
 

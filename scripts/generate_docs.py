@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.catalog import API_VERSION, LISTED, STREAMS, Listed
+from tap_stripe_connect.catalog import API_VERSION, LISTED, STREAMS, Listed, columns
 from tap_stripe_connect.connect import restricted
 from tap_stripe_connect.settings import SETTINGS
 
@@ -26,7 +26,18 @@ class MarkerError(Exception):
 
 def parts() -> Mapping[str, str]:
     """Return the generated parts by the name in their markers."""
-    return {"key link": key_link(), "settings": settings_table(), "streams": streams_table()}
+    return {
+        "columns": columns_table(),
+        "key link": key_link(),
+        "settings": settings_table(),
+        "streams": streams_table(),
+    }
+
+
+def columns_table() -> str:
+    """Return the columns that every stream has as a table."""
+    rows = ((f"`{column.name}`", column.about) for column in (*columns.SHARED, *columns.OWN))
+    return table(("Column", "Meaning"), rows)
 
 
 def key_link() -> str:

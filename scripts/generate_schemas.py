@@ -5,24 +5,25 @@ The classes are read, not run: their annotations name types that exist only whil
 
 from __future__ import annotations
 
-import argparse
 import ast
-import importlib.util
 import json
 import re
 import sys
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import stripe
 from stripe._object_classes import OBJECT_CLASSES
 
-from tap_stripe_connect.catalog import API_VERSION, SECRETS, STREAMS, Listed, Nested
+from scripts import generated
+from scripts.stripe_package import PackageError, embedded, members, reachable, resource
+from tap_stripe_connect.catalog import API_VERSION, SECRETS, STREAMS, Listed, Nested, columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from scripts.stripe_package import Class, Field
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -54,135 +55,20 @@ GENERIC: Mapping[str, Schema | None] = {
     "UntypedStripeObject": OPEN_OBJECT,
 }
 
-TAP_COLUMNS: Mapping[str, Schema] = {
-    "account_id": STRING,
-    "updated_at": DATE_TIME,
-    "_sdc_deleted_at": DATE_TIME,
-    "additional_fields": OPEN_OBJECT,
+COLUMN_TYPES: Mapping[str, Schema] = {
+    "boolean": SIMPLE["bool"],
+    "date-time": DATE_TIME,
+    "object": OPEN_OBJECT,
+    "string": STRING,
 }
+TAP_COLUMNS: Mapping[str, Schema] = {
+    column.name: COLUMN_TYPES[column.type] for column in columns.OWN
+}
+"""What the tap adds to what Stripe sends."""
 
 
-class SchemaError(Exception):
+class SchemaError(PackageError):
     """The `stripe` package holds something that the rules for schemas don't cover."""
-
-
-@dataclass(frozen=True)
-class Class:
-    """A class of the `stripe` package: a resource, or a part of one that is nested in it."""
-
-    module: str
-    definition: ast.ClassDef
-
-    @property
-    def is_resource(self) -> bool:
-        """Whether its objects also exist outside of others."""
-        return self.definition in parsed(self.module).classes.values()
-
-    def named(self, name: str) -> Class:
-        """Find the class that this one's annotations call `name`."""
-        module = parsed(self.module)
-        for classes in (classes_in(self.definition), module.classes):
-            if name in classes:
-                return Class(self.module, classes[name])
-        if name not in module.imports:
-            raise SchemaError(f"{self.module} uses a type that it does not name: {name}")
-        return resource(*module.imports[name])
-
-    def fields(self) -> list[Field]:
-        """Return `id` and `object`, then the other fields in Stripe's order.
-
-        Constants of the class are annotated too, but named in capitals.
-        """
-        body = self.definition.body
-        found = []
-        for statement, following in zip(body, [*body[1:], ast.Pass()], strict=True):
-            match statement:
-                case ast.AnnAssign(target=ast.Name(id=name), annotation=type_) if name.islower():
-                    found.append(Field(self, name, type_, docstring(following)))
-        return sorted(found, key=lambda one: {"id": 0, "object": 1}.get(one.name, 2))
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field as its class declares it."""
-
-    owner: Class
-    name: str
-    type: ast.expr
-    doc: str
-
-
-@dataclass(frozen=True)
-class Module:
-    """A module's classes, and where the ones it imports are from, by the names it uses."""
-
-    classes: Mapping[str, ast.ClassDef]
-    imports: Mapping[str, tuple[str, str]]
-
-
-@cache
-def parsed(name: str) -> Module:
-    """Read a module of the `stripe` package."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise SchemaError(f"there is no module {name}")
-    tree = ast.parse(Path(spec.origin).read_text("utf-8"))
-    imports = {
-        alias.asname or alias.name: (node.module, alias.name)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    }
-    return Module(classes_in(tree), imports)
-
-
-def classes_in(node: ast.Module | ast.ClassDef) -> dict[str, ast.ClassDef]:
-    """Return the classes defined directly in a module or class, by name."""
-    return {inner.name: inner for inner in node.body if isinstance(inner, ast.ClassDef)}
-
-
-def resource(module: str, name: str) -> Class:
-    """Find a resource by where it is defined."""
-    try:
-        return Class(module, parsed(module).classes[name])
-    except KeyError:
-        raise SchemaError(f"{module} defines no class {name}") from None
-
-
-def docstring(statement: ast.stmt) -> str:
-    """Return the text of a statement that is nothing else."""
-    match statement:
-        case ast.Expr(value=ast.Constant(value=str(text))):
-            return text
-    return ""
-
-
-def members(node: ast.expr) -> Sequence[ast.expr]:
-    """Return the types that stand in the brackets of a generic type."""
-    return node.elts if isinstance(node, ast.Tuple) else [node]
-
-
-def embedded(node: ast.expr, owner: Class) -> Iterator[Class]:
-    """Yield the classes whose objects, not just ids or lists, come with a value of the type."""
-    match node:
-        case ast.Name(id=name) | ast.Constant(value=str(name)) if name not in SIMPLE:
-            yield owner.named(name)
-        case ast.Subscript(value=ast.Name(id="List" | "Optional" | "Union"), slice=inner):
-            for member in members(inner):
-                yield from embedded(member, owner)
-
-
-@cache
-def reachable(start: Class) -> frozenset[Class]:
-    """Return the classes whose objects can come inside those of `start`, at any depth."""
-    found: set[Class] = set()
-    waiting = [start]
-    while waiting:
-        owner = waiting.pop()
-        inside = {one for item in owner.fields() for one in embedded(item.type, owner)}
-        waiting.extend(inside - found)
-        found |= inside
-    return frozenset(found)
 
 
 def nullable(schema: Schema) -> Schema:
@@ -278,6 +164,9 @@ def stream_schema(stream: Listed | Nested) -> Schema:
     verbatim = stream.verbatim if isinstance(stream, Listed) else frozenset()
     builder = Builder(verbatim, stream.unasked)
     stripes = builder.properties(owner)
+    if isinstance(stream, Nested) and stream.parent_field not in stripes:
+        id_, object_, *others = {**stripes, stream.parent_field: nullable(STRING)}.items()
+        stripes = dict([id_, object_, *sorted(others)])
     if taken := sorted(stripes.keys() & TAP_COLUMNS):
         raise SchemaError(f"{stream.name}: Stripe has fields named like the tap's own: {taken}")
     gone = stream.unasked - builder.missed
@@ -285,7 +174,8 @@ def stream_schema(stream: Listed | Nested) -> Schema:
         raise SchemaError(f"{stream.name}: Stripe has no fields {unknown}")
     first, *last = ((name, nullable(schema)) for name, schema in TAP_COLUMNS.items())
     properties = dict([first, *stripes.items()])
-    properties.setdefault("livemode", nullable(SIMPLE["bool"]))
+    for column in columns.SHARED:
+        properties.setdefault(column.name, nullable(COLUMN_TYPES[column.type]))
     properties.update(last)
     properties.update(dict.fromkeys(stream.key, STRING))
     return {
@@ -311,25 +201,7 @@ def texts() -> dict[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files that changed, or with `--check` name them; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, fail on stale files")
-    check = parser.parse_args(arguments).check
-    try:
-        wanted = texts()
-    except SchemaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    present = {path.name: path.read_text("utf-8") for path in SCHEMAS.glob("*.json")}
-    stale = sorted(name for name in wanted | present if wanted.get(name) != present.get(name))
-    for name in stale:
-        print(f"stale: {name}")
-        if check:
-            continue
-        if name in wanted:
-            (SCHEMAS / name).write_text(wanted[name], "utf-8", newline="\n")
-        else:
-            (SCHEMAS / name).unlink()
-    return 1 if check and stale else 0
+    return generated.main(__doc__, SCHEMAS, "*.json", texts, arguments)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import MapExpressionError
 from singer_sdk.mapper import CustomStreamMap
 
+from tap_stripe_connect.catalog import columns
+
 if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
 
 Record = dict[str, Any]
 
-ADDITIONAL = "additional_fields"
+ADDITIONAL = columns.ADDITIONAL.name
 
 SAFE_TO_QUOTE = (AttributeError, NameError, TypeError)
 """Errors whose messages speak of types and names, never of the values in a record."""

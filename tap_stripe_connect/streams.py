@@ -15,7 +15,7 @@ from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib import RecordMessage
 
-from tap_stripe_connect.catalog import Listed
+from tap_stripe_connect.catalog import Listed, columns
 from tap_stripe_connect.mapping import mapped
 from tap_stripe_connect.sync.pruning import Pruning, pruning
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 FULL_TABLE = "FULL_TABLE"
 LOG_BASED = "LOG_BASED"
-REPLICATION_KEY = "updated_at"
+REPLICATION_KEY = columns.UPDATED.name
 
 
 @cache
@@ -85,8 +85,13 @@ class StripeStream(Stream):
         """The row of the table, asking for nothing that the selection throws away (F11)."""
         if not isinstance(self.spec, Listed) or not self.spec.expand:
             return self.spec
-        kept = tuple(name for name in self.spec.expand if self.mask.get(("properties", name), True))
+        kept = tuple(path for path in self.spec.expand if self._is_selected(path))
         return replace(self.spec, expand=kept)
+
+    def _is_selected(self, path: str) -> bool:
+        """Return whether a field is wanted, that of an object inside perhaps."""
+        breadcrumb = tuple(part for name in path.split(".") for part in ("properties", name))
+        return self.mask.get(breadcrumb, True)
 
     @cached_property
     def emits_as_is(self) -> bool:

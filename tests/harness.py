@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_stripe_connect.catalog import LISTED, NESTED, STREAMS
+from tap_stripe_connect.catalog import LISTED, NESTED, STREAMS, nested_in
+from tap_stripe_connect.catalog.endpoints import EVENT_TYPES
 from tap_stripe_connect.streams import schema_file
 from tap_stripe_connect.tap import TapStripeConnect
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from tap_stripe_connect.catalog import Listed
     from tap_stripe_connect.simulator.account import Account
     from tap_stripe_connect.simulator.server import Simulator
 
@@ -207,6 +209,47 @@ def cli(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
+def add_samples(account: Account, at: int = NOW - DAY) -> None:
+    """Create what an account has nothing of: an object of each list, with two nested ones.
+
+    Where events about it mean a change of another object, it names one that is there.
+    """
+    for listed in sorted(LISTED.values(), key=lambda one: len(touching(one))):
+        if not account.count(listed.object):
+            others = {
+                path: found["id"]
+                for path, touched in touching(listed).items()
+                for found in list(account.objects(touched.object))[:1]
+            }
+            account.create(listed.object, nested_samples(listed) | others, at=at)
+
+
+def touching(listed: Listed) -> dict[str, Listed]:
+    """Return the lists that events about this one's objects touch, by the field that says which."""
+    return {
+        path: touched
+        for touched in LISTED.values()
+        for path in touched.touched_by.get(listed.object, ())
+    }
+
+
+def nested_samples(listed: Listed, count: int = 2) -> Json:
+    """Return the nested lists of a list's objects, with so many items each."""
+    return {
+        nested.list_field: [{"id": f"{nested.name}_{place}"} for place in range(count)]
+        for nested in nested_in(listed.name)
+    }
+
+
+def change_types(listed: Listed) -> list[str]:
+    """Return the types of events that tell of these objects, less those of their end."""
+    return [
+        name
+        for name, objects in EVENT_TYPES.items()
+        if listed.object in objects and not name.endswith((".deleted", ".detached"))
+    ]
+
+
 def expected(account: Account) -> dict[str, dict[Key, Json]]:
     """Return the tables that a warehouse should have, by a reading of the schemas of its own."""
     tables: dict[str, dict[Key, Json]] = {stream.name: {} for stream in STREAMS}
@@ -214,6 +257,7 @@ def expected(account: Account) -> dict[str, dict[Key, Json]]:
         for found in account.objects(listed.object):
             for nested in (row for row in NESTED.values() if row.parent == listed.name):
                 for child in found.pop(nested.list_field)["data"]:
+                    child.setdefault(nested.parent_field, found["id"])
                     _put(tables[nested.name], nested.name, child, account.id, found)
             _put(tables[listed.name], listed.name, found, account.id, found)
     return tables

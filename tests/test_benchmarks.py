@@ -90,7 +90,7 @@ def test_moments_never_decrease_across_spans() -> None:
         ("/v1/charges", "customer=cus_1", 400),
         ("/v1/charges", "type=charge.updated", 400),
         ("/v1/charges/ch_Missing", "", 404),
-        ("/v1/refunds", "", 404),
+        ("/v1/nothing", "", 404),
     ],
 )
 def test_what_it_would_answer_wrongly_is_refused(path: str, query: str, status: int) -> None:

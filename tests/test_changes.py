@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_stripe_connect.catalog import LISTED
+from tap_stripe_connect.sync import changes as changes_module
 from tap_stripe_connect.sync.changes import Changes
 
 if TYPE_CHECKING:
@@ -40,6 +42,25 @@ def test_an_event_type_nobody_knows_is_routed_by_its_object(listed: Any) -> None
     found = changes.of(listed.name)
     assert set(found) == (set() if listed.object == "event" else {"x_1"})
     assert all(not changes.of(name) for name in LISTED if name != listed.name)
+
+
+def test_an_object_of_two_lists_is_changed_in_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each list that holds objects of a kind reads one again that an event is about."""
+    lists = LISTED["coupons"], LISTED["plans"]
+    monkeypatch.setattr(changes_module, "FOLLOWED", {"card": lists})
+    changes = noted([event("customer.source.updated", {"object": "card", "id": "card_1"})])
+    assert set(changes.of("coupons")) == set(changes.of("plans")) == {"card_1"}
+
+
+def test_a_deletion_is_what_the_row_says_whatever_the_type_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The end of a card is told of by `customer.source.deleted`; a list can see no end in it."""
+    ends = replace(LISTED["coupons"], deleted_by=("customer.source.deleted",))
+    monkeypatch.setattr(changes_module, "FOLLOWED", {"card": (ends, LISTED["plans"])})
+    changes = noted([event("customer.source.deleted", {"object": "card", "id": "card_1"})])
+    assert changes.of("coupons")["card_1"].gone
+    assert not changes.of("plans")["card_1"].gone
 
 
 def test_a_refund_goes_to_its_charge_and_nowhere_else() -> None:

@@ -105,11 +105,11 @@ def test_users_metadata_is_theirs_whatever_its_names(stripe: Simulator) -> None:
 @pytest.mark.parametrize(
     ("object_", "fields"),
     [
-        ("charge", {}),
         ("coupon", {}),
         ("customer", {}),
         ("invoice", {"status": "draft", "lines": [{"id": "il_1"}]}),
         ("plan", {}),
+        ("price", {}),
     ],
 )
 def test_the_payload_of_a_deletion_brings_no_old_fields(

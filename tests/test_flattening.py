@@ -13,7 +13,7 @@ from tap_stripe_connect.catalog import STREAMS, Listed, Nested
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.streams import StripeStream, schema_file
 from tap_stripe_connect.tap import TapStripeConnect
-from tests.harness import DAY, NOW, config_for, run, selecting
+from tests.harness import DAY, NOW, add_samples, config_for, run, selecting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +163,7 @@ def test_a_flattened_run_holds_all_that_an_unflattened_one_does(
 ) -> None:
     """Of a whole business, no value of any stream is missing."""
     populate(stripe.world.platform, seed=5, customers=8, start=NOW - 200 * DAY, until=NOW)
+    add_samples(stripe.world.platform)
     nested = run(config_for(stripe))
     config = config_for(stripe, flattening_enabled=True, flattening_max_depth=depth)
     output = run(config)

@@ -467,21 +467,22 @@ def test_an_answer_about_an_account_that_nobody_named_is_asked_for_again(
 
 
 @pytest.mark.parametrize(
-    ("path", "route"),
+    ("path", "parent", "route"),
     [
-        ("/v1/invoices/in_1Example/lines", "/v1/invoices/{id}/lines"),
-        ("/v1/credit_notes/cn_1Example/lines", "/v1/credit_notes/{id}/lines"),
-        ("/v1/subscription_items", "/v1/subscription_items"),
+        ("/v1/invoices/in_1Example/lines", "in_1Example", "/v1/invoices/{id}/lines"),
+        ("/v1/credit_notes/credit_notes_1/lines", "credit_notes_1", "/v1/credit_notes/{id}/lines"),
+        ("/v1/credit_notes/a%2Fb/lines", "a/b", "/v1/credit_notes/{id}/lines"),
+        ("/v1/subscription_items", "sub_1Example", "/v1/subscription_items"),
     ],
 )
 def test_lists_of_all_parents_share_one_endpoint(
-    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, path: str, route: str
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, path: str, parent: str, route: str
 ) -> None:
-    """Stripe counts requests by the path without ids."""
+    """Stripe counts requests by the path without ids, however these look."""
     waited: list[str] = []
     monkeypatch.setattr(Limiter, "wait", lambda _, endpoint, _sleep: waited.append(endpoint))
     with pytest.raises(StripeError):
-        client_of(stripe.url).page(path)
+        client_of(stripe.url).page(path, parent=parent)
     assert waited == [route]
 
 

@@ -11,7 +11,7 @@ from tap_stripe_connect.catalog import STREAMS
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.streams import StripeStream
-from tests.harness import DAY, NOW, config_for, run, selecting
+from tests.harness import DAY, NOW, add_samples, config_for, run, selecting
 
 if TYPE_CHECKING:
     from tap_stripe_connect.simulator.server import Simulator
@@ -24,6 +24,7 @@ YEAR = 365 * DAY
 def business(stripe: Simulator) -> Simulator:
     """Serve a small business."""
     populate(stripe.world.platform, seed=5, customers=15, start=NOW - YEAR, until=NOW)
+    add_samples(stripe.world.platform)
     return stripe
 
 

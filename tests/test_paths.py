@@ -17,7 +17,7 @@ from tap_stripe_connect.simulator.world import World
 from tap_stripe_connect.streams import StripeStream, schema_file
 from tap_stripe_connect.sync.messages import MessageWriter, now
 from tap_stripe_connect.tap import TapStripeConnect
-from tests.harness import DAY, NOW, config_for, parsed, selecting
+from tests.harness import DAY, NOW, add_samples, config_for, parsed, selecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -71,6 +71,7 @@ def records() -> dict[str, list[Json]]:
     """Return some records of every stream as the reading part makes them, odd ones among them."""
     world = World(now=NOW)
     populate(world.platform, seed=5, customers=15, start=NOW - 365 * DAY, until=NOW)
+    add_samples(world.platform)
     with Simulator(world) as stripe:
         tap = TapStripeConnect(config=config_for(stripe), catalog=selecting(*EVERY))
         found = {name: list(tap.records_of(name))[:40] for name in EVERY}

@@ -14,7 +14,17 @@ from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.sync.engine import Engine
 from tap_stripe_connect.sync.garbage import RARELY
 from tap_stripe_connect.sync.patience import Patience
-from tests.harness import DAY, NOW, Warehouse, cli, config_for, expected, run, selecting
+from tests.harness import (
+    DAY,
+    NOW,
+    Warehouse,
+    add_samples,
+    cli,
+    config_for,
+    expected,
+    run,
+    selecting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +57,7 @@ def invoice_of(stripe: Simulator, name: str, lines: int, **fields: object) -> No
 def test_a_first_load_writes_what_stripe_holds(stripe: Simulator) -> None:
     """Every object of every stream arrives once, with each field as Stripe has it."""
     populate(stripe.world.platform, seed=1, customers=60, start=NOW - YEAR, until=NOW)
+    add_samples(stripe.world.platform)
     output = run(config_for(stripe))
     warehouse = Warehouse().load(output.messages)
     for stream, rows in expected(stripe.world.platform).items():

@@ -12,7 +12,7 @@ from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
 from tap_stripe_connect.tap import TapStripeConnect
-from tests.harness import DAY, NOW, config_for, run
+from tests.harness import DAY, NOW, add_samples, config_for, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Fields in transformed catalog bu
 # The SDK's test class reads while it is collected, so the simulator starts with this module.
 _world = World(now=NOW)
 populate(_world.platform, seed=6, customers=40, start=NOW - 365 * DAY, until=NOW)
+add_samples(_world.platform)
 _simulator = Simulator(_world)
 _simulator.__enter__()
 

@@ -60,6 +60,7 @@ def compared(
     return [
         Comparison(stream, held[stream], loaded.get(stream, Table(0)), before.get(stream, 0))
         for stream in sorted(held)
+        if held[stream] or (stream in loaded and loaded[stream].rows)
     ]
 
 

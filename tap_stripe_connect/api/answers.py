@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -64,6 +65,12 @@ class Question:
     def failure(self, message: str, verdict: Verdict, **told: Any) -> StripeError:  # noqa: ANN401
         """Return the error that says what went wrong with this question."""
         return StripeError(message, verdict=verdict, path=self.path, account=self.account, **told)
+
+
+def route(path: str, parent: str) -> str:
+    """Return the path of a nested list with `{id}` in the place of its parent's id."""
+    steps = path.split("/")
+    return "/".join("{id}" if step and unquote(step) == parent else step for step in steps)
 
 
 def read(response: requests.Response) -> Answer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -35,9 +34,6 @@ logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 100
 """Rows per list request; the most that Stripe gives."""
-
-ID = r"[a-z]+_(?=\w*[0-9A-Z])\w+"
-"""An id of Stripe's, told from the names of its lists."""
 
 LOOK = 0.1
 """Seconds after which a thread that waits for its turn looks whether to stop."""
@@ -130,23 +126,24 @@ class Client:
         account: str | None = None,
         tries: int | None = None,
         *,
+        parent: str = "",
         objects: Iterable[str] = (),
         fields: Mapping[str, str] | None = None,
     ) -> Listing:
         """Return a page of the list at `path`, or raise StripeError after so many tries.
 
-        A page with rows that are none of `objects`, were not created when the parameters ask for,
-        or say otherwise than `fields`, counts as lost. One that goes on but leads nowhere is asked
-        for once more.
+        `parent` is the id of the object that holds the list, if one does. A page with rows that
+        are none of `objects`, were not created when the parameters ask for, or say otherwise than
+        `fields`, counts as lost. One that goes on but leads nowhere is asked for once more.
         """
-        parent = re.search(rf"/({ID})/", path)
+        route = answers.route(path, parent)
         question = Question(
             path,
             {"limit": str(PAGE_SIZE), **(parameters or {})},
             account,
-            path.replace(parent[1], "{id}") if parent else path,
+            route,
             objects=frozenset(objects),
-            parent=parent[1] if parent else "",
+            parent=parent if route != path else "",
             fields=fields or {},
         )
         page = self._page(question, tries or self.attempts)

@@ -72,12 +72,18 @@ class Account:
         """Complete the fields to a whole object_, store it, tell of it and return it."""
         moment = self._clock.now if at is None else at
         with self._lock:
-            given = {"id": self._new_id(object_), "created": moment, "livemode": self.livemode}
-            document = shapes.complete(object_, given | fields)
-            self._store(document, visible_at)
-            self.add_event(
-                events.creation_type(document), document, at=moment, visible_at=visible_at
-            )
+            usual: dict[str, Any] = {
+                "id": self._new_id(object_),
+                "created": moment,
+                "livemode": self.livemode,
+            }
+            for name in shapes.lacks(object_):
+                del usual[name]
+            document = shapes.complete(object_, usual | fields)
+            self._store(document, visible_at, moment)
+            type_ = events.creation_type(document)
+            if events.is_told(type_):
+                self.add_event(type_, document, at=moment, visible_at=visible_at)
             return self._existing(object_, document["id"])
 
     def update(
@@ -88,11 +94,12 @@ class Account:
         changes: dict[str, Any],
         *,
         at: int | None = None,
-        event: str | None = "*.updated",
+        event: str | None = events.UPDATED,
     ) -> dict[str, Any]:
         """Replace top-level fields, complete the object again, tell of it and return it whole.
 
-        `*` in `event` stands for the family of the object's events; None keeps silent.
+        `*` in `event` stands for the family of the object's events; None keeps silent, and so
+        does a change that Stripe has no event for.
         An id that does not exist is a KeyError.
         """
         with self._lock:
@@ -100,9 +107,9 @@ class Account:
             whole = before | changes | {"id": id_, "object": object_}
             self._store(shapes.complete(object_, whole))
             after = self._existing(object_, id_)
-            if event is not None:
+            type_ = events.event_type(object_, event or "")
+            if event is not None and (event != events.UPDATED or events.is_told(type_)):
                 previous = events.previous_attributes(events.payload(before), events.payload(after))
-                type_ = events.event_type(object_, event)
                 self.add_event(type_, after, at=at, previous=previous)
             return after
 
@@ -113,7 +120,7 @@ class Account:
         /,
         *,
         at: int | None = None,
-        event: str | None = "*.deleted",
+        event: str | None = events.DELETED,
     ) -> None:
         """Delete an object, with an event unless that is None; a subscription is cancelled.
 
@@ -128,8 +135,12 @@ class Account:
                 self._collections[object_].remove(id_)
             if object_ == "customer":
                 self._deleted_customers.add(id_)
-            if event is not None:
-                self.add_event(events.event_type(object_, event), last, at=moment)
+            if event == events.DELETED:
+                type_ = events.end_type(object_)
+            else:
+                type_ = events.event_type(object_, event or "")
+            if type_:
+                self.add_event(type_, last, at=moment)
 
     def add_event(  # noqa: PLR0913 - Stripe's events say all of these
         self,
@@ -250,16 +261,24 @@ class Account:
         document: dict[str, Any] = msgspec.json.decode(entry.whole)
         return document
 
-    def _store(self, document: dict[str, Any], visible_at: int | None = None) -> None:
+    def _store(
+        self, document: dict[str, Any], visible_at: int | None = None, moment: int | None = None
+    ) -> None:
+        """Keep an object; where its kind has no `created`, it was created at `moment`."""
         object_ = document["object"]
         if object_ not in OBJECTS:
             raise ValueError(f"{object_!r} has no list of its own; there are {', '.join(OBJECTS)}")
-        if not isinstance(document["id"], str) or not isinstance(document["created"], int):
+        if "created" in shapes.lacks(object_):
+            former = self._collections[object_].get(document["id"])
+            created = former.created if former else self._clock.now if moment is None else moment
+        else:
+            created = document["created"]
+        if not isinstance(document["id"], str) or not isinstance(created, int):
             raise TypeError(f"A {object_} needs an id and a time of creation in unix seconds")
         whole, rendered = rendering.encode(document)
         entry = Entry(
             id=document["id"],
-            created=document["created"],
+            created=created,
             visible_at=visible_at or 0,
             whole=whole,
             rendered=rendered,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
@@ -24,8 +24,9 @@ from tap_stripe_connect.simulator.collection import Selection, Span, UnknownCurs
 from tap_stripe_connect.simulator.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from tap_stripe_connect.catalog import Embedded, List
     from tap_stripe_connect.simulator.access import Caller
     from tap_stripe_connect.simulator.answers import Call
     from tap_stripe_connect.simulator.parameters import Parameter
@@ -63,9 +64,11 @@ def find(path: str) -> tuple[Endpoint, str] | None:
     endpoint = BY_STEPS.get(steps)
     if endpoint is not None:
         return endpoint, ""
-    if len(steps) > ID_STEP and steps[ID_STEP]:
-        endpoint = BY_STEPS.get((*steps[:ID_STEP], "{id}", *steps[ID_STEP + 1 :]))
-    return None if endpoint is None else (endpoint, unquote(steps[ID_STEP]))
+    for place in range(FIRST_ID_STEP, len(steps)):
+        endpoint = BY_STEPS.get((*steps[:place], "{id}", *steps[place + 1 :]))
+        if endpoint is not None and steps[place]:
+            return endpoint, unquote(steps[place])
+    return None
 
 
 def answer(world: World, call: Call) -> Reply:
@@ -86,14 +89,14 @@ def answer(world: World, call: Call) -> Reply:
         return Reply.refused(refused)
 
 
-def _list(object_: str, path: str) -> Callable[[Asked], Reply]:
-    allowed = {"created", "ending_before", "expand", "limit", "starting_after"}
-    allowed |= filters.FILTERS[object_].keys()
+def _list(listed: List) -> Callable[[Asked], Reply]:
+    object_, path = listed.object, listed.path
+    allowed = {*listed.facts.takes, *listed.facts.filters, *_creation(listed)}
 
     def answer(asked: Asked) -> Reply:
         _allow(asked.parameters, allowed)
         expansions = _expansions(asked, object_, "data.")
-        selection = _selection(object_, asked.parameters)
+        selection = _selection(object_, asked.parameters, _span(listed, asked.parameters))
         try:
             found, has_more = asked.caller.account.page(object_, selection)
         except UnknownCursorError as error:
@@ -118,13 +121,12 @@ def _retrieve(object_: str) -> Callable[[Asked], Reply]:
     return answer
 
 
-def _nested(
-    parent: str, field: str, object_: str, id_parameter: str | None = None
-) -> Callable[[Asked], Reply]:
+def _nested(nested: Embedded) -> Callable[[Asked], Reply]:
     """Answer the items of an object's nested list, in the order it holds them."""
-    allowed = {"ending_before", "expand", "limit", "starting_after"}
-    if id_parameter is not None:
-        allowed.add(id_parameter)
+    parent, field, object_ = nested.within.object, nested.list_field, nested.object
+    query = dict(parse_qsl(urlsplit(nested.facts.url).query))
+    id_parameter = next((name for name, value in query.items() if value == "{id}"), None)
+    allowed = {"ending_before", "expand", "limit", "starting_after", *query}
 
     def answer(asked: Asked) -> Reply:
         _allow(asked.parameters, allowed)
@@ -158,7 +160,9 @@ def _connected_accounts(asked: Asked) -> Reply:
     _expansions(asked, "account", "data.")
     if asked.caller.account is not asked.world.platform:
         return _page([], has_more=False, url="/v1/accounts")
-    selection = _selection("account", asked.parameters)
+    given = asked.parameters
+    span = parameters.span("created", given["created"]) if "created" in given else Span()
+    selection = _selection("account", given, span)
     try:
         found, has_more = asked.world.connections(selection)
     except UnknownCursorError as error:
@@ -192,7 +196,26 @@ def _expansions(asked: Asked, object_: str, prefix: str) -> list[str]:
     return [path.removeprefix(prefix) for path in wanted]
 
 
-def _selection(object_: str, given: dict[str, Parameter]) -> Selection:
+def _creation(listed: List) -> Collection[str]:
+    """Return the parameters that narrow a list to some creation times."""
+    created = listed.facts.created
+    return created.values() if isinstance(created, dict) else [created] if created else []
+
+
+def _span(listed: List, given: Mapping[str, Parameter]) -> Span:
+    """Return the creation times that a list is asked for."""
+    created = listed.facts.created
+    if isinstance(created, dict):
+        bounds: Parameter = {
+            bound: parameters.text(name, given[name])
+            for bound, name in created.items()
+            if name in given
+        }
+        return parameters.span("created", bounds)
+    return parameters.span(created, given[created]) if created in given else Span()
+
+
+def _selection(object_: str, given: dict[str, Parameter], span: Span | None = None) -> Selection:
     for one, other in (("starting_after", "ending_before"), ("type", "types")):
         if one in given and other in given:
             raise Refusal(
@@ -202,7 +225,7 @@ def _selection(object_: str, given: dict[str, Parameter]) -> Selection:
             )
     return Selection(
         limit=parameters.limit(given.get("limit")),
-        span=parameters.span("created", given["created"]) if "created" in given else Span(),
+        span=Span() if span is None else span,
         matches=filters.matcher(object_, given),
         starting_after=_cursor("starting_after", given),
         ending_before=_cursor("ending_before", given),
@@ -260,34 +283,26 @@ def _page(encoded: Sequence[bytes], *, has_more: bool, url: str) -> Reply:
 
 
 def _endpoints() -> tuple[Endpoint, ...]:
-    lines, items = NESTED["invoice_line_items"], NESTED["subscription_items"]
-    fixed = (
+    own = (
         Endpoint("/v1/account", OWN_ACCOUNT_PERMISSION, _own_account),
         Endpoint("/v1/accounts", CONNECTED_ACCOUNTS_PERMISSION, _connected_accounts),
         Endpoint("/v1/accounts/{id}", CONNECTED_ACCOUNTS_PERMISSION, _connected_account),
-        Endpoint(
-            "/v1/invoices/{id}/lines",
-            LISTED[lines.parent].permission,
-            _nested("invoice", lines.list_field, lines.object),
-        ),
-        Endpoint(
-            "/v1/subscription_items",
-            LISTED[items.parent].permission,
-            _nested("subscription", items.list_field, items.object, "subscription"),
-        ),
     )
-    lists = (
-        Endpoint(stream.path, stream.permission, _list(stream.object, stream.path))
-        for stream in LISTED.values()
+    nested = (
+        Endpoint(stream.route, stream.within.permission, _nested(stream))
+        for stream in NESTED.values()
     )
+    lists = (Endpoint(stream.path, stream.permission, _list(stream)) for stream in LISTED.values())
     single = (
         Endpoint(f"{stream.path}/{{id}}", stream.permission, _retrieve(stream.object))
         for stream in LISTED.values()
+        if stream.facts.retrieve
     )
-    return (*fixed, *lists, *single)
+    return (*own, *nested, *lists, *single)
 
 
-ID_STEP = 3
+FIRST_ID_STEP = 3
+"""Where in a path the first id can stand: /v1/charges/{id}."""
 BY_STEPS: Mapping[tuple[str, ...], Endpoint] = MappingProxyType(
     {tuple(endpoint.template.split("/")): endpoint for endpoint in _endpoints()}
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tap_stripe_connect.catalog.endpoints import EVENT_TYPES
 from tap_stripe_connect.simulator import older_version, rendering
 
 if TYPE_CHECKING:
@@ -15,13 +16,21 @@ if TYPE_CHECKING:
 RETENTION = 30 * 86_400
 """For how many seconds Stripe keeps events."""
 
-FAMILY: Mapping[str, str] = MappingProxyType({"subscription": "customer.subscription"})
-"""First part of an object's event types where it is not the object's name."""
+UPDATED, DELETED = "*.updated", "*.deleted"
+
+
+@cache
+def family(object_: str) -> str:
+    """Return the first part of an object's event types."""
+    families = {
+        name.rpartition(".")[0] for name, objects in EVENT_TYPES.items() if object_ in objects
+    }
+    return object_ if object_ in families or not families else min(families)
 
 
 def event_type(object_: str, pattern: str) -> str:
     """Return the pattern with the object's family in the place of `*`: `*.updated`."""
-    return pattern.replace("*", FAMILY.get(object_, object_))
+    return pattern.replace("*", family(object_))
 
 
 def creation_type(document: Mapping[str, Any]) -> str:
@@ -29,6 +38,17 @@ def creation_type(document: Mapping[str, Any]) -> str:
     if document["object"] == "charge":
         return f"charge.{document.get('status') or 'succeeded'}"
     return event_type(document["object"], "*.created")
+
+
+def end_type(object_: str) -> str:
+    """Return the type of the event that tells of an object's end, or nothing if there is none."""
+    types = (event_type(object_, pattern) for pattern in (DELETED, "*.detached"))
+    return next(filter(is_told, types), "")
+
+
+def is_told(type_: str) -> bool:
+    """Return whether Stripe has events of a type; not each kind of object has all."""
+    return type_ in EVENT_TYPES
 
 
 def payload(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tap_stripe_connect.simulator import parameters
+from tap_stripe_connect.catalog import LISTED
+from tap_stripe_connect.simulator import parameters, shapes
 from tap_stripe_connect.simulator.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tap_stripe_connect.catalog import List
     from tap_stripe_connect.simulator.collection import Entry
     from tap_stripe_connect.simulator.parameters import Parameter
 
@@ -39,6 +41,16 @@ def _is_text(name: str, given: Parameter) -> Test:
 def _is_flag(name: str, given: Parameter) -> Test:
     wanted = parameters.flag(name, given)
     return lambda facts: wanted in facts
+
+
+def _is_integer(name: str, given: Parameter) -> Test:
+    wanted = parameters.integer(name, given)
+    return lambda facts: wanted in facts
+
+
+def _unknown(name: str, given: Parameter) -> Test:
+    del given
+    raise Refusal(400, f"The simulator does not know how Stripe filters by {name}.", param=name)
 
 
 def _is_one_of(*choices: str) -> Callable[[str, Parameter], Test]:
@@ -105,49 +117,58 @@ def _is_subscription_status(name: str, given: Parameter) -> Test:
     return lambda facts: wanted in facts
 
 
-COLLECTION_METHOD = Filter("collection_method", _is_one_of("charge_automatically", "send_invoice"))
-CUSTOMER = Filter("customer", _is_text)
-TEST_CLOCK = Filter("test_clock", _is_text)
-
-FILTERS: Mapping[str, Mapping[str, Filter]] = MappingProxyType(
+KINDS: Mapping[str, Callable[[str, Parameter], Test]] = MappingProxyType(
     {
-        "account": {},
-        "charge": {
-            "customer": CUSTOMER,
-            "payment_intent": Filter("payment_intent", _is_text),
-            "transfer_group": Filter("transfer_group", _is_text),
-        },
-        "coupon": {},
-        "customer": {"email": Filter("email", _is_text), "test_clock": TEST_CLOCK},
+        "boolean": _is_flag,
+        "integer": _is_integer,
+        "range": _latest_in_range,
+        "string": _is_text,
+    }
+)
+"""How filters compare that look at a field of their own name."""
+
+SPECIAL: Mapping[str, Mapping[str, Filter]] = MappingProxyType(
+    {
         "event": {
             "delivery_success": Filter("pending_webhooks", _is_delivered),
             "type": Filter("type", _is_event_type),
             "types": Filter("type", _is_one_of_event_types),
         },
-        "invoice": {
-            "collection_method": COLLECTION_METHOD,
-            "customer": CUSTOMER,
-            "customer_account": Filter("customer_account", _is_text),
-            "due_date": Filter("due_date", _latest_in_range),
-            "status": Filter(
-                "status", _is_one_of("draft", "open", "paid", "uncollectible", "void")
-            ),
-            "subscription": Filter("parent.subscription_details.subscription", _is_text),
-        },
-        "plan": {"active": Filter("active", _is_flag), "product": Filter("product", _is_text)},
+        "invoice": {"subscription": Filter("parent.subscription_details.subscription", _is_text)},
+        "promotion_code": {"coupon": Filter("promotion.coupon", _is_text)},
         "subscription": {
             "automatic_tax": Filter("automatic_tax.enabled", _enabled),
-            "collection_method": COLLECTION_METHOD,
             "current_period_end": Filter("items.data[].current_period_end", _latest_in_range),
             "current_period_start": Filter("items.data[].current_period_start", _latest_in_range),
-            "customer": CUSTOMER,
-            "customer_account": Filter("customer_account", _is_text),
             "plan": Filter("items.data[].plan.id", _is_text),
             "price": Filter("items.data[].price.id", _is_text),
             "status": Filter("status", _is_subscription_status),
-            "test_clock": TEST_CLOCK,
         },
     }
+)
+"""Of each object, the filters of its list that look elsewhere, or in a way of their own."""
+
+
+def _filter(object_: str, name: str, kind: object) -> Filter:
+    """Return a filter that looks at the field of its own name."""
+    compare = _is_one_of(*kind) if isinstance(kind, list) else KINDS.get(str(kind), _unknown)
+
+    def parse(name: str, given: Parameter) -> Test:
+        return (compare if shapes.has(object_, name) else _unknown)(name, given)
+
+    return Filter(name, parse)
+
+
+def _filters(listed: List) -> Mapping[str, Filter]:
+    """Return the filters of a list, but for that of creation times."""
+    usual = {
+        name: _filter(listed.object, name, kind) for name, kind in listed.facts.filters.items()
+    }
+    return {**usual, **SPECIAL.get(listed.object, {})}
+
+
+FILTERS: Mapping[str, Mapping[str, Filter]] = MappingProxyType(
+    {"account": {}, **{listed.object: _filters(listed) for listed in LISTED.values()}}
 )
 """Of each object, the filters of its list; all but `created`."""
 

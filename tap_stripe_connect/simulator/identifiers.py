@@ -17,14 +17,24 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
         "authorization_code": "ac_",
         "charge": "ch_",
         "coupon": "",
+        "credit_note": "cn_",
         "customer": "cus_",
+        "dispute": "dp_",
         "event": "evt_",
         "invoice": "in_",
+        "payout": "po_",
         "plan": "plan_",
+        "price": "price_",
+        "product": "prod_",
+        "promotion_code": "promo_",
         "publishable_key": "",
         "refresh_token": "rt_",
+        "refund": "re_",
         "request": "req_",
         "subscription": "sub_",
+        "subscription_schedule": "sub_sched_",
+        "tax_rate": "txr_",
+        "transfer": "tr_",
     }
 )
 LENGTHS: Mapping[str, int] = MappingProxyType(
@@ -48,4 +58,5 @@ def identifier(object_: str, *seed: str | int) -> str:
     for _ in range(LENGTHS.get(object_, USUAL_LENGTH)):
         number, remainder = divmod(number, len(ALPHABET))
         text += ALPHABET[remainder]
-    return PREFIXES[object_] + text
+    prefix = PREFIXES.get(object_)
+    return (f"{object_.replace('.', '_')}_" if prefix is None else prefix) + text

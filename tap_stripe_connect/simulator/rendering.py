@@ -7,41 +7,40 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_stripe_connect.catalog import LISTED, nested_in
+from tap_stripe_connect.catalog import LISTED, STREAMS, Listed, nested_in
+from tap_stripe_connect.catalog.endpoints import FACTS
 from tap_stripe_connect.simulator.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    Find = Callable[[str, str], dict[str, Any] | None]
 
 EMBEDDED = 10
 """How many items of a nested list Stripe sends inside its parent."""
 EXPANSION_DEPTH = 4
 
-NESTED_URL: Mapping[str, str] = MappingProxyType(
-    {
-        "invoice_line_items": "/v1/invoices/{id}/lines",
-        "subscription_items": "/v1/subscription_items?subscription={id}",
-    }
-)
 NESTED_LISTS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
     {
         listed.object: tuple(
-            (nested.list_field, NESTED_URL[nested.name]) for nested in nested_in(listed.name)
+            (nested.list_field, nested.facts.url) for nested in nested_in(listed.name)
         )
         for listed in LISTED.values()
     }
 )
 """Of each object, the fields that hold nested lists, and where the rest of their items is."""
 
-EXPANDABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
+HELD = frozenset(listed.object for listed in LISTED.values())
+"""The objects that the simulator has."""
+
+EXPANDABLE: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "charge": {"customer": "customer"},
-        "invoice": {
-            "customer": "customer",
-            "parent.subscription_details.subscription": "subscription",
-        },
-        "line_item": {"subscription": "subscription"},
-        "subscription": {"customer": "customer", "latest_invoice": "invoice"},
+        object_: {
+            path.replace("[]", ""): known
+            for path, targets in facts.expandable.items()
+            if (known := tuple(name for name in targets if name in HELD))
+        }
+        for object_, facts in FACTS.objects.items()
     }
 )
 """Of each object, the fields that hold ids of objects the simulator has."""
@@ -49,12 +48,13 @@ EXPANDABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 INCLUDABLE: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "coupon": frozenset({"applies_to", "currency_options"}),
-        "customer": frozenset({"cash_balance", "invoice_credit_balance", "tax"}),
-        "invoice": frozenset({"confirmation_secret"}),
-        "plan": frozenset({"tiers"}),
-        "price": frozenset({"currency_options", "tiers"}),
+        stream.object: frozenset(
+            path.replace("[]", "")
+            for path in (*(stream.expand if isinstance(stream, Listed) else ()), *stream.unasked)
+        )
+        for stream in STREAMS
     }
+    | {"invoice": frozenset({"confirmation_secret"})}
 )
 """Of each object, the fields that are only shown to those who expand them."""
 
@@ -69,7 +69,7 @@ def encode(document: Mapping[str, Any]) -> tuple[bytes, bytes]:
             continue
         items = held.get("data") or []
         shown = [_unexpanded(item) for item in items[:EMBEDDED]]
-        url = template.format(id=document.get("id", "upcoming"))
+        url = template.format_map({"id": "upcoming", **document})
         whole[field] = {"object": "list", "data": items, "has_more": False, "url": url}
         cut[field] = whole[field] | {"data": shown, "has_more": len(items) > EMBEDDED}
     encoded = msgspec.json.encode(whole)
@@ -78,8 +78,9 @@ def encode(document: Mapping[str, Any]) -> tuple[bytes, bytes]:
 
 def _unexpanded(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object less what is only shown to those who expand it, in its parts, too."""
-    hidden = INCLUDABLE.get(document.get("object", ""), frozenset())
-    shown = {name: value for name, value in document.items() if name not in hidden}
+    shown: dict[str, Any] = dict(document)
+    for path in INCLUDABLE.get(document.get("object", ""), ()):
+        shown = without(shown, path)
     for name in ("plan", "price"):
         if isinstance(part := shown.get(name), dict):
             shown[name] = _unexpanded(part)
@@ -96,46 +97,88 @@ def check_expansion(object_: str, path: str, prefix: str) -> None:
         )
     if not path.startswith(prefix):
         raise _not_expandable(path)
-    rest: str | None = path.removeprefix(prefix)
-    while rest is not None and rest not in INCLUDABLE.get(object_, ()):
-        step = _step(object_, rest)
-        if step is None:
-            raise _not_expandable(path)
-        _, object_, rest = step
+    if not _leads_somewhere(object_, path.removeprefix(prefix)):
+        raise _not_expandable(path)
 
 
-def expand(
-    document: dict[str, Any], path: str, find: Callable[[str, str], dict[str, Any] | None]
-) -> None:
+def _leads_somewhere(object_: str, path: str) -> bool:
+    """Return whether a path can be expanded, through objects of any of the kinds on its way."""
+    if path in INCLUDABLE.get(object_, ()):
+        return True
+    return any(
+        rest is None or any(_leads_somewhere(target, rest) for target in targets)
+        for _, targets, rest in _steps(object_, path)
+    )
+
+
+def expand(document: dict[str, Any], path: str, find: Find) -> None:
     """Put what `find` returns, whole, for an object's name and an id in the place of its id."""
     object_ = document["object"]
     if path in INCLUDABLE.get(object_, ()):
-        whole = find(object_, document["id"]) or {}
-        document.update({path: whole[path]} if path in whole else {})
+        _include(document, find(object_, document["id"]) or {}, path.split("."))
         return
-    found = _step(object_, path)
-    if found is None:
-        return
-    field, target, rest = found
-    *way, last = field.split(".")
-    holder: Any = document
-    for step in way:
-        holder = holder.get(step) if isinstance(holder, dict) else None
-    held = holder.get(last) if isinstance(holder, dict) else None
+    for field, targets, rest in _steps(object_, path):
+        *way, last = field.split(".")
+        for holder in _holders(document, way):
+            held = holder.get(last)
+            if isinstance(held, list):
+                holder[last] = [_expanded(one, targets, rest, find) for one in held]
+            elif held is not None:
+                holder[last] = _expanded(held, targets, rest, find)
+
+
+def _expanded(held: Any, targets: tuple[str, ...], rest: str | None, find: Find) -> Any:  # noqa: ANN401 - JSON
+    """Return what comes in the place of an id, or of an object that stands there already."""
     if isinstance(held, str):
-        held = holder[last] = find(target, held) or held
-    if rest is not None and isinstance(held, dict) and "deleted" not in held:
+        found = (find(target, held) for target in targets)
+        held = next((one for one in found if one is not None), held)
+    if isinstance(held, dict) and rest is not None and "deleted" not in held:
         expand(held, rest, find)
+    return held
 
 
-def _step(object_: str, path: str) -> tuple[str, str, str | None] | None:
-    """Return the field that a path starts with, what object it leads to, and the rest."""
-    for field, target in EXPANDABLE.get(object_, {}).items():
+def without(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
+    """Return a value without what lies at a path; the value itself stays as it is."""
+    first, _, rest = path.partition(".")
+    if isinstance(value, list):
+        return [without(item, path) for item in value]
+    if not isinstance(value, dict) or first not in value:
+        return value
+    if rest:
+        return value | {first: without(value[first], rest)}
+    return {name: inner for name, inner in value.items() if name != first}
+
+
+def _include(shown: Any, whole: Any, way: list[str]) -> None:  # noqa: ANN401 - JSON
+    """Put into an object what lies at a path in the whole one."""
+    first, *rest = way
+    if not isinstance(shown, dict) or not isinstance(whole, dict) or first not in whole:
+        return
+    if rest:
+        _include(shown.get(first), whole[first], rest)
+    else:
+        shown[first] = whole[first]
+
+
+def _holders(value: object, way: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the objects that a path leads to, through lists as well."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _holders(item, way)
+    elif isinstance(value, dict):
+        if way:
+            yield from _holders(value.get(way[0]), way[1:])
+        else:
+            yield value
+
+
+def _steps(object_: str, path: str) -> Iterator[tuple[str, tuple[str, ...], str | None]]:
+    """Yield the fields that a path can start with, what objects they lead to, and the rest."""
+    for field, targets in EXPANDABLE.get(object_, {}).items():
         if path == field:
-            return field, target, None
-        if path.startswith(f"{field}."):
-            return field, target, path[len(field) + 1 :]
-    return None
+            yield field, targets, None
+        elif path.startswith(f"{field}."):
+            yield field, targets, path[len(field) + 1 :]
 
 
 def _not_expandable(path: str) -> Refusal:

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from tap_stripe_connect import catalog
-
-_WITHOUT_LIVEMODE = frozenset({"subscription_item"})
+from tap_stripe_connect.catalog.endpoints import FACTS
+from tap_stripe_connect.simulator import samples
 
 _PLAN: dict[str, Any] = {
     "object": "plan",
@@ -155,38 +155,44 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "subscription_item.tax_rates[]": _TAX_RATE,
 }
 
-# Where Stripe serves the rest of a list that comes inside an object of the stream.
-_LIST_URL = {
-    "invoices": "/v1/invoices/{id}/lines",
-    "subscriptions": "/v1/subscription_items?subscription={id}",
-}
+
+@cache
+def optional_paths() -> dict[str, list[str]]:
+    """Return the fields that Stripe leaves out, instead of sending null, unless they are set.
+
+    They are Stripe's, of all that its lists hold, as its types for TypeScript tell them; those for
+    Python make no difference between absent and null.
+    """
+    file = resources.files(__package__) / "optional_fields.json"
+    found: dict[str, list[str]] = json.loads(file.read_bytes())
+    return found
 
 
 @cache
 def optional_fields() -> frozenset[str]:
-    """Return the fields that Stripe leaves out, instead of sending null, unless they are set.
-
-    By object and path, as in `invoice.lines[].period`. They are Stripe's, as its types for
-    TypeScript tell them; those for Python make no difference between absent and null.
-    """
-    file = resources.files(__package__) / "optional_fields.json"
-    found: dict[str, list[str]] = json.loads(file.read_bytes())
-    return frozenset(f"{object_}.{path}" for object_, paths in found.items() for path in paths)
+    """Return the same fields by object and path, as in `invoice.shipping_details.phone`."""
+    return frozenset(f"{name}.{path}" for name, paths in optional_paths().items() for path in paths)
 
 
 class _Shape:
     """An object's fields with their defaults, and the shapes of the objects inside it."""
 
-    __slots__ = ("_children", "_lists", "_template")
+    __slots__ = ("_children", "_lists", "_template", "names")
 
-    def __init__(self, path: str, properties: dict[str, Any], lists: dict[str, _List]) -> None:
+    def __init__(
+        self,
+        path: str,
+        properties: dict[str, Any],
+        lists: dict[str, _List],
+        defaults: dict[str, Any],
+    ) -> None:
         self._lists: dict[str, _List] = {}
         self._children: dict[str, _Shape] = {}
         for name, schema in properties.items():
             if inner := schema.get("properties"):
-                self._children[name] = _Shape(f"{path}.{name}", inner, {})
+                self._children[name] = _part(f"{path}.{name}", inner)
             elif inner := schema.get("items", {}).get("properties"):
-                self._children[name] = _Shape(f"{path}.{name}[]", inner, {})
+                self._children[name] = _part(f"{path}.{name}[]", inner)
         empty: dict[str, Any] = {
             name: {} if name == "metadata" else None
             for name in properties
@@ -194,7 +200,8 @@ class _Shape:
         }
         # Decoding makes fresh lists and objects each time, faster than a deep copy would.
         self._template = msgspec.json.encode(empty)
-        self._template = msgspec.json.encode(self.fill(_DEFAULTS.get(path, {})))
+        self._template = msgspec.json.encode(self.fill(defaults))
+        self.names = properties.keys()
         self._lists = lists
 
     def fill(self, fields: dict[str, Any]) -> dict[str, Any]:
@@ -219,10 +226,10 @@ class _List:
 
     def __init__(self, stream: catalog.Nested) -> None:
         self._shape = _shape(stream.object)
-        self._url = _LIST_URL[stream.parent]
-        self._inherited = {stream.parent_field: "id"}
-        if stream.object not in _WITHOUT_LIVEMODE:
-            self._inherited["livemode"] = "livemode"
+        self._url = stream.facts.url
+        self._inherited = {stream.parent_field: "id"} if stream.facts.parent_field else {}
+        for name in {"created", "livemode"} - lacks(stream.object) - lacks(stream.within.object):
+            self._inherited[name] = name
 
     def fill(self, value: Any, parent: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - JSON
         """Return the list object for `value`, either one itself or the bare items."""
@@ -231,7 +238,7 @@ class _List:
         return {
             "object": "list",
             "has_more": False,
-            "url": self._url.format(id=parent["id"]),
+            "url": self._url.format_map(parent),
             **listed,
             "data": [self._shape.fill(owner | item) for item in listed["data"]],
         }
@@ -242,14 +249,23 @@ def _shape(name: str) -> _Shape:
     stream = next((stream for stream in catalog.STREAMS if stream.object == name), None)
     if stream is None:
         raise LookupError(f"No stream of the catalog holds Stripe's object {name!r}")
-    left_out = {*catalog.TAP_COLUMNS} | ({"livemode"} if name in _WITHOUT_LIVEMODE else set())
+    left_out = {*catalog.TAP_COLUMNS, *lacks(name)}
+    if isinstance(stream, catalog.Nested) and not stream.facts.parent_field:
+        left_out.add(stream.parent_field)
+    schema = _schema(stream.name)
     properties = {
-        field: schema
-        for field, schema in _schema(stream.name)["properties"].items()
-        if field not in left_out
+        field: inner for field, inner in schema["properties"].items() if field not in left_out
     }
     lists = {nested.list_field: _List(nested) for nested in catalog.nested_in(stream.name)}
-    return _Shape(name, properties, lists)
+    defaults = _DEFAULTS.get(name)
+    if defaults is None:
+        expandable = frozenset(f"{name}.{path}" for path in schema["x-expandable"])
+        defaults = samples.fields(properties, f"{name}.", expandable, optional_fields())
+    return _Shape(name, properties, lists, {**defaults, "object": name})
+
+
+def _part(path: str, properties: dict[str, Any]) -> _Shape:
+    return _Shape(path, properties, {}, _DEFAULTS.get(path, {}))
 
 
 def _schema(stream: str) -> dict[str, Any]:
@@ -261,9 +277,20 @@ def _schema(stream: str) -> dict[str, Any]:
 def complete(object_: str, fields: dict[str, Any], /) -> dict[str, Any]:
     """Return a Stripe object of the kind `object_` with the fields that Stripe always sends.
 
-    Fields not given are null, or what Stripe sends for them by default; optional ones are left
-    out, as Stripe does. Fields unknown to the schema are kept. Lists inside (`lines`, `items`) may
-    be given as bare lists of items. Times are unix seconds, as in Stripe's answers. Raises
-    LookupError for a kind without a stream.
+    Fields not given are null, or what Stripe sends for them by default; where nobody has written
+    that down, they are samples of their type. Optional ones are left out, as Stripe does. Fields
+    unknown to the schema are kept. Lists inside (`lines`, `items`) may be given as bare lists of
+    items. Times are unix seconds, as in Stripe's answers. Raises LookupError for a kind without a
+    stream.
     """
     return _shape(object_).fill(fields)
+
+
+def has(object_: str, field: str) -> bool:
+    """Return whether objects of a kind have a field, as far as the schema says."""
+    return field in _shape(object_).names
+
+
+def lacks(object_: str) -> frozenset[str]:
+    """Return which of `id`, `created` and `livemode` objects of a kind do not have."""
+    return FACTS.objects[object_].lacks

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_stripe_connect.catalog import LISTED, nested_in
+from tap_stripe_connect.catalog import nested_in
+from tap_stripe_connect.catalog.table import FOLLOWED, TOUCHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 encode = msgspec.json.encode
-
-_BY_OBJECT = {listed.object: listed for listed in LISTED.values()}
 
 
 @dataclass(slots=True)
@@ -115,14 +114,13 @@ class Changes:
         value = data.get("object")
         if not isinstance(value, dict) or event.get("account") not in {None, self._account}:
             return
-        listed = _BY_OBJECT.get(value.get("object", ""))
-        if listed and value.get("id") and listed.object != "event":
+        for listed in FOLLOWED.get(value.get("object", ""), ()) if value.get("id") else ():
             change = self._change(listed.name, value["id"], moment)
             if moment >= change.last:
                 change.event = event.get("id") or ""
             created = value.get("created")
             change.created = created if type(created) is int else change.created
-            if event.get("type") == f"{listed.object}.deleted":
+            if event.get("type") in listed.deleted_by:
                 self._deleted(change, listed.name, value, moment)
             else:
                 change.alive_at = max(change.alive_at, moment)
@@ -171,12 +169,11 @@ def remember(change: Change, nested: Nested, parent: Mapping[str, Any]) -> None:
 
 def _touched(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     """Yield the objects that this one's change alters without an event of theirs (A22)."""
-    for listed in LISTED.values():
-        for path in listed.touched_by.get(value.get("object", ""), ()):
-            found: Any = value
-            for step in path.split("."):
-                found = found.get(step) if isinstance(found, dict) else None
-            if isinstance(found, dict):
-                found = found.get("id")
-            if isinstance(found, str) and found:
-                yield listed.name, found
+    for listed, path in TOUCHED.get(value.get("object", ""), ()):
+        found: Any = value
+        for step in path.split("."):
+            found = found.get(step) if isinstance(found, dict) else None
+        if isinstance(found, dict):
+            found = found.get("id")
+        if isinstance(found, str) and found:
+            yield listed.name, found

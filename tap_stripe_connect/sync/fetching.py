@@ -38,6 +38,7 @@ def nested_page(client: Client, nested: NestedList) -> Listing:
         nested.path,
         nested.parameters(),
         nested.job.header,
+        parent=nested.owner["id"],
         objects=nested.objects,
         fields=nested.filters,
     )

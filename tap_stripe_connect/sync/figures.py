@@ -87,8 +87,7 @@ def figures(
 def stream_of(route: str) -> str:
     """Return the stream that a route is read for."""
     for nested in NESTED.values():
-        parent = LISTED[nested.parent].path
-        if route in {f"/v1/{nested.name}", f"{parent}/{{id}}/{nested.list_field}"}:
+        if route == nested.route:
             return nested.name
     for listed in LISTED.values():
         if route == listed.path or route.startswith(f"{listed.path}/"):

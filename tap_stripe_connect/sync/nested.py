@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tap_stripe_connect.api import answers
 from tap_stripe_connect.api.errors import StripeError, Verdict
 from tap_stripe_connect.catalog import nested_in
 from tap_stripe_connect.sync.jobs import FADING, ROW_BYTES
@@ -56,9 +57,7 @@ class NestedList:
     @property
     def route(self) -> str:
         """The endpoint that it is read from; ids left out."""
-        return "/".join(
-            "{id}" if step == self.owner["id"] else step for step in self.path.split("/")
-        )
+        return answers.route(self.path, self.owner["id"])
 
     @property
     def objects(self) -> tuple[str, ...]:

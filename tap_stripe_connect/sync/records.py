@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tap_stripe_connect.catalog import SECRETS, TAP_COLUMNS, nested_in
+from tap_stripe_connect.catalog import SECRETS, TAP_COLUMNS, columns, nested_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Invalid = list[tuple[str, object]]
 """Values that stood where a time belongs, with their paths."""
+
+ACCOUNT, LIVEMODE = columns.ACCOUNT.name, columns.LIVEMODE.name
+UPDATED, DELETED = columns.UPDATED.name, columns.DELETED.name
+ADDITIONAL = columns.ADDITIONAL.name
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
@@ -197,7 +201,7 @@ class Converter:
         self._invalid: Invalid = []
         self._plan = Compiler(schema, self._invalid).plan(schema)
         self._left_out = frozenset(nested.list_field for nested in nested_in(stream.name)) | SECRETS
-        self._stripe_key = [name for name in stream.key if name != "account_id"]
+        self._stripe_key = [name for name in stream.key if name != ACCOUNT]
 
     def record(self, value: Json, facts: Facts, updated: int = 0) -> Json | None:
         """Turn one object into a record, in place; None if it cannot be one of this stream.
@@ -213,12 +217,12 @@ class Converter:
         self._plan.apply(value)
         if self._invalid:
             additional |= self._invalid_fields(value["id"], facts.account)
-        value["account_id"] = facts.account
-        if value.get("livemode") is None:
-            value["livemode"] = facts.livemode
-        value["updated_at"] = date_time(updated or facts.updated) or value.get("created")
-        value["_sdc_deleted_at"] = date_time(facts.deleted_at)
-        value["additional_fields"] = additional or None
+        value[ACCOUNT] = facts.account
+        if value.get(LIVEMODE) is None:
+            value[LIVEMODE] = facts.livemode
+        value[UPDATED] = date_time(updated or facts.updated) or value.get("created")
+        value[DELETED] = date_time(facts.deleted_at)
+        value[ADDITIONAL] = additional or None
         return value
 
     def _unknown_fields(self, value: Json, facts: Facts) -> Json:
@@ -274,7 +278,7 @@ class Records:
         for nested in nested_in(listed.name):
             if nested.name not in streams:
                 continue
-            livemode = value.get("livemode")
+            livemode = value.get(LIVEMODE)
             if livemode is not None:
                 facts = replace(facts, livemode=livemode)
             for child in nested_objects(value, nested):

@@ -19,7 +19,15 @@ from tap_stripe_connect.sync.recheck import Recheck
 from tap_stripe_connect.sync.records import unix_time
 from tap_stripe_connect.sync.rereads import Rereads
 from tap_stripe_connect.sync.rows import NO_FLOOR, Floor, Rows
-from tap_stripe_connect.sync.windows import END_OF_TIME, Plan, Window, merged, missing, shared_out
+from tap_stripe_connect.sync.windows import (
+    END_OF_TIME,
+    Plan,
+    WholeList,
+    Window,
+    merged,
+    missing,
+    shared_out,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -181,9 +189,9 @@ class Run:
         """Return the job that lists what is missing, or these creation times."""
         streams = frozenset(follow.streams)
         plan = (
-            _windows(self._gaps(follow))
+            _windows(follow.listed, shared_out(self._gaps(follow)))
             if windows is None
-            else Plan(Window(*span, streams) for span in windows)
+            else _windows(follow.listed, [(span, streams) for span in windows])
         )
         return Job(follow.listed, follow.account.id, follow.account.header, plan)
 
@@ -242,12 +250,14 @@ class Run:
 
     def _loaded(self, follow: Follow, page: Page) -> Iterator[tuple[str, Json]]:
         """Yield listed rows; what is listed again carries the time of this reading."""
-        if follow.written_from is None:
+        dated = follow.listed.dated
+        if follow.written_from is None and dated:
             return self.rows.of(page, follow.changes, NO_FLOOR)
-        if follow.listed_anew or follow.full_table or follow.fingerprints is not None:
+        anew = follow.listed_anew or follow.full_table or follow.fingerprints is not None
+        if anew or not dated:
             self._raise_read_at(follow)
             follow.listing_floor = follow.read_at
-        floor = Floor(follow.listing_floor, follow.written_from, follow.read_at)
+        floor = Floor(follow.listing_floor, follow.written_from or 0, follow.read_at)
         return self.rows.of(page, follow.changes, floor)
 
     def _raise_read_at(self, follow: Follow) -> None:
@@ -424,6 +434,8 @@ class Run:
 
     def _reread_job(self, follow: Follow, changes: Mapping[str, Change]) -> Job:
         follow.jobs += 1
+        if not follow.listed.windowed:
+            changes = {name: replace(one, created=None) for name, one in changes.items()}
         plan = Rereads(changes, frozenset(follow.since))
         return self._job(follow.listed, follow, plan, Purpose.REREAD)
 
@@ -431,8 +443,7 @@ class Run:
         follow.jobs += 1
         oldest = min(one.created or 0 for one in unknown.values())
         plan = Plan([Window(oldest, until, frozenset(follow.since))])
-        of_object = {"type": f"{follow.listed.object}.*"}
-        events = replace(LISTED["events"], parameters=of_object)
+        events = replace(LISTED["events"], parameters=follow.listed.told_by)
         job = self._job(events, follow, plan, Purpose.LOOK_BACK, owner=follow.listed.name)
         follow.looking_back[job] = unknown
         return job
@@ -484,6 +495,9 @@ class Run:
             (one.checked_at, one.fingerprints) == (last.checked_at, last.fingerprints)
             for one in others
         )
+        if not follow.listed.windowed:
+            # The newest rows cannot be listed by themselves.
+            named = None
         return Recheck(follow.listed, self.horizon, last if alike else EMPTY, cross_from, named)
 
     def _done_following(self, follow: Follow, feed: Feed) -> None:
@@ -600,8 +614,9 @@ def _streams_of(listed: Listed, selected: Collection[str]) -> list[str]:
     return [name for name in names if name in selected]
 
 
-def _windows(gaps: dict[str, list[Range]]) -> Plan:
-    return Plan(Window(*span, lacking) for span, lacking in shared_out(gaps))
+def _windows(listed: Listed, wanted: Iterable[tuple[Range, frozenset[str]]]) -> Plan:
+    kind = Window if listed.windowed else WholeList
+    return Plan(kind(*span, lacking) for span, lacking in wanted)
 
 
 def _complete(bookmark: Bookmark) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.singerlib import StateMessage
 
+from tap_stripe_connect.catalog.columns import DELETED
 from tap_stripe_connect.sync.figures import Ledger
 from tap_stripe_connect.sync.jobs import Job
 from tap_stripe_connect.sync.messages import now
@@ -138,7 +139,7 @@ class Transfer:
                 if self._bookmarks.read_at > self._told_read_at:
                     # Rows with this time follow; a run that comes after a kill has to know.
                     self._write_state()
-                gone = record["_sdc_deleted_at"] is not None
+                gone = record[DELETED.name] is not None
                 written = self._writer.write_records(self._streams[name], record, moment)
                 rows[name] += written
                 if gone:

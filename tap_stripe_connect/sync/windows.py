@@ -253,6 +253,38 @@ class Window:
         return other
 
 
+class WholeList(Window):
+    """A list that Stripe does not narrow to creation times: it is read from end to end.
+
+    Nobody says in which order its rows come, so nothing is complete before all of it is, and no
+    second reader can help.
+    """
+
+    def parameters(self) -> dict[str, str]:
+        """Return the query of the next page."""
+        return {"starting_after": self.cursor} if self.cursor else {}
+
+    def overtake(self) -> WholeList:
+        """Ask for the same page once more, in a new window."""
+        other = WholeList(self.start, self.end, self.streams)
+        other.cursor, other.unfinished = self.cursor, self.unfinished
+        other.overtaken = self.overtaken + 1
+        self.lost = True
+        return other
+
+    def _note_place(self, oldest: int, newest: int, rows: int) -> None:
+        """Learn nothing from where a page ends."""
+
+    def _continue_behind(self, rows: list[dict[str, Any]]) -> None:
+        """Claim nothing."""
+
+    def _keeps(self, row: dict[str, Any]) -> bool:
+        created = row.get("created")
+        # What is newer comes otherwise: the event feed tells of it.
+        newer = type(created) is int and self.filter[1] <= created < END_OF_TIME
+        return not newer and super()._keeps(row)
+
+
 class Plan:
     """The windows that one list of one account still needs."""
 

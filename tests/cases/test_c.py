@@ -11,14 +11,14 @@ import pytest
 
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.api.limits import Limiter
-from tap_stripe_connect.catalog import STREAMS
+from tap_stripe_connect.catalog import LISTED, STREAMS
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
 from tests.cases.steps import YEAR, next_run
-from tests.harness import DAY, NOW, cli, config_for, run, selecting
+from tests.harness import DAY, NOW, add_samples, change_types, cli, config_for, run, selecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -295,14 +295,20 @@ def test_c13_a_strict_stripe_refuses_no_request(stripe: Simulator, settings: Jso
     """All streams, first load and update, with and without `start_date`: nothing but 200."""
     account = stripe.world.platform
     populate(account, seed=9, customers=15, start=NOW - YEAR, until=NOW - DAY)
+    add_samples(account)
     names = [stream.name for stream in STREAMS]
     first = run(config_for(stripe, **settings), catalog=selecting(*names))
     noted = stripe.journal.requests
 
     def change(account: Account) -> None:
-        for object_ in ("charge", "coupon", "customer", "invoice", "plan", "subscription"):
-            for found in list(account.objects(object_))[:5]:
-                account.update(object_, found["id"], {"metadata": {"new": "yes"}})
+        for listed in LISTED.values():
+            if listed.changes != "feed":
+                continue
+            for found in list(account.objects(listed.object))[:5]:
+                type_ = change_types(listed)[0]
+                account.update(
+                    listed.object, found["id"], {"metadata": {"new": "yes"}}, event=type_
+                )
         account.create("invoice", {"lines": [{"id": f"il_{place}"} for place in range(25)]})
 
     second = next_run(stripe, first, *names, change=change, **settings)

@@ -79,7 +79,7 @@ def test_unknown_streams_are_refused() -> None:
     with pytest.raises(Refusal) as caught:
         permissions(["charges", "chargez\x1b"])
     assert caught.value.line == "There is no stream chargez."
-    assert "charges, coupons" in caught.value.advice
+    assert ", ".join(ALL) in caught.value.advice
     assert caught.value.exit is Exit.USAGE
 
 
@@ -92,7 +92,7 @@ def test_a_whole_key_lacks_nothing(stripe: Simulator) -> None:
     assert all(request.parameter("limit") == "1" for request in stripe.journal.requests)
 
 
-@pytest.mark.parametrize("missing", sorted(stream.permission for stream in LISTED.values()))
+@pytest.mark.parametrize("missing", sorted({stream.permission for stream in LISTED.values()}))
 def test_each_missing_permission_is_found(stripe: Simulator, missing: str) -> None:
     """The streams that a permission is listed for are the ones that lack it."""
     key = stripe.world.add_key("rk_test_1Example", permissions=set(names(*ALL)) - {missing})

@@ -244,7 +244,7 @@ def test_ids_are_the_same_in_every_run() -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        {"id": "re_1", "object": "refund", "created": 1},
+        {"id": "tok_1", "object": "token", "created": 1},
         {"id": 1, "object": "charge", "created": 1},
         {"id": "ch_1", "object": "charge", "created": "yesterday"},
         {"id": "ch_1", "object": "charge", "created": None},

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tap_stripe_connect.catalog import STREAMS, TAP_COLUMNS, Listed, Nested
-from tap_stripe_connect.simulator import shapes
+from tap_stripe_connect.catalog.endpoints import FACTS
+from tap_stripe_connect.simulator import samples, shapes
 
 
 def properties(stream: str) -> dict[str, Any]:
@@ -27,7 +28,9 @@ def test_has_every_field_that_stripe_always_sends(stream: Listed | Nested) -> No
     """
     document = shapes.complete(stream.object, {"id": "x_1"})
     nested = {each.list_field for each in STREAMS if isinstance(each, Nested)} & document.keys()
-    absent = {*TAP_COLUMNS} | ({"livemode"} if stream.object == "subscription_item" else set())
+    absent = {*TAP_COLUMNS, *FACTS.objects[stream.object].lacks}
+    if isinstance(stream, Nested) and not stream.facts.parent_field:
+        absent.add(stream.parent_field)
     sent = properties(stream.name).keys() - absent
     optional = {name for name in sent if f"{stream.object}.{name}" in shapes.optional_fields()}
     assert document.keys() - optional == (sent - optional) | nested
@@ -127,5 +130,34 @@ def test_objects_share_nothing() -> None:
 
 def test_refuses_an_unknown_object() -> None:
     """An object without a stream is an error that names it."""
-    with pytest.raises(LookupError, match="payout"):
-        shapes.complete("payout", {"id": "po_1"})
+    with pytest.raises(LookupError, match=r"apps\.secret"):
+        shapes.complete("apps.secret", {"id": "appsecret_1"})
+
+
+def test_samples_have_the_type_of_their_field() -> None:
+    """A field has a value of its type, the same each time, unless it is one that is left out."""
+    schema = {
+        "at": {"type": ["string", "null"], "format": "date-time"},
+        "currency": {"type": ["string", "null"]},
+        "customer": {"type": ["string", "null"]},
+        "fee_decimal": {"type": ["string", "null"]},
+        "flag": {"type": ["boolean", "null"]},
+        "list": {"type": ["array", "null"], "items": {"type": "integer"}},
+        "open": {"type": ["object", "null"], "additionalProperties": True},
+        "gone": {"type": ["string", "null"]},
+        "part": {
+            "type": ["object", "null"],
+            "properties": {name: {"type": ["number", "null"]} for name in ("rate", "gone")},
+        },
+    }
+    found = samples.fields(schema, "x.", {"x.customer"}, {"x.gone", "x.part.gone"})
+    assert found == samples.fields(schema, "x.", {"x.customer"}, {"x.gone", "x.part.gone"})
+    assert found["currency"] == "usd"
+    assert found["customer"].startswith("customer_Sample")
+    assert float(found["fee_decimal"])
+    kinds = {"at": int, "flag": bool, "list": list, "open": dict, "part": dict}
+    assert {name: type(found[name]) for name in kinds} == kinds
+    assert type(found["list"][0]) is int
+    assert type(found["part"]["rate"]) is float
+    assert "gone" not in found
+    assert "gone" not in found["part"]
