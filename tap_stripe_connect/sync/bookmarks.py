@@ -45,6 +45,8 @@ EVENT_FEED = "event_feed"
 """Key in the header of what was seen of the event feed, in the form of a stream's bookmarks."""
 READ_AT = "read_at"
 """Key in the header of the newest `updated_at` that a run wrote and did not claim in the end."""
+SHARED = 1000
+"""Bookmarks that are looked through for an equal one."""
 SHORTEST_RUN = 3
 """Neighbouring accounts that share a value before they are written as a run."""
 
@@ -70,6 +72,8 @@ class Bookmarks:
         self._written: dict[str, Any] = dict(streams)
         self._bookmarks: dict[str, dict[str, Bookmark]] = {}
         self._changed: set[str] = set()
+        self._shared: dict[Bookmark, Bookmark] = {}
+        """Equal bookmarks are one, because thousands of accounts are level."""
         self.doubtful: list[str] = []
         """Streams whose bookmark is another program's, or does not fit the list of accounts."""
         for name, value in streams.items():
@@ -155,13 +159,17 @@ class Bookmarks:
         """Return the bookmark of a stream and account; an empty one where there is none."""
         return self._bookmarks.get(stream, {}).get(account, EMPTY)
 
-    def set(self, stream: str, account: str, bookmark: Bookmark) -> None:
-        """Replace the bookmark of a stream and account."""
+    def set(self, stream: str, account: str, bookmark: Bookmark) -> Bookmark:
+        """Replace the bookmark of a stream and account; return it as others share it."""
+        if len(self._shared) > SHARED:
+            self._shared.clear()
+        bookmark = self._shared.setdefault(bookmark, bookmark)
         if account not in self._listed:
             self._listed.add(account)
             self.accounts.append(account)
         self._bookmarks.setdefault(stream, {})[account] = bookmark
         self._changed.add(stream)
+        return bookmark
 
     def remove(self, stream: str, account: str) -> None:
         """Drop the bookmark of a stream and account, if there is one."""

@@ -20,8 +20,46 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.recheck import Recheck
 
 
+class _Pending:
+    """Objects that are being read again, and how often; created where there are any."""
+
+    __slots__ = ("counts", "firsts")
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.firsts: deque[tuple[int, str]] = deque()
+        """Times of their oldest events, in order."""
+
+
 class Follow:
-    """What is known of one list of one account during a run."""
+    """What is known of one list of one account during a run.
+
+    With thousands of accounts there are a hundred thousand, so each is kept small.
+    """
+
+    __slots__ = (
+        "_pending",
+        "_until",
+        "account",
+        "begun",
+        "bookmarks",
+        "changes",
+        "failed",
+        "feed_denied",
+        "fingerprints",
+        "full_table",
+        "jobs",
+        "listed",
+        "listing_floor",
+        "looking_back",
+        "lost",
+        "recheck",
+        "since",
+        "stamped",
+        "streams",
+        "unlisted",
+        "written_from",
+    )
 
     def __init__(self, listed: Listed, account: Account, streams: list[str]) -> None:
         self.listed = listed
@@ -59,8 +97,7 @@ class Follow:
         self.jobs = 0
         """Jobs under way that read changed objects again."""
         self._until = 0
-        self._pending: Counter[str] = Counter()
-        self._firsts: deque[tuple[int, str]] = deque()
+        self._pending: _Pending | None = None
 
     @property
     def checked_at(self) -> int:
@@ -99,8 +136,10 @@ class Follow:
             known.merge(change)
             if again:
                 fresh[name] = known
-        self._pending.update(fresh.keys())
-        self._firsts.extend(sorted((found[name].first, name) for name in fresh))
+        if fresh:
+            self._pending = self._pending or _Pending()
+            self._pending.counts.update(fresh.keys())
+            self._pending.firsts.extend(sorted((found[name].first, name) for name in fresh))
         return fresh
 
     def raise_read_at(self, moment: int) -> None:
@@ -161,14 +200,18 @@ class Follow:
 
     def reread(self, names: Iterable[str]) -> None:
         """Record objects whose present state has been written."""
+        counts = self._pending.counts if self._pending else Counter[str]()
         for name in names:
-            if self._pending[name] > 1:
-                self._pending[name] -= 1
+            if counts[name] > 1:
+                counts[name] -= 1
             else:
-                del self._pending[name]
+                del counts[name]
 
     def reached(self) -> int:
         """Return the moment up to which everything that the feed told has been written (A26)."""
-        while self._firsts and self._firsts[0][1] not in self._pending:
-            self._firsts.popleft()
-        return min(self._firsts[0][0], self._until) if self._firsts else self._until
+        if not self._pending:
+            return self._until
+        counts, firsts = self._pending.counts, self._pending.firsts
+        while firsts and firsts[0][1] not in counts:
+            firsts.popleft()
+        return min(firsts[0][0], self._until) if firsts else self._until

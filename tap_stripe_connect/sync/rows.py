@@ -83,14 +83,16 @@ class Rows:
 
     def begin(self, stream: str, account: str, bookmark: Bookmark) -> None:
         """Take note of what the last run wrote."""
-        self._before[stream, account] = recent_by_object(bookmark)
+        if bookmark.recent:
+            self._before[stream, account] = recent_by_object(bookmark)
 
     def recent(self, stream: str, account: str, *, finished: bool) -> dict[str, str]:
         """Return the digests to keep; until all is read again those of the last run count too."""
         key = stream, account
+        fresh = self._fresh.get(key, {})
         if finished:
-            return self._fresh[key]
-        return {**self._before[key], **self._passing[key], **self._fresh[key]}
+            return fresh
+        return {**self._before.get(key, {}), **self._passing.get(key, {}), **fresh}
 
     def of(
         self, page: Page, changes: Mapping[str, Change], floor: Floor = NO_FLOOR
@@ -165,7 +167,9 @@ class Rows:
         """Return the streams for which an object has not been written in this state (A6)."""
         account = page.job.account
         ahead = newest >= self._horizon
-        before = [known for stream in page.streams if (known := self._before[stream, account])]
+        before = [
+            known for stream in page.streams if (known := self._before.get((stream, account)))
+        ]
         # What is neither new nor remembered needs no digest, or memory would grow with the rows.
         if not ahead and not before:
             return page.streams
@@ -176,7 +180,7 @@ class Rows:
         unwritten = set()
         for stream in page.streams:
             key = stream, account
-            if self._before[key].get(short) != digest:
+            if self._before.get(key, {}).get(short) != digest:
                 unwritten.add(stream)
             (self._fresh if ahead else self._passing)[key][short] = digest
         return frozenset(unwritten)

@@ -130,7 +130,7 @@ class Run:
                     # A list that is loaded needs no check of what the feed did not tell before.
                     bookmark = replace(bookmark, checked_at=self.horizon)
             if bookmark != known:
-                self._bookmarks.set(stream, account, bookmark)
+                bookmark = self._bookmarks.set(stream, account, bookmark)
             follow.bookmarks[stream] = bookmark
             self.rows.begin(stream, account, bookmark)
         follow.listing_floor = follow.read_at
@@ -349,8 +349,7 @@ class Run:
         bookmark = follow.bookmarks[stream].covering(*span)
         recent = self.rows.recent(stream, follow.account.id, finished=finished)
         bookmark = replace(bookmark, recent=kept_recent(recent))
-        follow.bookmarks[stream] = bookmark
-        self._bookmarks.set(stream, follow.account.id, bookmark)
+        follow.bookmarks[stream] = self._bookmarks.set(stream, follow.account.id, bookmark)
 
     # What follows on what
 
