@@ -271,7 +271,7 @@ def _put(table: dict[Key, Json], stream: str, value: Json, account: str, parent:
     row |= {
         "account_id": account,
         "livemode": livemode,
-        "updated_at": _iso(created),
+        "updated_at": _iso(NOW if created is None else created),
         "_sdc_deleted_at": None,
         "additional_fields": None,
     }
