@@ -101,8 +101,8 @@ DEFECTS: tuple[Defect, ...] = (
     one(
         "ended",
         "the end of a subscription counts as a deletion",
-        Changes,
-        "note",
+        changes_module,
+        "FOLLOWED",
         faulty.end_is_deletion,
     ),
     one(

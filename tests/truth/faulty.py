@@ -122,12 +122,10 @@ def stamped_late(claim: Any) -> Any:
     return claiming
 
 
-def end_is_deletion(note: Any) -> Any:
-    def noting(self: Changes, event: Any) -> None:
-        kind = event["type"].removeprefix("customer.")
-        note(self, {**event, "type": kind} if kind == "subscription.deleted" else event)
-
-    return noting
+def end_is_deletion(followed: Any) -> Any:
+    (subscriptions,) = followed["subscription"]
+    ends = replace(subscriptions, deleted_by=("customer.subscription.deleted",))
+    return {**followed, "subscription": (ends,)}
 
 
 def by_content_only(_: Any) -> Any:
