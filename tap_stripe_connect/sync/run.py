@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,12 @@ class Run:
         """By account, and then by the stream that lists."""
         self._feeds: dict[str, Feed] = {}
         """By account."""
+        self._open: Counter[str] = Counter()
+        """Jobs of each account that are not finished."""
+        self._dormant: dict[str, Account] = {}
+        """Accounts that nothing has been read of: only their bookmarks are kept in memory."""
+        self._asked: list[tuple[Listed, list[str]]] = []
+        """The lists to read, each with the selected streams that come with it."""
 
     # Planning
 
@@ -88,19 +95,45 @@ class Run:
         jobs: list[Job] = []
         doubts: list[Doubt] = []
         asked = {**LISTED, **{n: one for n, one in selected.items() if isinstance(one, Listed)}}
+        for listed in asked.values():
+            if streams := _streams_of(listed, selected):
+                self._asked.append((listed, streams))
         for account in accounts:
-            follows = [
-                Follow(listed, account, streams)
-                for listed in asked.values()
-                if (streams := _streams_of(listed, selected))
-            ]
-            for follow in follows:
-                doubts += self._prepare(follow)
-            self._follows[account.id] = {follow.listed.name: follow for follow in follows}
-            jobs += self._first_jobs(account, follows)
+            found, planned = self._plan(account)
+            doubts += found
+            jobs += planned
+            if self._is_level(account, planned):
+                self._sleep(account)
         for line in resuming.warnings(doubts, now()):
             logger.warning(line)
-        return jobs + self._permission_probe(accounts)
+        jobs += self._permission_probe(accounts)
+        self._open.update(job.account for job in jobs)
+        return jobs
+
+    def _plan(self, account: Account) -> tuple[list[Doubt], list[Job]]:
+        """Prepare to read an account; return the bookmarks in doubt, and its first jobs."""
+        follows = [Follow(listed, account, streams) for listed, streams in self._asked]
+        doubts = [doubt for follow in follows for doubt in self._prepare(follow)]
+        self._follows[account.id] = {follow.listed.name: follow for follow in follows}
+        return doubts, self._first_jobs(account, follows)
+
+    def _is_level(self, account: Account, planned: list[Job]) -> bool:
+        """Return whether the bookmarks say all there is to know of an account so far."""
+        follows = self._follows[account.id].values()
+        return [job.purpose for job in planned] == [Purpose.FEED] and not any(
+            follow.stamped or follow.full_table for follow in follows
+        )
+
+    def _sleep(self, account: Account) -> None:
+        """Forget what is known of an account; of thousands only a few are read at a time."""
+        self._follows.pop(account.id)
+        self._feeds.pop(account.id, None)
+        self._dormant[account.id] = account
+
+    def _wake(self, name: str) -> None:
+        """Know again what a first page, or the end of a job, needs."""
+        if account := self._dormant.pop(name, None):
+            self._plan(account)
 
     def _prepare(self, follow: Follow) -> Iterator[Doubt]:
         """Read the bookmarks of one list, and put right what can no longer be followed."""
@@ -170,6 +203,8 @@ class Run:
 
     def _permission_probe(self, accounts: Iterable[Account]) -> list[Job]:
         """Ask for the event feed in a first run, because later runs see no change without it."""
+        if self._dormant:
+            return []
         for account in accounts:
             follows = self._follows[account.id]
             if "events" in follows or any(follow.since for follow in follows.values()):
@@ -217,6 +252,7 @@ class Run:
 
     def records(self, page: Page) -> Iterator[tuple[str, Json]]:
         """Yield a page's records with the names of their streams, less what was written before."""
+        self._wake(page.job.account)
         purpose = page.job.purpose
         if purpose is Purpose.FEED:
             if FEED in page.streams and (feed := self._feeds.get(page.job.account)):
@@ -285,6 +321,12 @@ class Run:
 
         Returns what that makes possible.
         """
+        pages, jobs = self._written(page)
+        self._open[page.job.account] += len(jobs)
+        return pages, jobs
+
+    def _written(self, page: Page) -> Steps:
+        self._wake(page.job.account)
         purpose = page.job.purpose
         if purpose is Purpose.REREAD:
             follow = self._follow(page)
@@ -355,6 +397,16 @@ class Run:
 
     def finished(self, job: Job) -> Steps:
         """Return what a finished job makes possible: pages to write now, and jobs to read."""
+        self._wake(job.account)
+        pages, jobs = self._finished(job)
+        self._open[job.account] += len(jobs) - 1
+        if not self._open[job.account] and not pages:
+            # Nothing more comes of this account.
+            self._follows.pop(job.account, None)
+            self._feeds.pop(job.account, None)
+        return pages, jobs
+
+    def _finished(self, job: Job) -> Steps:
         if job.failure:
             return self._failed(job)
         if job.purpose is Purpose.FEED:
@@ -486,7 +538,9 @@ class Run:
         if feed.checking and not follow.unlisted:
             named = feed.named(follow.listed.name)
             follow.recheck = self._recheck(follow, feed.checked_from, named)
-        return [self._load(follow)]
+        job = self._load(follow)
+        # With thousands of accounts, jobs without work would fill memory while they wait.
+        return self._listed(follow, job) if job.plan.done else [job]
 
     def _recheck(self, follow: Follow, cross_from: int, named: frozenset[str] | None) -> Recheck:
         last, *others = follow.bookmarks.values()
