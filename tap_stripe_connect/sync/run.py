@@ -399,6 +399,14 @@ class Run:
         """Return what a finished job makes possible: pages to write now, and jobs to read."""
         self._wake(job.account)
         pages, jobs = self._finished(job)
+        # Jobs without work end at once; of thousands of accounts all would wait for them.
+        idle = [one for one in jobs if one.plan.done]
+        while idle and not pages:
+            done = idle.pop()
+            jobs.remove(done)
+            pages, more = self._finished(done)
+            jobs += more
+            idle += [one for one in more if one.plan.done]
         self._open[job.account] += len(jobs) - 1
         if not self._open[job.account] and not pages:
             # Nothing more comes of this account.
@@ -538,9 +546,7 @@ class Run:
         if feed.checking and not follow.unlisted:
             named = feed.named(follow.listed.name)
             follow.recheck = self._recheck(follow, feed.checked_from, named)
-        job = self._load(follow)
-        # With thousands of accounts, jobs without work would fill memory while they wait.
-        return self._listed(follow, job) if job.plan.done else [job]
+        return [self._load(follow)]
 
     def _recheck(self, follow: Follow, cross_from: int, named: frozenset[str] | None) -> Recheck:
         last, *others = follow.bookmarks.values()
