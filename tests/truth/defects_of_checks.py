@@ -187,14 +187,6 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         faulty.part_claims,
         home=(Feature.NESTED, Feature.FAILURES),
     ),
-    one(
-        "claims for itself",
-        "a second that two pages share is claimed with one of them",
-        UnfinishedPage,
-        "claiming",
-        faulty.claims_for_itself,
-        home=(Feature.NESTED, Feature.KILLS),
-    ),
     Defect(
         "any answer",
         "an answer to another question is believed",
@@ -215,14 +207,6 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Matcher,
         "check",
         faulty.no_mismatch,
-        home=(Feature.MIXED_UP,),
-    ),
-    one(
-        "believed at once",
-        "after an answer to another question the next ones are believed at once",
-        Matcher,
-        "believes",
-        faulty.believes_at_once,
         home=(Feature.MIXED_UP,),
     ),
 )

@@ -162,10 +162,6 @@ def part_claims(part: Any) -> Any:
     return handing_on
 
 
-def claims_for_itself(_: Any) -> Any:
-    return lambda _self, page: page
-
-
 _passed_over: set[str] = set()
 
 
