@@ -6,6 +6,7 @@ from tap_stripe_connect.api import matching
 from tap_stripe_connect.api.answers import Question
 from tap_stripe_connect.api.matching import Matcher
 from tap_stripe_connect.sync import bookmark, changes, fetching, resuming
+from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.changes import Changes
 from tap_stripe_connect.sync.feed import Feed
 from tap_stripe_connect.sync.follow import Follow
@@ -114,13 +115,14 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         faulty.without_floor,
         home=(Feature.ORDER, Feature.PAUSES),
     ),
-    one(
+    Defect(
         "read_at forgotten",
         "a STATE does not tell which time rows carry at most",
-        bookmark,
-        "MOMENTS",
-        lambda names: tuple(name for name in names if name != "read_at"),
-        home=(Feature.ORDER, Feature.PAUSES),
+        (
+            Patch(bookmark, "MOMENTS", faulty.without_read_at),
+            Patch(Bookmarks, "_raise_read_at", faulty.nothing),
+        ),
+        (Feature.ORDER, Feature.PAUSES),
     ),
     one(
         "long pause",

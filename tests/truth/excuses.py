@@ -72,14 +72,15 @@ class Excuses:
     _listed_before: dict[Written, int] = field(default_factory=dict)
     """The same before the run that is being noted."""
     _asked_from: dict[str, int] = field(default_factory=dict)
-    """Creation time from which on any run at all asked for rows of a stream."""
+    """Creation time from which on any run at all asked for rows of a list."""
 
     def ran(self, run: Ran, places: Iterable[Place]) -> None:
         """Take note of a run."""
         self._listed_before = dict(self._listed_from)
         for stream in run.streams:
             start = 0 if listed(stream).reference else run.start
-            self._asked_from[stream] = min(start, self._asked_from.get(stream, start))
+            name = listed(stream).name
+            self._asked_from[name] = min(start, self._asked_from.get(name, start))
         for place in places:
             if place.account.id not in run.accounts:
                 continue
@@ -177,8 +178,8 @@ class Excuses:
         return created < min(start, self._known_from.get((account, stream), start))
 
     def asked(self, stream: str, created: int) -> bool:
-        """Tell whether any run has asked for rows of that time."""
-        return created >= self._asked_from.get(stream, 0)
+        """Tell whether any run has asked for rows of that time, or of what comes with them."""
+        return created >= self._asked_from.get(listed(stream).name, 0)
 
     def in_a_hole(self, account: str, stream: str, moment: int) -> bool:
         """Tell whether no feed could tell a stream what happened then."""

@@ -114,6 +114,10 @@ def without_floor(of: Any) -> Any:
     return showing
 
 
+def without_read_at(moments: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in moments if name != "read_at")
+
+
 def pause_ends_feed(listed_anew: Any) -> Any:
     def listing(bookmark: Any, events_until: int | None = None) -> Any:
         found = listed_anew(bookmark, events_until)
