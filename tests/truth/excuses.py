@@ -159,7 +159,8 @@ class Excuses:
 
     def _finds(self, doubt: Doubt, began: int, first: int) -> bool:
         if not doubt.told:
-            return not doubt.missed and began - doubt.created <= FEED_REACH
+            # No check looks at the newest, which may not be visible yet.
+            return not doubt.missed and LAG <= began - doubt.created <= FEED_REACH
         # The feed is compared with what earlier runs have read of it.
         paused = Feature.PAUSED_CHECKS in self.features
         return doubt.created >= first and (paused or began - doubt.created <= CHECKED)
