@@ -92,14 +92,6 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         home=(Feature.NO_EVENTS,),
     ),
     one(
-        "check begun",
-        "a check counts as made when it begins",
-        Run,
-        "_recheck",
-        faulty.check_counts_begun,
-        home=(Feature.NO_EVENTS, Feature.KILLS),
-    ),
-    one(
         "not raised",
         "rows that are listed again carry an older time than before",
         Follow,

@@ -95,18 +95,6 @@ def nothing_unproven(unproven: Any) -> Any:
     return proving
 
 
-def check_counts_begun(recheck: Any) -> Any:
-    def checking(self: Run, follow: Follow, *arguments: Any) -> Any:
-        found = recheck(self, follow, *arguments)
-        for stream, bookmark in follow.bookmarks.items():
-            checked = replace(bookmark, checked_at=self.horizon)
-            follow.bookmarks[stream] = checked
-            self._bookmarks.set(stream, follow.account.id, checked)
-        return found
-
-    return checking
-
-
 def without_floor(of: Any) -> Any:
     def showing(self: Rows, page: Any, changes: Any, _floor: Any = NO_FLOOR) -> Any:
         return of(self, page, changes, NO_FLOOR)
