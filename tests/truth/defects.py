@@ -133,6 +133,7 @@ DEFECTS: tuple[Defect, ...] = (
         Rows,
         "_unwritten",
         faulty.digested(lambda said, name: (name, said[0])),
+        home=(Feature.UNSAVED,),
     ),
     one(
         "touched outside",

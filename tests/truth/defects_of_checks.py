@@ -6,6 +6,7 @@ from tap_stripe_connect.api import matching
 from tap_stripe_connect.api.answers import Question
 from tap_stripe_connect.api.matching import Matcher
 from tap_stripe_connect.sync import bookmark, changes, fetching, resuming
+from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.changes import Changes
 from tap_stripe_connect.sync.feed import Feed
 from tap_stripe_connect.sync.follow import Follow
@@ -91,14 +92,6 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         home=(Feature.NO_EVENTS,),
     ),
     one(
-        "check begun",
-        "a check counts as made when it begins",
-        Run,
-        "_recheck",
-        faulty.check_counts_begun,
-        home=(Feature.NO_EVENTS, Feature.KILLS),
-    ),
-    one(
         "not raised",
         "rows that are listed again carry an older time than before",
         Follow,
@@ -114,13 +107,14 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         faulty.without_floor,
         home=(Feature.ORDER, Feature.PAUSES),
     ),
-    one(
+    Defect(
         "read_at forgotten",
         "a STATE does not tell which time rows carry at most",
-        bookmark,
-        "MOMENTS",
-        lambda names: tuple(name for name in names if name != "read_at"),
-        home=(Feature.ORDER, Feature.PAUSES),
+        (
+            Patch(bookmark, "MOMENTS", faulty.without_read_at),
+            Patch(Bookmarks, "_raise_read_at", faulty.nothing),
+        ),
+        (Feature.ORDER, Feature.PAUSES),
     ),
     one(
         "long pause",
@@ -187,14 +181,6 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         faulty.part_claims,
         home=(Feature.NESTED, Feature.FAILURES),
     ),
-    one(
-        "claims for itself",
-        "a second that two pages share is claimed with one of them",
-        UnfinishedPage,
-        "claiming",
-        faulty.claims_for_itself,
-        home=(Feature.NESTED, Feature.KILLS),
-    ),
     Defect(
         "any answer",
         "an answer to another question is believed",
@@ -215,14 +201,6 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         Matcher,
         "check",
         faulty.no_mismatch,
-        home=(Feature.MIXED_UP,),
-    ),
-    one(
-        "believed at once",
-        "after an answer to another question the next ones are believed at once",
-        Matcher,
-        "believes",
-        faulty.believes_at_once,
         home=(Feature.MIXED_UP,),
     ),
 )

@@ -71,19 +71,22 @@ class Excuses:
     """Creation time from which on everything has been listed by runs that claim it."""
     _listed_before: dict[Written, int] = field(default_factory=dict)
     """The same before the run that is being noted."""
-    _asked_from: dict[Written, int] = field(default_factory=dict)
-    """Creation time from which on any run at all asked for rows."""
+    _asked_from: dict[str, int] = field(default_factory=dict)
+    """Creation time from which on any run at all asked for rows of a list."""
 
     def ran(self, run: Ran, places: Iterable[Place]) -> None:
         """Take note of a run."""
         self._listed_before = dict(self._listed_from)
+        for stream in run.streams:
+            start = 0 if listed(stream).reference else run.start
+            name = listed(stream).name
+            self._asked_from[name] = min(start, self._asked_from.get(name, start))
         for place in places:
             if place.account.id not in run.accounts:
                 continue
             for stream in run.streams:
                 key = place.account.id, stream
                 start = 0 if listed(stream).reference else run.start
-                self._asked_from[key] = min(start, self._asked_from.get(key, start))
                 if run.claims:
                     self._listed_from[key] = min(start, self._listed_from.get(key, start))
                 if run.wrote:
@@ -168,7 +171,8 @@ class Excuses:
 
     def _finds(self, doubt: Doubt, began: int, first: int) -> bool:
         if not doubt.told:
-            return not doubt.missed and began - doubt.created <= FEED_REACH
+            # No check looks at the newest, which may not be visible yet.
+            return not doubt.missed and LAG <= began - doubt.created <= FEED_REACH
         # The feed is compared with what earlier runs have read of it.
         paused = Feature.PAUSED_CHECKS in self.features
         return doubt.created >= first and (paused or began - doubt.created <= CHECKED)
@@ -186,9 +190,9 @@ class Excuses:
         start = 0 if listed(stream).reference else start
         return created < min(start, self._known_from.get((account, stream), start))
 
-    def asked(self, account: str, stream: str, created: int) -> bool:
-        """Tell whether any run has asked for rows of that time."""
-        return created >= self._asked_from.get((account, stream), 0)
+    def asked(self, stream: str, created: int) -> bool:
+        """Tell whether any run has asked for rows of that time, or of what comes with them."""
+        return created >= self._asked_from.get(listed(stream).name, 0)
 
     def in_a_hole(self, account: str, stream: str, moment: int) -> bool:
         """Tell whether no feed could tell a stream what happened then."""

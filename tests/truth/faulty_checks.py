@@ -95,23 +95,15 @@ def nothing_unproven(unproven: Any) -> Any:
     return proving
 
 
-def check_counts_begun(recheck: Any) -> Any:
-    def checking(self: Run, follow: Follow, *arguments: Any) -> Any:
-        found = recheck(self, follow, *arguments)
-        for stream, bookmark in follow.bookmarks.items():
-            checked = replace(bookmark, checked_at=self.horizon)
-            follow.bookmarks[stream] = checked
-            self._bookmarks.set(stream, follow.account.id, checked)
-        return found
-
-    return checking
-
-
 def without_floor(of: Any) -> Any:
     def showing(self: Rows, page: Any, changes: Any, _floor: Any = NO_FLOOR) -> Any:
         return of(self, page, changes, NO_FLOOR)
 
     return showing
+
+
+def without_read_at(moments: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in moments if name != "read_at")
 
 
 def pause_ends_feed(listed_anew: Any) -> Any:
@@ -160,10 +152,6 @@ def part_claims(part: Any) -> Any:
         return replace(found, covered=self._rest.covered) if found and self._waiting else found
 
     return handing_on
-
-
-def claims_for_itself(_: Any) -> Any:
-    return lambda _self, page: page
 
 
 _passed_over: set[str] = set()

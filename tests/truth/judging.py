@@ -131,7 +131,7 @@ class Judge:
         if self._ignored(place, stream, row, demand):
             return
         created = self._created(place, stream, row)
-        if created and not self._excuses.asked(place.account.id, stream, created):
+        if created and not self._excuses.asked(stream, created):
             raise Lie(f"{stream} {key} is there, though no run has asked for what is so old")
         if self._excuses.unknown(place.account.id, stream, created, demand.start):
             return

@@ -12,7 +12,7 @@ from tap_stripe_connect.catalog import LISTED, STREAMS
 from tap_stripe_connect.simulator.world import World
 from tap_stripe_connect.sync import bookmark, windows
 from tests.harness import DAY, NOW
-from tests.truth.excuses import CHECK, Excuses, Ran
+from tests.truth.excuses import CHECK, Excuses, Ran, listed
 from tests.truth.features import HELD, Feature
 from tests.truth.judging import Demand, Judge, Lie, Target
 from tests.truth.places import LAG, Place
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from tests.harness import Json, Output
     from tests.truth.steps import Change, Past, Step
 
-ALL = tuple(stream.name for stream in STREAMS)
+PLAYED = frozenset({"charge", "coupon", "customer", "event", "invoice", "plan", "subscription"})
+"""Kinds of objects that there are."""
+ALL = tuple(stream.name for stream in STREAMS if listed(stream.name).object in PLAYED)
 ACCOUNTS = ("acct_1Simulator", "acct_1One", "acct_1Two")
 PERMISSIONS = frozenset(listed.permission for listed in LISTED.values())
 EVENTS = LISTED["events"].permission
