@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tap_stripe_connect.api.errors import Verdict
 from tap_stripe_connect.catalog import LISTED, Listed, nested_in
 from tap_stripe_connect.sync import resuming
-from tap_stripe_connect.sync.bookmark import EMPTY, kept_recent
+from tap_stripe_connect.sync.bookmark import EMPTY, kept_recent, last_covered
 from tap_stripe_connect.sync.bookmarks import EVENT_FEED
 from tap_stripe_connect.sync.feed import HOUR, Feed
 from tap_stripe_connect.sync.follow import Follow
@@ -184,7 +184,7 @@ class Run:
                 account.id,
                 min(moment for follow in following for moment in follow.since.values()),
                 self.horizon,
-                self._bookmarks.get(EVENT_FEED, account.id),
+                self._seen(account.id, events),
                 checked_at=min(due) if due else None,
             )
             feed.followers.update(follow.listed.name for follow in following)
@@ -193,6 +193,14 @@ class Run:
             purpose = Purpose.FEED if following else Purpose.LOAD
             jobs.append(self._events_job(account, gaps, purpose))
         return jobs
+
+    def _seen(self, account: str, events: Follow | None) -> Bookmark:
+        """Return what earlier runs saw of the feed, up to where rows of events are claimed."""
+        seen = self._bookmarks.get(EVENT_FEED, account)
+        claimed = last_covered(events.bookmarks["events"]) if events else 0
+        # What a run that was killed has seen beyond that is not known.
+        known = last_covered(seen)
+        return seen.covering(known, claimed) if 0 < known < claimed else seen
 
     def _events_job(
         self, account: Account, gaps: Mapping[str, list[Range]], purpose: Purpose
