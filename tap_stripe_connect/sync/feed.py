@@ -80,7 +80,7 @@ class Feed:
         self._hours: dict[int, Changes] = {}
         self._handed_on = self.start
         self._named: dict[str, set[str]] = {}
-        self.remembered_until = last
+        self.remembered_until = last or since
         """The bookmark of the feed says what was seen up to there."""
         self._seen = Fingerprints.decoded(seen.fingerprints, self._remembered[0], HOUR)
         """What earlier runs saw of the events of that time."""
@@ -154,7 +154,9 @@ class Feed:
 
     def bookmark(self, until: int) -> Bookmark:
         """Return what the next runs have to know of the feed, of which all is followed to there."""
-        known_from = until - (CHECKED_HOURS * HOUR if self.checking else REMEMBERED)
+        # What this check has compared already, the next one need not compare again.
+        checked = min(self._horizon - CHECKED_HOURS * HOUR, until - HOUR)
+        known_from = checked if self.checking else until - REMEMBERED
         start = max(self._remembered[0], known_from // HOUR * HOUR)
         if start >= until:
             return EMPTY

@@ -184,23 +184,19 @@ class Run:
                 account.id,
                 min(moment for follow in following for moment in follow.since.values()),
                 self.horizon,
-                self._seen(account.id, events),
+                self._bookmarks.get(EVENT_FEED, account.id),
                 checked_at=min(due) if due else None,
             )
             feed.followers.update(follow.listed.name for follow in following)
             gaps[FEED] = [(feed.start, END_OF_TIME)]
+            if events and feed.remembered_until < last_covered(events.bookmarks["events"]):
+                # Nobody could tell what is seen late of what a run that was killed has written.
+                unknown = (feed.remembered_until, END_OF_TIME)
+                gaps["events"] = merged([*gaps["events"], unknown])
         if gaps:
             purpose = Purpose.FEED if following else Purpose.LOAD
             jobs.append(self._events_job(account, gaps, purpose))
         return jobs
-
-    def _seen(self, account: str, events: Follow | None) -> Bookmark:
-        """Return what earlier runs saw of the feed, up to where rows of events are claimed."""
-        seen = self._bookmarks.get(EVENT_FEED, account)
-        claimed = last_covered(events.bookmarks["events"]) if events else 0
-        # What a run that was killed has seen beyond that is not known.
-        known = last_covered(seen)
-        return seen.covering(known, claimed) if 0 < known < claimed else seen
 
     def _events_job(
         self, account: Account, gaps: Mapping[str, list[Range]], purpose: Purpose
