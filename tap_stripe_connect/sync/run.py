@@ -291,7 +291,7 @@ class Run:
     def _loaded(self, follow: Follow, page: Page) -> Iterator[tuple[str, Json]]:
         """Yield listed rows; what is listed again carries the time of this reading."""
         dated = follow.listed.dated
-        if follow.written_from is None and dated:
+        if dated and (follow.written_from is None or follow.listed.changes == "none"):
             return self.rows.of(page, follow.changes, NO_FLOOR)
         anew = follow.listed_anew or follow.full_table or follow.fingerprints is not None
         if anew or not dated:
