@@ -153,7 +153,8 @@ class Run:
                 if bookmark.events_until:
                     follow.since[stream] = bookmark.events_until
                     oldest = bookmark.oldest or 0
-                    follow.written_from = min(oldest, follow.written_from or oldest)
+                    written = follow.written_from
+                    follow.written_from = oldest if written is None else min(oldest, written)
                 else:
                     follow.stamped[stream] = known
                 # Stamped before the first list call, and kept however often it is resumed (A8);
