@@ -77,7 +77,7 @@ TASKS: Mapping[str, Task] = {
     "test": Task(
         "run the tests with branch coverage; arguments go to pytest",
         (DEVELOP, MELTANO),
-        ("-m pytest --cov --numprocesses=logical --dist=worksteal",),
+        ("-m pytest --cov --numprocesses=logical --dist=loadfile",),
     ),
     "truth": Task(
         "play random schedules against a simulated Stripe (--schedules N, --seed S, --defects)",
