@@ -77,7 +77,7 @@ def _table(
     updated = "false"
     if stream.name == "events":
         kept = f"created >= {_moment(now)} - interval '{RETENTION}'"
-    elif stream.name != "invoice_line_items":  # which have no time of their own
+    elif _is_dated(database, stream.name):
         updated = f"created < {_moment(since)} and updated_at >= {_moment(since)}"
     # Names of the streams table, no input.
     query = f"""
@@ -87,6 +87,12 @@ def _table(
     """  # noqa: S608
     counted = database.execute(query).fetchone()
     return Table(*counted) if counted else Table(0)
+
+
+def _is_dated(database: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Return whether rows say when their objects were created; lines, for example, do not."""
+    query = "select 1 from duckdb_columns() where table_name = ? and column_name = 'created'"
+    return database.execute(query, [table]).fetchone() is not None
 
 
 def _moment(seconds: int) -> str:
