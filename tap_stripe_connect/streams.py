@@ -89,7 +89,7 @@ class StripeStream(Stream):
         return replace(self.spec, expand=kept)
 
     def _is_selected(self, path: str) -> bool:
-        """Return whether a field is wanted, that of an object inside perhaps."""
+        """Return whether a field is selected; `path` may lead into nested objects."""
         breadcrumb = tuple(part for name in path.split(".") for part in ("properties", name))
         return self.mask.get(breadcrumb, True)
 

@@ -32,7 +32,7 @@ every_list = pytest.mark.parametrize("listed", LISTED.values(), ids=lambda liste
 
 
 def has_field(object_: str, path: str) -> bool:
-    """Tell whether the package's class of an object has a field, in a part of it perhaps."""
+    """Return whether the package's class of an object has a field, at any depth."""
     owner = stripe_package.resource(*OBJECT_CLASSES[object_])
     for step in path.split("."):
         field = next((one for one in owner.fields() if one.name == step), None)

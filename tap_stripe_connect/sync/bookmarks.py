@@ -92,7 +92,7 @@ class Bookmarks:
         self._listed = set(self.accounts)
 
     def _raise_read_at(self, moment: int) -> None:
-        """Take over what a run did not come to claim: any row may be as new as that."""
+        """Raise every bookmark: an interrupted run may have written any row with that time."""
         for stream, bookmarks in self._bookmarks.items():
             if stream != EVENT_FEED:
                 self._changed.add(stream)

@@ -54,7 +54,7 @@ class Feed:
         self._horizon = horizon
         self.checking = checked_at is not None
         """Whether this run checks what the feed cannot prove."""
-        # What a run read that was killed is not known, so there it looks as if nothing was seen.
+        # What a killed run has read is not recorded, so it counts as not seen.
         first, last = seen.covered[0][0] if seen.covered else since, last_covered(seen)
         self._remembered = first, max(last, since)
         """Time of which it is known what earlier runs saw."""

@@ -125,13 +125,13 @@ class Run:
         )
 
     def _sleep(self, account: Account) -> None:
-        """Forget what is known of an account; of thousands only a few are read at a time."""
+        """Drop an account from memory until its first page arrives; few are read at a time."""
         self._follows.pop(account.id)
         self._feeds.pop(account.id, None)
         self._dormant[account.id] = account
 
     def _wake(self, name: str) -> None:
-        """Know again what a first page, or the end of a job, needs."""
+        """Plan a dormant account again, because something of it has arrived."""
         if account := self._dormant.pop(name, None):
             self._plan(account)
 
@@ -191,7 +191,7 @@ class Run:
             feed.followers.update(follow.listed.name for follow in following)
             gaps[FEED] = [(feed.start, END_OF_TIME)]
             if events and feed.remembered_until < last_covered(events.bookmarks["events"]):
-                # Nobody could tell what is seen late of what a run that was killed has written.
+                # A killed run wrote these rows; which events appeared later is not recorded.
                 unknown = (feed.remembered_until, END_OF_TIME)
                 gaps["events"] = merged([*gaps["events"], unknown])
         if gaps:

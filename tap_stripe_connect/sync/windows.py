@@ -194,12 +194,14 @@ class Window:
 
     def _continue_behind(self, rows: list[dict[str, Any]]) -> None:
         """Lower the end; rows of the seconds below it may follow on the next page."""
-        self.end = min(self.end, self.reached + DISORDER)
+        end = min(self.end, self.reached + DISORDER)
+        if end < self.end:
+            self.end = end
+            self.boundary = {name: made for name, made in self.boundary.items() if made < end}
         self.boundary |= {
-            row["id"]: created for row in rows if type(created := row.get("created")) is int
-        }
-        self.boundary = {
-            name: created for name, created in self.boundary.items() if created < self.end
+            row["id"]: made
+            for row in rows
+            if type(made := row.get("created")) is int and made < self.end
         }
 
     def _keeps(self, row: dict[str, Any]) -> bool:

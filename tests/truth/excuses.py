@@ -96,7 +96,7 @@ class Excuses:
                 self._leave_out(run, place)
 
     def _leave_out(self, run: Ran, place: Place) -> None:
-        """Take note that what this run hears of late is not told to other streams any more."""
+        """Excuse streams that this run does not read from late events that it sees."""
         others = {stream.name for stream in STREAMS}.difference(run.streams)
         for doubts in place.doubts.values() if others else ():
             for doubt in doubts:
@@ -155,9 +155,9 @@ class Excuses:
                 doubt.found_by |= {stream} if doubt.visible_at <= run.began else set()
 
     def _is_complete(self, run: Ran, place: Place, stream: str) -> bool:
-        """Tell whether all that a run asks for of a list had been listed, and note what it lists.
+        """Return whether earlier runs have listed all that a run asks for, and record what it lists.
 
-        A list that a run has to complete is not checked by it.
+        A run does not check a list that it has yet to complete.
         """
         complete = True
         for one in run.streams:
@@ -191,7 +191,7 @@ class Excuses:
         return created < min(start, self._known_from.get((account, stream), start))
 
     def asked(self, stream: str, created: int) -> bool:
-        """Tell whether any run has asked for rows of that time, or of what comes with them."""
+        """Return whether any run has asked for a row of that creation time, or for its parent."""
         return created >= self._asked_from.get(listed(stream).name, 0)
 
     def in_a_hole(self, account: str, stream: str, moment: int) -> bool:

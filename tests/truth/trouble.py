@@ -83,7 +83,7 @@ class MixUp:
 
 
 def _is_nameless(call: Call, other: Call) -> bool:
-    """Tell whether an answer would name no account, as those of some servers never do."""
+    """Return whether the response would carry no account; some servers never send one."""
     return "stripe-account" in call.headers and "stripe-account" not in other.headers
 
 

@@ -87,7 +87,7 @@ class Story:
                 raise Lie(f"nothing has changed, but another run writes {again}")
 
     def _unproven(self, record: Json) -> bool:
-        """Tell whether each check finds an object that no event names, and writes it."""
+        """Return whether a record is of an object without events, which every check writes again."""
         names = {record["id"], record.get("invoice"), record.get("subscription")}
         return self._recheck == 0 and any(
             name in names and any(not doubt.told for doubt in doubts)
