@@ -155,7 +155,7 @@ class Excuses:
                 doubt.found_by |= {stream} if doubt.visible_at <= run.began else set()
 
     def _is_complete(self, run: Ran, place: Place, stream: str) -> bool:
-        """Return whether earlier runs have listed all that a run asks for, and record what it lists.
+        """Return whether earlier runs listed all that a run asks for, and record what it lists.
 
         A run does not check a list that it has yet to complete.
         """

@@ -87,7 +87,7 @@ class Story:
                 raise Lie(f"nothing has changed, but another run writes {again}")
 
     def _unproven(self, record: Json) -> bool:
-        """Return whether a record is of an object without events, which every check writes again."""
+        """Return whether a record is of an object without events; every check writes it again."""
         names = {record["id"], record.get("invoice"), record.get("subscription")}
         return self._recheck == 0 and any(
             name in names and any(not doubt.told for doubt in doubts)
