@@ -224,7 +224,7 @@ DEFECTS: tuple[Defect, ...] = (
         "empty feed",
         "a feed that cannot be read counts as one without events",
         Run,
-        "finished",
+        "_finished",
         faulty.empty_feed,
         home=(Feature.FAILURES,),
     ),

@@ -132,7 +132,7 @@ def by_content_only(_: Any) -> Any:
     def recent(self: Rows, stream: str, account: str, *, finished: bool) -> dict[str, str]:
         del finished
         key = stream, account
-        return {**self._before[key], **self._passing[key], **self._fresh[key]}
+        return {**self._before.get(key, {}), **self._passing[key], **self._fresh[key]}
 
     return recent
 
@@ -256,7 +256,7 @@ def nested_gives_up(page: Any) -> Any:
 def overtaken_loses(overtake: Any) -> Any:
     def overtaking(self: Window) -> Window:
         other: Window = overtake(self)
-        other.end = max(other.start, other.end - 1)
+        other.end = max(other.start, other.reached - 1)
         other.filter = other.start, other.end
         return other
 
