@@ -82,7 +82,7 @@ TASKS: Mapping[str, Task] = {
     "truth": Task(
         "play random schedules against a simulated Stripe (--schedules N, --seed S, --defects)",
         (DEVELOP,),
-        ("-m tests.truth.playing",),
+        ("-m tests.property.runner",),
     ),
     "lint": Task(
         "check style, types and everything generated",

@@ -10,8 +10,8 @@ from benchmarks.contestants import NO_PACE
 from benchmarks.load import DAY, Conditions, Load, Span, even
 from benchmarks.objects import EMBEDDED, LINES
 from benchmarks.processes import Figures
-from tap_stripe_connect.api.client import PAGE_SIZE
 from tap_stripe_connect.catalog import LISTED, NESTED
+from tap_stripe_connect.catalog.endpoints import PAGE_SIZE
 
 SIZES = (10_000, 100_000, 1_000_000)
 BETWEEN = 10 * DAY

@@ -15,9 +15,10 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.plugin_base import SingerCommand
 
 from tap_stripe_connect.api.errors import StripeError
+from tap_stripe_connect.errors import TapError
 from tap_stripe_connect.mapping import MapError
-from tap_stripe_connect.sync.state_input import state_text
-from tap_stripe_connect.sync.transfer import TargetGone
+from tap_stripe_connect.sync.emit.writer import TargetGone
+from tap_stripe_connect.sync.state.input import state_text
 
 if TYPE_CHECKING:
     import logging
@@ -32,10 +33,6 @@ COMMANDS = {
     "status": "tap_stripe_connect.connect.commands:status",
 }
 """Commands and where they are; imported when used, so that a sync does not pay for them."""
-
-
-class TapFault(click.ClickException):
-    """Something that users can put right; told in one line, exit code 1."""
 
 
 class NoNumberError(ValueError):
@@ -121,7 +118,7 @@ def _reading_config(read: Callback) -> Callback:
                 try:
                     content = Path(path).read_text("utf-8")
                 except OSError as error:
-                    raise TapFault(f"--config: {error}") from None
+                    raise TapError(f"--config: {error}") from None
                 except UnicodeDecodeError:
                     content = ""
                 found.config |= _object(content, "--config", path)
@@ -144,11 +141,11 @@ def _writing(act: Callback) -> Callback:
 def _check_stdout() -> None:
     """Refuse to run without stdout, which Python does not have where it was closed before."""
     if sys.stdout is None:
-        raise TapFault("stdout is closed, so that nothing can be written")
+        raise TapError("stdout is closed, so that nothing can be written")
 
 
 def _object(content: str, option: str, name: str) -> dict[str, Any]:
-    """Return the JSON object that a file holds; TapFault names the file, and not what it holds."""
+    """Return the JSON object that a file holds; TapError names the file, and not what it holds."""
     reason = "is not a JSON object; it may have been cut off"
     try:
         document = json.loads(content, parse_constant=_refuse_constant)
@@ -158,7 +155,7 @@ def _object(content: str, option: str, name: str) -> dict[str, Any]:
         reason = str(error)
     except (RecursionError, ValueError):
         pass
-    raise TapFault(f"{option}: {name} {reason}")
+    raise TapError(f"{option}: {name} {reason}")
 
 
 def _refuse_constant(name: str) -> None:
@@ -192,4 +189,4 @@ def _state(file: io.TextIOBase | None) -> io.StringIO | None:
     else:
         _object(text, "--state", name)
         return io.StringIO(text)
-    raise TapFault(f"--state: {name} {reason}")
+    raise TapError(f"--state: {name} {reason}")

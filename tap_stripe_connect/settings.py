@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tap_stripe_connect import values
+from tap_stripe_connect.api.api_keys import is_live, is_organisations
 from tap_stripe_connect.api.errors import redact
-from tap_stripe_connect.api.keys import is_live, is_organisations
 from tap_stripe_connect.catalog import API_VERSION
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from singer_sdk.singerlib import RecordMessage
 
 from tap_stripe_connect.catalog import Listed, columns
 from tap_stripe_connect.mapping import mapped
-from tap_stripe_connect.sync.pruning import Pruning, pruning
+from tap_stripe_connect.sync.emit.field_selection import Pruning, pruning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, settings
 from tap_stripe_connect.api.connections import Connections
 from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
-from tests.harness import NOW
+from tests.support.harness import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import requests
 
-    from tap_stripe_connect.api.answers import Question
+    from tap_stripe_connect.api.responses import Question
 
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -37,7 +37,7 @@ class Patient:
 @pytest.fixture(autouse=True)
 def _nothing_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a slow machine from asking for a page twice; that is tested in virtual time."""
-    monkeypatch.setattr("tap_stripe_connect.sync.engine.Patience", Patient)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.engine.Patience", Patient)
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
 
     What several readers ask for is tested in virtual time.
     """
-    monkeypatch.setattr("tap_stripe_connect.sync.readers.FIRST", 1)
-    monkeypatch.setattr("tap_stripe_connect.sync.readers.MOST", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.FIRST", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.MOST", 1)
 
 
 @pytest.fixture

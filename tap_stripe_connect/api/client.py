@@ -11,29 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 from requests import codes
 
-from tap_stripe_connect.api import answers, matching
-from tap_stripe_connect.api.answers import Answer, Listing, Question
+from tap_stripe_connect.api import matching, responses
 from tap_stripe_connect.api.connections import Connections
 from tap_stripe_connect.api.errors import StripeError, Verdict
 from tap_stripe_connect.api.failures import MIXED_UP, Failure, Failures
 from tap_stripe_connect.api.matching import Attempts, Matcher, MismatchError, OddityError
 from tap_stripe_connect.api.not_stripe import LOGIN
 from tap_stripe_connect.api.remarks import Remarks
-from tap_stripe_connect.api.tally import Tally
+from tap_stripe_connect.api.request_stats import Tally
+from tap_stripe_connect.api.responses import Answer, Listing, Question
+from tap_stripe_connect.catalog.endpoints import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import requests
 
-    from tap_stripe_connect.api.limits import Limiter
+    from tap_stripe_connect.api.rate_limit import Limiter
 
     Check = Callable[[object, Question], None]
 
 logger = logging.getLogger(__name__)
-
-PAGE_SIZE = 100
-"""Rows per list request; the most that Stripe gives."""
 
 LOOK = 0.1
 """Seconds after which a thread that waits for its turn looks whether to stop."""
@@ -136,7 +134,7 @@ class Client:
         are none of `objects`, were not created when the parameters ask for, or say otherwise than
         `fields`, counts as lost. One that goes on but leads nowhere is asked for once more.
         """
-        route = answers.route(path, parent)
+        route = responses.route(path, parent)
         question = Question(
             path,
             {"limit": str(PAGE_SIZE), **(parameters or {})},
@@ -229,7 +227,7 @@ class Client:
 
         Raises MismatchError where it belongs to another request, ValueError where it is no answer.
         """
-        answer = answers.read(response)
+        answer = responses.read(response)
         check(answer.document, question)
         self._match(response, answer.document, question, attempts)
         whole = self._matcher.believes(answer.document, attempts)
@@ -241,10 +239,10 @@ class Client:
         self, response: requests.Response, question: Question, attempts: Attempts
     ) -> Failure:
         """Return what a refusal of Stripe's means; ValueError if it is somebody else's."""
-        error = answers.error_in(response)
+        error = responses.error_in(response)
         if error is None or response.status_code in LOGIN:
             raise ValueError("not an error of Stripe's")
-        failure, retry = answers.refusal(response, error, question)
+        failure, retry = responses.refusal(response, error, question)
         matching.check_refusal(error, question)
         self._match(response, {}, question, attempts)
         told = self._failures.refused(failure, question)

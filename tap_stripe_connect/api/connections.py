@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from tap_stripe_connect.api.keys import is_organisations
+from tap_stripe_connect.api.api_keys import is_organisations
 
 if TYPE_CHECKING:
-    from tap_stripe_connect.api.answers import Question
+    from tap_stripe_connect.api.responses import Question
 
 
 class Connections:

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 from requests import codes
 
 from tap_stripe_connect.api import network, not_stripe
-from tap_stripe_connect.api.answers import retry_after
 from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.responses import retry_after
 
 if TYPE_CHECKING:
     import requests
 
-    from tap_stripe_connect.api.answers import Question
+    from tap_stripe_connect.api.responses import Question
 
 LATER = "run again; nothing is lost"
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tap_stripe_connect.api.answers import Question
+    from tap_stripe_connect.api.responses import Question
 
 REMEMBERED = 2_000
 """Request ids that are kept to notice an answer that comes twice."""

@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+PAGE_SIZE = 100
+"""Rows per list request; the most that Stripe gives."""
+
 
 class ListFacts(msgspec.Struct, frozen=True):
     """A list of Stripe's."""

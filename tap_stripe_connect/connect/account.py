@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from requests import codes
 
+from tap_stripe_connect.api.api_keys import is_live, is_organisations
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.api.errors import StripeError, Verdict, account_in
-from tap_stripe_connect.api.keys import is_live, is_organisations
-from tap_stripe_connect.api.limits import Limiter
+from tap_stripe_connect.api.rate_limit import Limiter
 from tap_stripe_connect.connect.outcome import Access, ConnectedAccount, Kind
 from tap_stripe_connect.connect.refusals import Refusal, one_line
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tap_stripe_connect.api.keys import is_live
+from tap_stripe_connect.api.api_keys import is_live
 from tap_stripe_connect.catalog import API_VERSION
 from tap_stripe_connect.connect import oauth
 from tap_stripe_connect.connect.outcome import Exit, Kind

@@ -15,7 +15,7 @@ import requests
 from requests import exceptions
 from urllib3.exceptions import NewConnectionError
 
-from tap_stripe_connect.api.keys import is_live
+from tap_stripe_connect.api.api_keys import is_live
 from tap_stripe_connect.api.network import is_loopback
 from tap_stripe_connect.connect.outcome import Exit, Kind
 from tap_stripe_connect.connect.refusals import Refusal, decoded, lost, refused, said_in

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tap_stripe_connect.api.keys import is_organisations
+from tap_stripe_connect.api.api_keys import is_organisations
 from tap_stripe_connect.connect import account, inputs, oauth
 from tap_stripe_connect.connect.inputs import hint
 from tap_stripe_connect.connect.outcome import Access, ConnectedAccount, Exit

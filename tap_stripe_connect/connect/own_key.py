@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.api.keys import is_live, is_organisations
+from tap_stripe_connect.api.api_keys import is_live, is_organisations
 from tap_stripe_connect.connect import account, inputs, oauth, restricted
 from tap_stripe_connect.connect.conclusion import saved
 from tap_stripe_connect.connect.inputs import hint

@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.api.keys import is_live
+from tap_stripe_connect.api.api_keys import is_live
 from tap_stripe_connect.catalog import API_VERSION, STREAMS
 from tap_stripe_connect.connect import account, oauth
 from tap_stripe_connect.connect.attempt import Attempt

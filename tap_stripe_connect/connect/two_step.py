@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tap_stripe_connect.api.keys import is_live
+from tap_stripe_connect.api.api_keys import is_live
 from tap_stripe_connect.connect import inputs, oauth, pending
 from tap_stripe_connect.connect.address import landed
 from tap_stripe_connect.connect.attempt import Attempt

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from tap_stripe_connect.api.errors import StripeError, Verdict
 from tap_stripe_connect.catalog import LISTED, Listed, nested_in
-from tap_stripe_connect.sync.jobs import Job, Purpose
-from tap_stripe_connect.sync.records import Facts, unix_time
-from tap_stripe_connect.sync.windows import Plan
+from tap_stripe_connect.sync.emit.records import Facts
+from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.plan.jobs import Job, Purpose
+from tap_stripe_connect.sync.state.ranges import unix_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.accounts import Account
     from tap_stripe_connect.api.client import Client
     from tap_stripe_connect.catalog import Nested
-    from tap_stripe_connect.sync.records import Json, Records
+    from tap_stripe_connect.sync.emit.records import Json, Records
 
 ACCOUNTS = 10
 """Accounts that are asked, at most."""

@@ -19,7 +19,7 @@ from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
 from tests.connect.console import Place
 from tests.connect.opener import Opener
-from tests.harness import NOW
+from tests.support.harness import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

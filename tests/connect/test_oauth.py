@@ -30,8 +30,8 @@ from tap_stripe_connect.simulator.connect.registry import Client
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
-from tests.harness import NOW
 from tests.simulator.oauth import ACCOUNT, CALLBACK, SECURE, Platform
+from tests.support.harness import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

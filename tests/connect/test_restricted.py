@@ -14,7 +14,7 @@ from tap_stripe_connect.connect.outcome import Exit
 from tap_stripe_connect.connect.refusals import Refusal
 from tap_stripe_connect.connect.restricted import check, link, permissions
 from tap_stripe_connect.simulator.faults import Fault
-from tests.harness import config_for, run, selecting
+from tests.support.harness import config_for, run, selecting
 
 if TYPE_CHECKING:
     from tap_stripe_connect.simulator.server import Simulator

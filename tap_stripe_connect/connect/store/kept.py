@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tap_stripe_connect.api.keys import is_live
+from tap_stripe_connect.api.api_keys import is_live
 from tap_stripe_connect.connect.store import atomic
 from tap_stripe_connect.connect.store.git import would_be_committed
 from tap_stripe_connect.connect.store.owners import stranger

@@ -1,0 +1,1 @@
+"""Turns objects into records, and writes them."""

@@ -1,0 +1,201 @@
+"""Carries pages from the engine to stdout, and claims in STATE what has arrived there."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from singer_sdk.singerlib import StateMessage
+
+from tap_stripe_connect.catalog.columns import DELETED
+from tap_stripe_connect.sync.emit.messages import now
+from tap_stripe_connect.sync.plan.jobs import Job
+from tap_stripe_connect.sync.report.stats import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tap_stripe_connect.sync.emit.dedupe import RecordFilter
+    from tap_stripe_connect.sync.emit.messages import EmittingStream, MessageWriter
+    from tap_stripe_connect.sync.emit.records import Json
+    from tap_stripe_connect.sync.fetch.engine import Engine
+    from tap_stripe_connect.sync.plan.account_plan import Steps
+    from tap_stripe_connect.sync.plan.jobs import Page
+    from tap_stripe_connect.sync.plan.page_output import PageOutput
+    from tap_stripe_connect.sync.plan.planner import Planner
+    from tap_stripe_connect.sync.report.progress import Progress
+    from tap_stripe_connect.sync.state.format import Bookmarks
+
+logger = logging.getLogger(__name__)
+
+STATE_SHARE = 20
+"""How many times its own cost a STATE comes after the last one, at the least."""
+
+NO_ROOM = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
+"""Errors of a file that stdout was directed to."""
+
+LONGEST_WAIT = 30
+"""Intervals after which a STATE comes, however much it costs."""
+
+
+class TargetGone(Exception):  # noqa: N818 - named for what happened
+    """Our output cannot be written any more: the pipe is closed, or the disk full."""
+
+
+class Transfer:
+    """The one writer of a sync; everything here happens on the main thread."""
+
+    def __init__(
+        self,
+        writer: MessageWriter,
+        bookmarks: Bookmarks,
+        streams: Mapping[str, EmittingStream],
+        state_interval: float,
+        progress: Progress,
+    ) -> None:
+        """Write the records of `streams`, and a STATE at most every `state_interval` seconds."""
+        self._writer = writer
+        self._bookmarks = bookmarks
+        self._streams = streams
+        self._state_interval = state_interval
+        self._state_due = 0.0
+        self._told_read_at = 0
+        self._progress = progress
+        self._engine: Engine | None = None
+        self._rows: RecordFilter | None = None
+        self.interrupted_by: int | None = None
+        """The signal that asked to stop."""
+        self.ledger = Ledger()
+
+    def interrupt(self, signum: int) -> None:
+        """Ask to stop soon; does nothing that is unsafe inside a signal handler."""
+        self.interrupted_by = self.interrupted_by or signum
+        if self._engine:
+            self._engine.wake()
+
+    def carry(self, planner: Planner, rows: RecordFilter, engine: Engine) -> None:
+        """Write everything the engine reads, and a last STATE that fits it, come what may."""
+        self._engine, self._rows = engine, rows
+        if self.interrupted_by:
+            engine.wake()
+        self._state_due = time.monotonic() + self._state_interval
+        with checked_output():
+            try:
+                self._carry(planner, engine)
+            finally:
+                # With what was gathered: pages in it are claimed already.
+                self._write_state()
+
+    def _carry(self, planner: Planner, engine: Engine) -> None:
+        for stream in self._streams.values():
+            for message in stream.schema_messages():
+                self._writer.write_message(message)
+        self._write_state()
+        for arrived in engine.pages():
+            if self.interrupted_by:
+                return
+            if isinstance(arrived, Job):
+                if not self._finish(planner, engine, arrived):
+                    return
+            elif not self._write_and_go_on(planner, engine, arrived):
+                return
+            if time.monotonic() >= self._state_due:
+                self._write_state()
+        if not self.ledger.failed:
+            # Each bookmark says so itself by now.
+            self._bookmarks.read_at = 0
+        self._writer.flush()
+
+    def _finish(self, planner: Planner, engine: Engine, job: Job) -> bool:
+        """Go on from a finished job; False if a signal came meanwhile."""
+        if job.failure:
+            self.ledger.failed.append(job)
+        self._progress.finished(job)
+        return self._go_on(planner, engine, planner.finished(job))
+
+    def _go_on(self, planner: Planner, engine: Engine, steps: Steps) -> bool:
+        """Write pages and add jobs; False if a signal came meanwhile."""
+        pages, jobs = steps
+        self._progress.expect(jobs, planner.horizon)
+        if not all(self._write_and_go_on(planner, engine, page) for page in pages):
+            return False
+        engine.add(jobs)
+        return True
+
+    def _write_and_go_on(self, planner: Planner, engine: Engine, page: Page) -> bool:
+        """Write a page and do what it makes possible; False if a signal came meanwhile."""
+        return self._write_page(planner, page) and self._go_on(
+            planner, engine, planner.written(page)
+        )
+
+    def _write_page(self, planner: Planner, page: Page) -> bool:
+        """Write a page's records; False if a signal came before the last one."""
+        moment = now()
+        rows: Counter[str] = Counter()
+        deleted: Counter[str] = Counter()
+        try:
+            for name, record in self._records(planner.prepare(page)):
+                if self.interrupted_by:
+                    return False
+                gone = record[DELETED.name] is not None
+                written = self._writer.write_records(self._streams[name], record, moment)
+                rows[name] += written
+                if gone:
+                    deleted[name] += written
+        finally:
+            self.ledger.add(page, rows, deleted)
+        self._progress.wrote(page, rows.total())
+        return True
+
+    def _records(self, output: PageOutput | None) -> Iterator[tuple[str, Json]]:
+        """Yield the records of a page with their streams."""
+        if output is None or self._rows is None:
+            return
+        for record in self._rows.of(output):
+            if self._bookmarks.read_at > self._told_read_at:
+                # Rows with this time follow; a run that comes after a kill has to know.
+                self._write_state()
+            yield record
+
+    @property
+    def unexplained(self) -> Mapping[str, int]:
+        """Objects of each stream that are gone though no event has told of their end yet."""
+        return self._rows.unexplained if self._rows else {}
+
+    def _write_state(self) -> None:
+        start = time.monotonic()
+        self._told_read_at = self._bookmarks.read_at
+        self._writer.write_message(StateMessage(value=self._bookmarks.state()))
+        done = time.monotonic()
+        # With thousands of accounts a STATE costs something; it must not be what a run does.
+        longest = LONGEST_WAIT * self._state_interval
+        wait = min(STATE_SHARE * (done - start), longest)
+        self._state_due = done + max(self._state_interval, wait)
+
+
+@contextmanager
+def checked_output() -> Iterator[None]:
+    """Raise TargetGone where stdout cannot be written."""
+    try:
+        yield
+    except BrokenPipeError:
+        abandon_stdout()
+        raise TargetGone("the target has closed the pipe; see its messages") from None
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        abandon_stdout()
+        raise TargetGone(f"the output cannot be written: {error.strerror}") from None
+
+
+def abandon_stdout() -> None:
+    """Keep the interpreter from writing to the closed pipe once more at exit."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)

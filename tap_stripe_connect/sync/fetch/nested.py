@@ -1,0 +1,264 @@
+"""The lists inside objects, which Stripe cuts short: each is read to its end by itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tap_stripe_connect.api import responses
+from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.catalog import nested_in
+from tap_stripe_connect.sync.plan.jobs import FADING, ROW_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_stripe_connect.api.responses import Listing
+    from tap_stripe_connect.sync.plan.jobs import Job, Page
+
+PART_BYTES = 1_000_000
+"""Bytes of complete objects for which a page is handed on before the others are complete."""
+
+FIRST_ROWS = 750
+"""Rows that a nested list is taken to have before one has been read: few are begun at first."""
+
+_numbers = count()
+
+
+@dataclass(eq=False)
+class NestedList:
+    """A list inside an object, to be read a page at a time from its own url."""
+
+    job: Job
+    owner: dict[str, Any]
+    """The object that holds it."""
+    name: str
+    """The field of the object."""
+    path: str
+    filters: dict[str, str]
+    """The query that the url has."""
+    number: int = field(default_factory=lambda: next(_numbers))
+    """Place in the order in which nested lists were met."""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    size: int = 0
+    """Bytes read of it."""
+    cursor: str | None = None
+    restarts: int = 0
+    """How often Stripe no longer had the row that a page ended with."""
+    reserved: int = 0
+    """Bytes kept free for it, those read among them; 0 before its first request."""
+    page: UnfinishedPage = field(init=False)
+    """The page that its owner came with."""
+
+    @property
+    def route(self) -> str:
+        """The endpoint that it is read from; ids left out."""
+        return responses.route(self.path, self.owner["id"])
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Value of Stripe's `object` field on its rows."""
+        children = nested_in(self.job.listed.name)
+        return tuple(one.object for one in children if one.list_field == self.name)
+
+    def parameters(self) -> dict[str, str]:
+        """Return the query of the next page."""
+        cursor = {"starting_after": self.cursor} if self.cursor else {}
+        return {**self.filters, **cursor}
+
+    def restart(self) -> None:
+        """Begin again: Stripe no longer knows the cursor's row (C10)."""
+        self.restarts += 1
+        self.rows.clear()
+        self.size, self.cursor = 0, None
+
+    def take(self, listing: Listing) -> bool:
+        """Add a page; return whether the list is complete now, and in its owner."""
+        self.rows += listing.rows
+        self.size += listing.size
+        if listing.has_more:
+            self.cursor = listing.rows[-1]["id"]
+            return False
+        self.owner[self.name] |= {"data": self.rows, "has_more": False}
+        return True
+
+
+def cut_short(
+    job: Job, streams: frozenset[str], objects: Iterable[dict[str, Any]]
+) -> list[NestedList]:
+    """Return the nested lists that go on in objects of a job; one that no stream wants is none."""
+    wanted = [one.list_field for one in nested_in(job.listed.name) if one.name in streams]
+    return [
+        _nested_list(job, owner, name)
+        for owner in objects
+        for name in wanted
+        if type(owner.get(name)) is dict and owner[name].get("has_more") is True
+    ]
+
+
+def _nested_list(job: Job, owner: dict[str, Any], name: str) -> NestedList:
+    url = owner[name].get("url")
+    if not isinstance(url, str):
+        raise StripeError(
+            "a nested list has more rows, but no url to fetch them from",
+            verdict=Verdict.FAIL_STREAM,
+            path=job.listed.path,
+            account=job.header,
+            advice="run again later; report it if it stays",
+        )
+    target = urlsplit(url)
+    return NestedList(job, owner, name, target.path, dict(parse_qsl(target.query)))
+
+
+class UnfinishedPage:
+    """A page of which some objects wait for their nested lists.
+
+    Objects that are complete are handed on in parts; the page counts with the last part.
+    """
+
+    def __init__(
+        self, page: Page, lists: Iterable[NestedList], before: UnfinishedPage | None = None
+    ) -> None:
+        """Wait for `lists`, all of them in objects of the page, and for the page `before` it."""
+        self._rest = replace(page, objects=[])
+        self._before = before
+        self._waiting: Counter[int] = Counter()
+        self._bytes: dict[int, int] = {}
+        each = page.weight // len(page.objects)
+        for one in lists:
+            one.page = self
+            self._waiting[id(one.owner)] += 1
+            self._bytes[id(one.owner)] = each
+        self._ready = [one for one in page.objects if id(one) not in self._waiting]
+        self._ready_bytes = each * len(self._ready)
+        self._gone: list[str] = []
+
+    @property
+    def weight(self) -> int:
+        """Bytes that are held here."""
+        return self._ready_bytes + sum(self._bytes.values())
+
+    def completed(self, nested: NestedList) -> Page | None:
+        """Count a nested list as read; return what can be handed on, if it is enough."""
+        owner = id(nested.owner)
+        if owner in self._waiting:
+            self._waiting[owner] -= 1
+            if not self._waiting[owner]:
+                del self._waiting[owner]
+                self._ready.append(nested.owner)
+                self._ready_bytes += self._bytes.pop(owner) + nested.size
+        return self._part()
+
+    def vanished(self, nested: NestedList) -> Page | None:
+        """Leave an object out that no longer exists; return what can be handed on (C9)."""
+        owner = id(nested.owner)
+        if self._waiting.pop(owner, 0):
+            del self._bytes[owner]
+            self._gone.append(nested.owner["id"])
+        return self._part()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of the page is left here."""
+        return not self._waiting
+
+    def claiming(self, page: Page) -> Page:
+        """Claim with this page what one after it completes; return that without a claim.
+
+        The second that a page ends in may go on in the next one, which claims it for both.
+        """
+        if not page.covered:
+            return page
+        start, end = page.covered
+        own = self._rest.covered or page.covered
+        self._rest = replace(self._rest, covered=(min(start, own[0]), max(end, own[1])))
+        return replace(page, covered=(end, end))
+
+    def _part(self) -> Page | None:
+        if self._waiting and self._ready_bytes < PART_BYTES:
+            return None
+        objects, weight = self._ready, self._ready_bytes
+        self._ready, self._ready_bytes = [], 0
+        part = replace(self._rest, objects=objects, weight=weight)
+        covered = self._rest.covered
+        if self._waiting:
+            # Something has been written, but no second of it is complete.
+            return replace(part, covered=covered and (covered[1], covered[1]))
+        if not covered:
+            return replace(part, absent=tuple(self._gone))
+        part = replace(part, vanished=len(self._gone))
+        self._before = last_unfinished(self._before)
+        return self._before.claiming(part) if self._before else part
+
+
+def last_unfinished(page: UnfinishedPage | None) -> UnfinishedPage | None:
+    """Return a page, or the last one before it, that still waits for nested lists."""
+    while page and page.finished:
+        page = page._before  # noqa: SLF001 - its own kind
+    return page
+
+
+class NestedQueue:
+    """The nested lists of one endpoint that are still to be read, those met first before others."""
+
+    def __init__(self, route: str) -> None:
+        """Begin without any."""
+        self.route = route
+        self._waiting: list[tuple[int, NestedList]] = []
+        self._reading: set[int] = set()
+        self._rows: float = FIRST_ROWS
+        self._row_bytes: float = ROW_BYTES
+
+    @property
+    def readers(self) -> int:
+        """How many requests are under way."""
+        return len(self._reading)
+
+    @property
+    def first(self) -> NestedList | None:
+        """The list that should be read next."""
+        return self._waiting[0][1] if self._waiting else None
+
+    @property
+    def first_is_oldest(self) -> bool:
+        """Whether no list that was met before the first one is being read."""
+        return not self._reading or self._waiting[0][0] < min(self._reading)
+
+    def expected(self, nested: NestedList) -> int:
+        """Return what a list will weigh, in bytes."""
+        rows = nested.owner[nested.name].get("total_count")
+        return int((rows if type(rows) is int else self._rows) * self._row_bytes)
+
+    def add(self, nested: NestedList) -> None:
+        """Let a list wait for a reader."""
+        heappush(self._waiting, (nested.number, nested))
+        nested.job.nested_waiting += 1
+
+    def next(self) -> NestedList:
+        """Hand out the first list."""
+        number, nested = heappop(self._waiting)
+        nested.job.nested_waiting -= 1
+        self._reading.add(number)
+        return nested
+
+    def returned(self, nested: NestedList) -> None:
+        """Take a list back after its request."""
+        self._reading.discard(nested.number)
+
+    def weighed(self, nested: NestedList) -> None:
+        """Expect lists like one that is complete, or nearly as before."""
+        self._rows = max(len(nested.rows), FADING * self._rows)
+        self._row_bytes = max(nested.size / max(1, len(nested.rows)), FADING * self._row_bytes)
+
+    def drop(self, job: Job) -> list[NestedList]:
+        """Take the waiting lists of a job off, and return them."""
+        dropped = [one for _, one in self._waiting if one.job is job]
+        if dropped:
+            self._waiting = [pair for pair in self._waiting if pair[1].job is not job]
+            heapify(self._waiting)
+        job.nested_waiting -= len(dropped)
+        return dropped

@@ -1,0 +1,328 @@
+"""What one account still needs: its lists, its event feed, and what follows on what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tap_stripe_connect.api.errors import Verdict
+from tap_stripe_connect.sync.plan import list_jobs, page_output
+from tap_stripe_connect.sync.plan.feed import Feed
+from tap_stripe_connect.sync.plan.jobs import Job, Page, Purpose
+from tap_stripe_connect.sync.plan.list_jobs import FEED, gone_page
+from tap_stripe_connect.sync.plan.list_state import ListState
+from tap_stripe_connect.sync.plan.page_output import PageOutput
+from tap_stripe_connect.sync.plan.recheck import Recheck
+from tap_stripe_connect.sync.state.bookmark import EMPTY, last_covered
+from tap_stripe_connect.sync.state.ranges import END_OF_TIME, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tap_stripe_connect.accounts import Account
+    from tap_stripe_connect.sync.plan.checkpoint import Checkpointer
+    from tap_stripe_connect.sync.plan.events import Change
+    from tap_stripe_connect.sync.plan.feed import Batch
+    from tap_stripe_connect.sync.plan.scope import Scope
+    from tap_stripe_connect.sync.state.ranges import Range
+
+Steps = tuple[list[Page], list[Job]]
+"""Pages to write at once, and jobs to read then."""
+
+
+class AccountPlan:
+    """Decides, each time a page or a job of an account is done, what to read next."""
+
+    __slots__ = ("_checkpointer", "_feed", "_scope", "account", "doubts", "first_jobs", "lists")
+
+    def __init__(self, account: Account, scope: Scope, checkpointer: Checkpointer) -> None:
+        self.account = account
+        self._scope = scope
+        self._checkpointer = checkpointer
+        self._feed: Feed | None = None
+        states = [ListState(listed, account, streams) for listed, streams in scope.lists]
+        self.doubts = [doubt for state in states for doubt in checkpointer.open(state)]
+        """Bookmarks that cannot be followed from where they stand."""
+        self.lists = {state.listed.name: state for state in states}
+        """By the stream that lists."""
+        self.first_jobs = self._first_jobs()
+        """What can be read at once."""
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the bookmarks say all there is to know of the account so far."""
+        return [job.purpose for job in self.first_jobs] == [Purpose.FEED] and not any(
+            state.stamped or state.full_table for state in self.lists.values()
+        )
+
+    @property
+    def asks_for_events(self) -> bool:
+        """Whether the first jobs read `/v1/events`."""
+        return "events" in self.lists or any(state.since for state in self.lists.values())
+
+    @property
+    def needs_events(self) -> bool:
+        """Whether later runs see changes in the event feed only."""
+        return any(state.listed.changes == "feed" for state in self.lists.values())
+
+    def _first_jobs(self) -> list[Job]:
+        states = self.lists.values()
+        following = [state for state in states if state.since]
+        jobs = [
+            self._load(state)
+            for state in states
+            if not state.since and state.listed.name != "events"
+        ]
+        events = self.lists.get("events")
+        gaps = self._gaps(events) if events else {}
+        if following:
+            feed = self._feed = self._follow_feed(following)
+            gaps[FEED] = [(feed.start, END_OF_TIME)]
+            if events and feed.remembered_until < last_covered(events.bookmarks["events"]):
+                # A killed run wrote these rows; which events appeared later is not recorded.
+                unknown = (feed.remembered_until, END_OF_TIME)
+                gaps["events"] = merged([*gaps["events"], unknown])
+        if gaps:
+            purpose = Purpose.FEED if following else Purpose.LOAD
+            jobs.append(list_jobs.events(self.account, gaps, purpose))
+        return jobs
+
+    def _follow_feed(self, following: list[ListState]) -> Feed:
+        due = [state.checked_at for state in following if self._is_due(state)]
+        feed = Feed(
+            self.account.id,
+            min(moment for state in following for moment in state.since.values()),
+            self._scope.horizon,
+            self._checkpointer.feed_bookmark(self.account.id),
+            checked_at=min(due) if due else None,
+        )
+        feed.followers.update(state.listed.name for state in following)
+        return feed
+
+    def _is_due(self, state: ListState) -> bool:
+        """Return whether a list has to be checked; one that is being loaded needs no check."""
+        interval = self._scope.settings.recheck_interval
+        return not state.unlisted and self._scope.horizon - state.checked_at >= interval
+
+    def _gaps(self, state: ListState) -> dict[str, list[Range]]:
+        return state.gaps(self._scope.start(state.listed))
+
+    def _load(self, state: ListState) -> Job:
+        return list_jobs.load(state, self._scope.start(state.listed))
+
+    # Pages
+
+    def prepare(self, page: Page) -> PageOutput | None:
+        """Return what of a page is written; None for nothing."""
+        purpose = page.job.purpose
+        if purpose is Purpose.FEED:
+            if FEED in page.streams and self._feed:
+                self._feed.note(page.objects)
+            page = replace(page, streams=page.streams - {FEED})
+            return PageOutput(page, {}) if page.streams else None
+        if purpose is Purpose.LOOK_BACK:
+            self._owner(page.job).remember_children(page.objects)
+            return None
+        if purpose is Purpose.LAST_EVENT:
+            state = self._owner(page.job)
+            return page_output.gone(state, gone_page(state, state.learn_last_words(page)))
+        state = self.lists[page.job.listed.name]
+        return page_output.of_list(state, page, self._scope, self._checkpointer)
+
+    def _owner(self, job: Job) -> ListState:
+        """Return the list that a job about its events is for."""
+        return self.lists[job.owner]
+
+    def written(self, page: Page) -> Steps:
+        """Claim what a page completes; all its records must have been written.
+
+        Returns what that makes possible.
+        """
+        purpose = page.job.purpose
+        if purpose not in {Purpose.FEED, Purpose.LOAD, Purpose.REREAD}:
+            return [], []
+        state = self.lists.get(page.job.listed.name)
+        if purpose is Purpose.REREAD:
+            assert state  # noqa: S101 - only its own list reads an object again
+            names = {*page.absent, *(value["id"] for value in page.objects)}
+            state.reread(names.difference(state.lost.values()))
+            self._claim_feed(state, state.reached())
+            return [], []
+        if state:
+            self._checkpointer.claim_page(state, page, page.streams - {FEED})
+        if purpose is Purpose.FEED and FEED in page.streams and page.covered:
+            return self._feed_page_read(page.covered)
+        return [], []
+
+    def _claim_feed(self, state: ListState, reached: int) -> None:
+        self._checkpointer.claim_feed(state, reached)
+        feed = self._feed
+        if feed is None or not feed.several:
+            return
+        if feed.late_hours and (feed.incomplete or "events" in self.lists):
+            return
+        followers = (self.lists[name] for name in feed.followers)
+        self._checkpointer.remember_feed(self.account.id, feed, followers)
+
+    # What follows on what
+
+    def finished(self, job: Job) -> Steps:
+        """Return what a finished job makes possible: pages to write now, and jobs to read."""
+        if job.failure:
+            return [], self._failed(job)
+        if job.purpose is Purpose.FEED:
+            return self._feed_read()
+        if job.owner:
+            return self._advance(self._owner(job), job)
+        state = self.lists[job.listed.name]
+        if job.purpose is Purpose.REREAD:
+            return self._advance(state, job)
+        return [], self._listed(state, job)
+
+    def _feed_page_read(self, span: Range) -> Steps:
+        feed = self._feed
+        if feed is None:
+            return [], []
+        feed.read(span)
+        batch = feed.ripe()
+        return self._follow_up(feed, batch) if batch else ([], [])
+
+    def _feed_read(self) -> Steps:
+        """Plan to read again what the feed told of; only then are missing windows listed."""
+        events, feed = self.lists.get("events"), self._feed
+        if events:
+            self._checkpointer.settle(events)
+        if feed is None:
+            return [], []
+        feed.complete = True
+        batch = feed.ripe()
+        pages, jobs = self._follow_up(feed, batch) if batch else ([], [])
+        if events and feed.late_hours:
+            feed.followers.add("events")
+            jobs.append(list_jobs.load_again(events, merged(feed.late_hours)))
+        return pages, jobs
+
+    def _follow_up(self, feed: Feed, batch: Batch) -> Steps:
+        """Return what a part of the feed makes necessary, list by list."""
+        pages: list[Page] = []
+        jobs: list[Job] = []
+        for state in self.lists.values():
+            if not state.since or state.failed:
+                continue
+            start = self._scope.start(state.listed)
+            concerned = state.concerned(batch.changes.of(state.listed.name), start)
+            if feed.several or any(change.late for change in concerned.values()):
+                # Its newest event may not have been read yet.
+                self._checkpointer.raise_read_at(state)
+            fresh = state.expect(concerned, batch.until, self._scope.horizon)
+            gone = tuple(name for name, one in fresh.items() if one.gone)
+            if gone:
+                pages.append(gone_page(state, gone))
+            alive = {name: one for name, one in fresh.items() if not one.gone}
+            jobs += self._reread(state, alive, feed, last=batch.last)
+            self._claim_feed(state, state.reached())
+        return pages, jobs
+
+    def _reread(
+        self, state: ListState, alive: Mapping[str, Change], feed: Feed, *, last: bool
+    ) -> Iterator[Job]:
+        """Yield the jobs that read changed objects again; with the last part at least one."""
+        # Their former children may stand in events from before this feed.
+        unknown = {
+            name: one
+            for name, one in alive.items()
+            if one.replaced and one.created and one.created < feed.start
+        }
+        if unknown:
+            yield list_jobs.look_back(state, unknown, feed.start)
+        known = {name: one for name, one in alive.items() if name not in unknown}
+        if known or last:
+            yield list_jobs.refetch(state, known)
+
+    def _advance(self, state: ListState, job: Job) -> Steps:
+        """Go on after a job that read changed objects again, or what it needs."""
+        state.jobs -= 1
+        if unknown := state.looking_back.pop(job, None):
+            return [], [list_jobs.refetch(state, unknown)]
+        feed = self._feed
+        if feed is None or state.jobs or state.failed or not feed.complete:
+            return [], []
+        if nameless := state.bury():
+            return [gone_page(state, nameless)], [list_jobs.refetch(state, {})]
+        if state.lost and job.purpose is not Purpose.LAST_EVENT:
+            return [], [list_jobs.last_event(state)]
+        return [], self._followed(state, feed)
+
+    def _followed(self, state: ListState, feed: Feed) -> list[Job]:
+        """Claim the feed up to the horizon, and list what was never listed."""
+        state.lost.clear()
+        self._claim_feed(state, self._scope.horizon)
+        self._done_following(state)
+        if feed.checking and not state.unlisted:
+            named = feed.named(state.listed.name)
+            state.recheck = self._recheck(state, feed.checked_from, named)
+        return [self._load(state)]
+
+    def _recheck(self, state: ListState, cross_from: int, named: frozenset[str] | None) -> Recheck:
+        last, *others = state.bookmarks.values()
+        alike = all(
+            (one.checked_at, one.fingerprints) == (last.checked_at, last.fingerprints)
+            for one in others
+        )
+        if not state.listed.windowed:
+            # The newest rows cannot be listed by themselves.
+            named = None
+        horizon = self._scope.horizon
+        return Recheck(state.listed, horizon, last if alike else EMPTY, cross_from, named)
+
+    def _done_following(self, state: ListState) -> None:
+        """Remember what was seen of the feed once no list waits for it any more."""
+        feed = self._feed
+        if feed is None:
+            return
+        feed.followers.discard(state.listed.name)
+        feed.incomplete |= state.failed
+        # What came late would count as seen, though not all of it has been followed.
+        if feed.complete and not feed.followers and not (feed.late_hours and feed.incomplete):
+            self._checkpointer.feed_followed(self.account.id, feed)
+
+    def _listed(self, state: ListState, job: Job) -> list[Job]:
+        """Go on after a list has been read: to its check, to what the check found, to the end."""
+        recheck = state.recheck
+        if recheck and job.purpose is Purpose.LOAD and recheck.needed:
+            return [list_jobs.check(state, (recheck.start, self._scope.horizon))]
+        if recheck:
+            state.recheck = None
+            state.fingerprints = recheck.fingerprints()
+            if ranges := recheck.differing():
+                return [list_jobs.load_again(state, ranges)]
+        self._checkpointer.settle(state)
+        if state.listed.name == "events":
+            self._done_following(state)
+        return []
+
+    # What cannot be read
+
+    def _failed(self, job: Job) -> list[Job]:
+        if job.purpose is Purpose.FEED:
+            if events := self.lists.get("events"):
+                self._checkpointer.withdraw(events)
+            return self._without_feed(job)
+        if state := self.lists.get(job.owner or job.listed.name):
+            state.failed = True
+            self._checkpointer.withdraw(state)
+            self._done_following(state)
+        return []
+
+    def _without_feed(self, job: Job) -> list[Job]:
+        """List new rows where the key may not read the feed, which tells of all other changes."""
+        denied = job.failure is not None and job.failure.verdict is Verdict.SKIP_STREAM
+        jobs = []
+        for state in self.lists.values():
+            state.feed_denied |= denied
+            if denied and state.since and self._feed and not self._feed.several:
+                state.since = {}
+                if state.listed.recheck_days and self._is_due(state):
+                    state.recheck = self._recheck(state, self._scope.horizon, None)
+                jobs.append(self._load(state))
+        return jobs

@@ -1,0 +1,95 @@
+"""The windows that one list still needs, and which of them is read next."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tap_stripe_connect.sync.plan.windows import Window
+
+PART_ROWS = 1000
+"""Estimated rows left in a window above which an oldest-first plan reads its older half first."""
+
+
+class Plan:
+    """The windows that one list of one account still needs."""
+
+    def __init__(self, windows: Iterable[Window], *, oldest_first: bool = False) -> None:
+        """Queue all windows, newest first unless what is read has to be used in order."""
+        self._oldest_first = oldest_first
+        newest = sorted(windows, key=lambda window: -window.end)
+        self._waiting = deque(reversed(newest) if oldest_first else newest)
+        self.wanted = [window.filter for window in self._waiting]
+        """The creation times that were wanted at first."""
+        self._walking: list[Window] = []
+
+    @property
+    def readers(self) -> int:
+        """How many windows are being read right now."""
+        return len(self._walking)
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether what waits first is one object; windows never are."""
+        return False
+
+    @property
+    def done(self) -> bool:
+        """Whether every window has been read."""
+        return not self._waiting and not self._walking
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a window waits for a reader."""
+        return bool(self._waiting)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether one more reader could start now."""
+        return bool(self._waiting) or any(window.splittable for window in self._walking)
+
+    def next(self) -> Window:
+        """Hand out a waiting window, or half of the longest one that is being read."""
+        if self._waiting:
+            window = self._waiting.popleft()
+        else:
+            splittable = [window for window in self._walking if window.splittable]
+            window = max(splittable, key=lambda window: window.rows_left).split()
+        self._walking.append(window)
+        return window
+
+    def overtake(self, now: float, patience: float) -> Window | None:
+        """Hand out the page again that has been under way for more than `patience` seconds.
+
+        Each time for the same page it takes twice that, so that one that is always slow comes
+        at last.
+        """
+        for window in self._walking:
+            waited = now - window.asked_at
+            if waited > patience * 2**window.overtaken:
+                self._walking.remove(window)
+                self._walking.append(window.overtake())
+                return self._walking[-1]
+        return None
+
+    def give_back(self, window: Window) -> None:
+        """Take a window back after a page; it waits again unless all of it has been read."""
+        self._walking.remove(window)
+        if window.finished:
+            return
+        self._waiting.appendleft(window)
+        if self._oldest_first and window.splittable and window.rows_left > PART_ROWS:
+            self._waiting.appendleft(window.split())
+
+    def retry(self, window: Window) -> None:
+        """Take a window back whose page has to be asked for in another form."""
+        self._walking.remove(window)
+        self._waiting.appendleft(window)
+
+    def abandon(self) -> None:
+        """Read nothing more."""
+        self._waiting.clear()
+        self._walking.clear()

@@ -1,0 +1,185 @@
+"""What there is to read, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tap_stripe_connect.catalog import nested_in
+from tap_stripe_connect.catalog.endpoints import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from tap_stripe_connect.api.errors import StripeError
+    from tap_stripe_connect.catalog import Listed
+    from tap_stripe_connect.sync.fetch.nested import UnfinishedPage
+    from tap_stripe_connect.sync.plan.refetch import Single
+    from tap_stripe_connect.sync.plan.windows import Window
+    from tap_stripe_connect.sync.state.ranges import Range
+
+ROW_BYTES = 4_000
+"""What a row is taken to weigh before the first page of its list has come."""
+
+PAGE_BYTES = 3_000_000
+"""What a page may weigh; of heavier rows fewer are asked for. Decoded it takes about five times
+that."""
+
+FADING = 0.8
+"""Part of a row's weight that is still expected after a page of lighter ones."""
+
+SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
+"""The next smaller page that is asked for where one keeps failing."""
+
+SIZES = (*SMALLER, 1)
+"""Rows that a page can be asked to hold."""
+
+LARGER = {small: large for large, small in SMALLER.items()}
+
+PAGES_BEFORE_GROWTH = 20
+"""Pages in a row that must come whole before larger ones are tried again."""
+
+
+class Work(Protocol):
+    """What a job still has to read; used under the engine's lock only."""
+
+    @property
+    def readers(self) -> int:
+        """How many requests are under way."""
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether what waits first is an object to be retrieved by its id."""
+
+    @property
+    def done(self) -> bool:
+        """Whether everything has been read."""
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether something waits for a reader."""
+
+    @property
+    def has_work(self) -> bool:
+        """Whether one more reader could start now."""
+
+    def next(self) -> Window | Single:
+        """Hand out what is to be read next."""
+
+    def overtake(self, now: float, patience: float) -> Window | None:
+        """Hand out again what has been under way for longer than `patience` seconds."""
+
+    def give_back(self, unit: Any, /) -> None:  # noqa: ANN401 - each takes what it hands out
+        """Take a unit back after its request."""
+
+    def retry(self, unit: Any, /) -> None:  # noqa: ANN401
+        """Take a unit back whose request has to be made again in another form."""
+
+    def abandon(self) -> None:
+        """Read nothing more."""
+
+
+class Purpose(Enum):
+    """What a job is for."""
+
+    FEED = "read the event feed"
+    LOOK_BACK = "read what the feed said before, of objects whose children were replaced"
+    REREAD = "read changed objects again"
+    LAST_EVENT = "read the last event of objects that no longer exist"
+    LOAD = "list what is missing"
+    CHECK = "list what the event feed cannot prove"
+
+
+@dataclass(eq=False)
+class Job:
+    """One list of one account, to be read for the streams that need it."""
+
+    listed: Listed
+    account: str
+    """The account that rows belong to."""
+    header: str | None
+    """The connected account to act on; None for the key's own."""
+    plan: Work
+    purpose: Purpose = Purpose.LOAD
+    weights: dict[str, float] = field(default_factory=dict)
+    """What a row of each list weighed last, in bytes; shared by the jobs of an engine."""
+    most_rows: int = PAGE_SIZE
+    """Rows to ask for at most; fewer after pages that failed."""
+    whole_pages: int = 0
+    """Pages in a row that came whole."""
+    owner: str = ""
+    """The stream whose objects a job about their events is for."""
+    number: int = 0
+    """Place in the order in which jobs were added."""
+    unfinished: set[UnfinishedPage] = field(default_factory=set)
+    """Pages of which some objects wait for their nested lists."""
+    nested_waiting: int = 0
+    """Nested lists that wait for a reader."""
+    nested_in_page: int | None = None
+    """Nested lists that the newest page left to be read; None before the first page."""
+    failure: StripeError | None = None
+    _row_bytes: float = 0.0
+
+    @property
+    def row_bytes(self) -> float:
+        """What a row is expected to weigh."""
+        return self._row_bytes or self.weights.get(self.listed.name, ROW_BYTES)
+
+    @property
+    def nests(self) -> bool:
+        """Whether objects of this kind hold lists of their own."""
+        return bool(nested_in(self.listed.name))
+
+    @property
+    def page_size(self) -> int:
+        """Rows to ask for in the next page."""
+        fitting = (size for size in SIZES if size * self.row_bytes <= PAGE_BYTES)
+        return min(self.most_rows, next(fitting, SIZES[-1]))
+
+    @property
+    def page_bytes(self) -> int:
+        """What the next answer is expected to weigh."""
+        rows = 1 if self.plan.retrieves else self.page_size
+        return int(rows * self.row_bytes)
+
+    @property
+    def route(self) -> str:
+        """The endpoint that the next request goes to."""
+        return f"{self.listed.path}/{{id}}" if self.plan.retrieves else self.listed.path
+
+    @property
+    def done(self) -> bool:
+        """Whether everything has been read and handed on."""
+        return self.plan.done and not self.unfinished
+
+    def failed_with(self, size: int) -> None:
+        """Ask for smaller pages than those of `size` rows from now on (C5)."""
+        self.most_rows = min(self.most_rows, SMALLER[size])
+        self.whole_pages = 0
+
+    def came_whole(self) -> None:
+        """Take note of a page that came; after enough of them try larger ones again."""
+        self.whole_pages += 1
+        if self.most_rows in LARGER and self.whole_pages >= PAGES_BEFORE_GROWTH:
+            self.most_rows, self.whole_pages = LARGER[self.most_rows], 0
+
+    def weighed(self, rows: int, size: int) -> None:
+        """Expect rows as heavy as those of an answer of `size` bytes, or nearly as before."""
+        if rows:
+            self._row_bytes = max(size / rows, FADING * self.row_bytes)
+            self.weights[self.listed.name] = self._row_bytes
+
+
+@dataclass(frozen=True)
+class Page:
+    """Objects of one list that belong together: once written, `covered` may be claimed."""
+
+    job: Job
+    streams: frozenset[str]
+    objects: list[dict[str, Any]]
+    covered: Range | None = None
+    """Creation times that are complete with this page; None where it was not for them."""
+    absent: tuple[str, ...] = ()
+    """Ids that were looked for and do not exist."""
+    vanished: int = 0
+    """Objects left out because they were deleted while they were read (C9)."""
+    weight: int = 0

@@ -1,0 +1,239 @@
+"""Progress lines: how much of a run is done, how fast it goes, how long it will take (G6)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tap_stripe_connect.api.rate_limit import PER_ENDPOINT
+from tap_stripe_connect.catalog.endpoints import PAGE_SIZE
+from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.plan.jobs import Purpose
+from tap_stripe_connect.sync.plan.refetch import Rereads
+from tap_stripe_connect.sync.report.estimate import Estimate
+from tap_stripe_connect.sync.report.time_left import Work, seconds_left
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from tap_stripe_connect.api.request_stats import Cost, Tally
+    from tap_stripe_connect.sync.plan.jobs import Job, Page
+    from tap_stripe_connect.sync.report.time_left import Group
+
+logger = logging.getLogger(__name__)
+
+INTERVAL = 30.0
+"""Seconds between two lines."""
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+class Part:
+    """How much of one job has been written, and how much is left."""
+
+    def __init__(self, job: Job, until: int) -> None:
+        """Begin with nothing written; nothing is created after `until`, in unix seconds."""
+        plan = job.plan
+        self.group = job.listed.name, job.purpose
+        self.begun = False
+        self._objects = 0
+        self._wanted = plan.objects if isinstance(plan, Rereads) else 0
+        self._estimate = Estimate(plan.wanted if isinstance(plan, Plan) else (), until)
+
+    def wrote(self, page: Page) -> None:
+        """Count a page."""
+        found = len(page.objects) + len(page.absent)
+        self.begun = True
+        self._objects += found
+        if page.covered:
+            self._estimate.read(page.covered, found)
+
+    def work(self, *, finished: bool = False) -> Work:
+        """Return how things stand, in pages; one page more for having begun at all."""
+        done = 1 + self._objects / PAGE_SIZE
+        if finished:
+            return Work(done)
+        rows, doubt = self._estimate.rows_left()
+        rows += max(0, self._wanted - self._objects)
+        return Work(done, rows / PAGE_SIZE, doubt / PAGE_SIZE)
+
+
+class Progress:
+    """Measures a run as it goes on, and tells of it at intervals."""
+
+    def __init__(
+        self,
+        tally: Tally,
+        *,
+        per_endpoint: float = PER_ENDPOINT,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+    ) -> None:
+        """Begin; `wait` returns True as soon as the event is set, False after so many seconds.
+
+        `per_endpoint` is the number of requests a second that one endpoint can get.
+        """
+        self._tally = tally
+        self._per_endpoint = per_endpoint
+        self._clock = clock
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._open: dict[Job, Part] = {}
+        self._closed = 0
+        self._closed_work: defaultdict[Group, Work] = defaultdict(Work)
+        self._rows = 0
+        self._latest: Page | None = None
+        self._begun = self._told = self._moved = clock()
+        self._rows_told = 0
+        self._cost_told = tally.total()
+
+    # What happens, told by the thread that writes
+
+    def expect(self, jobs: Iterable[Job], until: int) -> None:
+        """Take note of work to come; nothing is created after `until`, in unix seconds."""
+        with self._lock:
+            self._open |= {job: Part(job, until) for job in jobs if not job.plan.done}
+
+    def wrote(self, page: Page, rows: int) -> None:
+        """Take note of a page whose rows have been written."""
+        with self._lock:
+            self._rows += rows
+            self._latest = page
+            self._moved = self._clock()
+            if part := self._open.get(page.job):
+                part.wrote(page)
+
+    def finished(self, job: Job) -> None:
+        """Take note that nothing more comes of a job."""
+        with self._lock:
+            if part := self._open.pop(job, None):
+                self._closed += 1
+                self._closed_work[part.group].add(part.work(finished=True))
+
+    # What is told of it
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Log a line at each interval, also while the writer waits for Stripe or for the target."""
+        over = threading.Event()
+        teller = threading.Thread(target=self._tell, args=(over,), name="progress", daemon=True)
+        with suppress(RuntimeError):  # a system that allows no more threads
+            teller.start()
+        try:
+            yield
+        finally:
+            over.set()
+            if teller.ident is not None:
+                teller.join(timeout=1.0)
+
+    def _tell(self, over: threading.Event) -> None:
+        while not self._wait(over, INTERVAL):
+            logger.info(self.line())
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return self._clock() - self._begun
+
+    def line(self) -> str:
+        """Return how things stand now; speeds are those since the last line."""
+        cost = self._tally.total()
+        with self._lock:
+            now = self._clock()
+            passed = max(now - self._told, 0.001)
+            works = self._works()
+            parts = [
+                f"{_share(works):.0%} read" if works else "nothing read yet",
+                f"{self._rows:,} rows ({(self._rows - self._rows_told) / passed:,.0f}/s)",
+                self._asked(cost, passed),
+            ]
+            if works:
+                parts.append(self._left(works, now))
+            if self._latest:
+                parts.append(_place(self._latest))
+            if now - self._moved >= INTERVAL:
+                parts.append(f"nothing new for {duration(now - self._moved)}")
+            self._told, self._rows_told, self._cost_told = now, self._rows, cost
+            return f"Progress after {duration(now - self._begun)}: {', '.join(parts)}"
+
+    def _asked(self, cost: Cost, passed: float) -> str:
+        told = f"{cost.requests:,} requests ({self._since(cost) / passed:,.0f}/s)"
+        if cost.retries:
+            told += f", {cost.retries:,} retries ({duration(cost.waited)} waited)"
+        return told
+
+    def _since(self, cost: Cost) -> int:
+        return cost.requests - self._cost_told.requests
+
+    def _works(self) -> dict[Group, Work]:
+        """Return how things stand with each list; nothing while nothing can be said.
+
+        Jobs that have not begun are taken to be like those that have.
+        """
+        begun = [part for part in self._open.values() if part.begun]
+        number = len(begun) + self._closed
+        if not number:
+            return {}
+        works: defaultdict[Group, Work] = defaultdict(Work)
+        for group, work in self._closed_work.items():
+            works[group].add(work)
+        for part in begun:
+            works[part.group].add(part.work())
+        whole = Work()
+        for work in works.values():
+            whole.add(work)
+        usual = Work(0.0, (whole.done + whole.left) / number, whole.doubt / number)
+        for part in self._open.values():
+            if not part.begun:
+                works[part.group].add(usual)
+        return works
+
+    def _left(self, works: Mapping[Group, Work], now: float) -> str:
+        """Return how long it will take, or at most where much lies in times nobody has seen."""
+        left = sum(work.left for work in works.values())
+        doubt = sum(work.doubt for work in works.values())
+        words = "about"
+        if doubt > left / 2:
+            words = "at most about"
+            works = {
+                group: Work(work.done, work.left + work.doubt) for group, work in works.items()
+            }
+        elapsed = now - self._begun
+        costs = self._tally.costs()
+        return f"{words} {duration(seconds_left(works, costs, elapsed, self._per_endpoint))} left"
+
+
+def _share(works: Mapping[Group, Work]) -> float:
+    """Return the part of all pages that has been read."""
+    done = sum(work.done for work in works.values())
+    return min(done / (done + sum(work.left for work in works.values())), 0.99)
+
+
+def _place(page: Page) -> str:
+    """Return where a page lies, in words."""
+    job = page.job
+    if job.purpose is Purpose.REREAD:
+        return f"re-reading changed {job.listed.name} of {job.account}"
+    moment = datetime.fromtimestamp(page.covered[0], UTC) if page.covered else None
+    if job.purpose is Purpose.FEED:
+        back = f" back to {moment:%Y-%m-%d %H:%M}" if moment else ""
+        return f"events of {job.account} read{back}"
+    created = f" created {moment:%Y-%m-%d}" if moment else ""
+    return f"at {job.listed.name} of {job.account}{created}"
+
+
+def duration(length: float) -> str:
+    """Return seconds in the units that people use."""
+    whole = round(length)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    if whole < 2 * DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+    return f"{whole // DAY} days"

@@ -1,0 +1,226 @@
+"""The closing summary of a run: a table for people and one line of JSON for programs (G7)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import metrics
+
+from tap_stripe_connect.sync.report.progress import duration
+from tap_stripe_connect.sync.report.stats import Figures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from tap_stripe_connect.sync.report.failures import Trouble
+    from tap_stripe_connect.sync.report.stats import Place, Standing
+
+logger = logging.getLogger(__name__)
+
+ACCOUNTS_SHOWN = 20
+"""Accounts in the table at most, those with trouble first."""
+
+ACCOUNTS_IN_JSON = 200
+"""Accounts in the JSON line at most, those with trouble first."""
+
+FIGURES = 5
+"""Columns of figures in the table, after the first one."""
+
+FEED = "(event feed)"
+"""Stands for the stream of events where that is read and not selected."""
+
+
+def announce(summary: Summary, streams: Iterable[str]) -> None:
+    """Log the table, the JSON line, and the SDK's metric of each stream."""
+    told = summary.as_json()
+    for name in streams:
+        with metrics.record_counter(name) as counter:
+            counter.increment(told["streams"].get(name, {}).get("rows", 0))
+    logger.info(summary.table())
+    logger.info("summary %s", json.dumps(told))
+
+
+class Summary:
+    """Everything that the table and the JSON line tell."""
+
+    def __init__(  # noqa: PLR0913 - each is counted by somebody else
+        self,
+        *,
+        outcome: str,
+        seconds: float,
+        found: Mapping[Place, Figures],
+        troubles: Sequence[Trouble],
+        standings: Mapping[str, Standing],
+        notes: Mapping[str, Mapping[str, int]],
+    ) -> None:
+        """Sum up; `notes` has further counts by stream, such as objects without a key."""
+        self._outcome = outcome
+        self._seconds = seconds
+        self._troubles = troubles
+        self._standings = standings
+        self._notes = notes
+        self._found = {
+            (self._label(stream), account): one for (stream, account), one in found.items()
+        }
+        self._total = _sum(self._found, lambda _place: "").get("", Figures())
+        self._streams = _sum(self._found, lambda place: place[0])
+        self._accounts = _sum(self._found, lambda place: place[1])
+        self._accounts.pop("", None)
+        for trouble in self._troubles:
+            for account in trouble.accounts:
+                self._accounts.setdefault(account, Figures())
+
+    def _label(self, stream: str) -> str:
+        """Return the name to show; the feed is read whether its stream is selected or not."""
+        return FEED if stream == "events" and stream not in self._standings else stream
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary for programs; as long for thousands of accounts as for hundreds."""
+        shown = self._foremost()[:ACCOUNTS_IN_JSON]
+        accounts: dict[str, dict[str, Any]] = {account: {} for account in shown}
+        for (stream, account), one in sorted(self._found.items()):
+            if account in accounts:
+                accounts[account][stream] = _brief(one)
+        return {
+            "outcome": self._outcome,
+            "seconds": round(self._seconds, 1),
+            **_whole(self._total),
+            "streams": {name: self._stream_json(name) for name in self._names()},
+            "skipped": [trouble.as_json() for trouble in self._troubles],
+            "accounts": accounts,
+            "accounts_not_shown": len(self._accounts) - len(shown),
+        }
+
+    def _stream_json(self, name: str) -> dict[str, Any]:
+        told = {**_brief(self._streams.get(name, Figures())), **self._notes.get(name, {})}
+        if stand := self._standings.get(name):
+            told["until"] = _moment(stand.until).isoformat() if stand.until else None
+            told["accounts_unfinished"] = stand.unfinished
+        return told
+
+    def _names(self) -> list[str]:
+        """Return the streams that did something, failed or have a note, in order."""
+        failed = {self._label(trouble.stream) for trouble in self._troubles if trouble.stream}
+        return sorted({*self._streams, *failed, *self._notes} - {""})
+
+    def _foremost(self) -> list[str]:
+        """Return the accounts: those with trouble first, then those with most rows."""
+        troubled = {account for one in self._troubles for account in one.accounts}
+        return sorted(
+            self._accounts,
+            key=lambda name: (name not in troubled, -self._accounts[name].rows, name),
+        )
+
+    def table(self) -> str:
+        """Return the summary as aligned lines of text."""
+        total = self._total
+        first = (
+            f"Summary: {self._outcome}, {total.rows:,} rows in {duration(self._seconds)}, "
+            f"{total.requests:,} requests, {total.retries:,} retries, "
+            f"{duration(total.seconds_waited)} waited"
+        )
+        lines = [first]
+        streams = [
+            [name, *_cells(self._streams.get(name, Figures())), self._until(name), self._of(name)]
+            for name in self._names()
+        ]
+        head = ["rows", "deleted", "requests", "retries", "waited"]
+        if streams:
+            lines += _aligned([["stream", *head, "read until", ""], *streams])
+        accounts, hidden = self._accounts_shown()
+        if accounts:
+            rows = [
+                [name, *_cells(self._accounts[name]), self._of_account(name)] for name in accounts
+            ]
+            lines += _aligned([["account", *head, ""], *rows])
+        if hidden:
+            lines.append(f"and {hidden:,} other accounts")
+        return "\n".join(lines)
+
+    def _accounts_shown(self) -> tuple[list[str], int]:
+        """Return the accounts in the table, and how many are not: one alone needs no line."""
+        foremost = self._foremost()
+        troubled = {account for one in self._troubles if not one.stream for account in one.accounts}
+        if len(foremost) == 1 and not troubled:
+            return [], 0
+        if len(foremost) > ACCOUNTS_SHOWN:
+            of_note = {account for one in self._troubles for account in one.accounts}
+            shown = [name for name in foremost if name in of_note][:ACCOUNTS_SHOWN]
+            return shown, len(foremost) - len(shown)
+        return foremost, 0
+
+    def _until(self, stream: str) -> str:
+        stand = self._standings.get(stream)
+        return f"{_moment(stand.until):%Y-%m-%d %H:%M:%S}" if stand and stand.until else ""
+
+    def _of(self, stream: str) -> str:
+        """Return the remarks on a stream."""
+        several = len(self._accounts) > 1
+        remarks = [
+            trouble.remark + (f" for {_accounts(len(trouble.accounts))}" if several else "")
+            for trouble in self._troubles
+            if self._label(trouble.stream) == stream
+        ]
+        stand = self._standings.get(stream)
+        if stand and stand.unfinished and not remarks:
+            remarks.append(f"unfinished for {_accounts(stand.unfinished)}")
+        if vanished := self._streams.get(stream, Figures()).vanished:
+            remarks.append(f"{vanished:,} vanished while being read")
+        counts = self._notes.get(stream, {}).items()
+        remarks += [f"{count:,} {name.replace('_', ' ')}" for name, count in counts]
+        return "; ".join(remarks)
+
+    def _of_account(self, account: str) -> str:
+        remarks = [
+            f"{one.stream} {one.remark}".lstrip()
+            for one in self._troubles
+            if account in one.accounts
+        ]
+        return "; ".join(remarks)
+
+
+def _sum(found: Mapping[Place, Figures], key: Callable[[Place], str]) -> dict[str, Figures]:
+    sums: defaultdict[str, Figures] = defaultdict(Figures)
+    for place, one in found.items():
+        sums[key(place)].add(one)
+    return dict(sums)
+
+
+def _whole(one: Figures) -> dict[str, Any]:
+    return {**asdict(one), "seconds_waited": round(one.seconds_waited, 1)}
+
+
+def _brief(one: Figures) -> dict[str, Any]:
+    """Return figures without those that are nothing, the rows aside."""
+    return {name: value for name, value in _whole(one).items() if value or name == "rows"}
+
+
+def _cells(one: Figures) -> list[str]:
+    counts = (one.rows, one.deleted, one.requests, one.retries)
+    return [*(f"{count:,}" for count in counts), duration(one.seconds_waited)]
+
+
+def _accounts(number: int) -> str:
+    return f"{number:,} account{'s' if number > 1 else ''}"
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines whose columns stand below each other, figures to the right."""
+    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
+    return [
+        "  ".join(
+            cell.rjust(width) if 0 < place <= FIGURES else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=False))
+        ).rstrip()
+        for row in rows
+    ]

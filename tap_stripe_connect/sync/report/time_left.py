@@ -1,0 +1,78 @@
+"""How long a run will still take, by what is left of each list and what its pages cost."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tap_stripe_connect.catalog import LISTED, NESTED
+from tap_stripe_connect.sync.plan.jobs import Purpose
+from tap_stripe_connect.sync.report.stats import LOOKUPS, stream_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tap_stripe_connect.api.request_stats import Asked, Cost
+
+Group = tuple[str, Purpose]
+"""The jobs of all accounts that read one list for one purpose."""
+
+
+@dataclass
+class Work:
+    """What some jobs have written, and what they still have to read, in pages."""
+
+    done: float = 0.0
+    left: float = 0.0
+    doubt: float = 0.0
+    """How much more or less than that is left, perhaps."""
+
+    def add(self, other: Work) -> None:
+        """Add the work of others."""
+        self.done += other.done
+        self.left += other.left
+        self.doubt += other.doubt
+
+
+def seconds_left(
+    works: Mapping[Group, Work],
+    costs: Mapping[Asked, Cost],
+    elapsed: float,
+    per_endpoint: float,
+) -> float:
+    """Return the seconds that the work left takes at the speed of the `elapsed` ones.
+
+    Once the short lists are read the long ones do not become faster than `per_endpoint`, the
+    requests a second that Stripe allows one endpoint.
+    """
+    spent: Counter[str] = Counter()
+    for (_, route), cost in costs.items():
+        spent[route] += cost.requests
+    of_list = {route: _list_of(route) for route in spent}
+    pages: defaultdict[str, float] = defaultdict(float)
+    needed: dict[Group, list[str]] = {}
+    for (name, purpose), work in works.items():
+        single = f"{LISTED[name].path}/{{id}}"
+        routes = [route for route, owner in of_list.items() if owner == name]
+        routes = [one for one in routes if one != single or purpose is Purpose.REREAD]
+        needed[name, purpose] = routes = routes or [LISTED[name].path]
+        for route in routes:
+            pages[route] += work.done
+    left: defaultdict[str, float] = defaultdict(float)
+    done = 0.0
+    for group, work in works.items():
+        for route in needed[group]:
+            each = spent[route] / pages[route] if spent[route] and pages[route] else 1.0
+            left[route] += work.left * each
+            done += work.done * each
+    shared = elapsed * sum(left.values()) / done if done else 0.0
+    return max(shared, max(left.values(), default=0.0) / per_endpoint)
+
+
+def _list_of(route: str) -> str:
+    """Return the list whose objects a route is asked for."""
+    stream = stream_of(route)
+    if stream == LOOKUPS:
+        return ""
+    return NESTED[stream].parent if stream in NESTED else stream

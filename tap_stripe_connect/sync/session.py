@@ -1,0 +1,220 @@
+"""One run: accounts are read, planned, fetched, emitted and reported on."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from tap_stripe_connect.accounts import accounts
+from tap_stripe_connect.api.client import Client
+from tap_stripe_connect.api.rate_limit import ENDPOINT_SHARE, PER_ENDPOINT, Limiter
+from tap_stripe_connect.errors import TapError
+from tap_stripe_connect.sync.connection_test import ConnectionTest
+from tap_stripe_connect.sync.emit.dedupe import RecordFilter
+from tap_stripe_connect.sync.emit.gc_tuning import collecting_rarely
+from tap_stripe_connect.sync.emit.messages import EmittingStream, now
+from tap_stripe_connect.sync.emit.records import Records
+from tap_stripe_connect.sync.emit.writer import Transfer, checked_output
+from tap_stripe_connect.sync.fetch.engine import Engine
+from tap_stripe_connect.sync.plan.jobs import Job
+from tap_stripe_connect.sync.plan.planner import Planner
+from tap_stripe_connect.sync.plan.scope import Scope, lists_of
+from tap_stripe_connect.sync.report import bookmark_warnings
+from tap_stripe_connect.sync.report.failures import fails_the_run, log_failures, troubles
+from tap_stripe_connect.sync.report.progress import Progress
+from tap_stripe_connect.sync.report.stats import figures, left_out, standings
+from tap_stripe_connect.sync.report.summary import Summary, announce
+from tap_stripe_connect.sync.state.digests import Digests
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from typing import Any
+
+    from tap_stripe_connect.accounts import Account
+    from tap_stripe_connect.catalog import Listed, Nested
+    from tap_stripe_connect.settings import Settings
+    from tap_stripe_connect.sync.emit.messages import MessageWriter
+    from tap_stripe_connect.sync.emit.records import Converter
+    from tap_stripe_connect.sync.signals import Signals
+    from tap_stripe_connect.sync.state.format import Bookmarks
+
+logger = logging.getLogger(__name__)
+
+
+class SelectedStream(EmittingStream, Protocol):
+    """What a session needs to know of a stream."""
+
+    @property
+    def wanted(self) -> Listed | Nested:
+        """Its row of the catalog, asking for nothing that the selection throws away."""
+
+
+class Session:
+    """One run over the selected streams."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        bookmarks: Bookmarks,
+        streams: Mapping[str, SelectedStream],
+        converters: dict[str, Converter],
+        full_table: Collection[str] = (),
+    ) -> None:
+        """Prepare to read; `full_table` streams are listed again whatever their bookmarks say."""
+        self._settings = settings
+        self._bookmarks = bookmarks
+        self._streams = streams
+        self._records = Records(converters)
+        self._full_table = full_table
+        self._stopping = threading.Event()
+        self.client = Client(
+            url=settings.api_url,
+            api_key=settings.api_key,
+            api_version=settings.api_version,
+            limiter=Limiter(settings.max_requests_per_second),
+            stopping=self._stopping,
+        )
+        self._accounts: list[Account] = []
+
+    def _read_accounts(self) -> list[Account]:
+        """Ask Stripe which accounts there are to read; raises TapError if none are left."""
+        found = accounts(self.client, self._settings)
+        part, parts = self._settings.shard
+        if not found and parts > 1:
+            logger.info("No account is in shard %s/%s", part, parts)
+        elif not found:
+            raise TapError(
+                "no account is left to read: set account_ids or include_platform, "
+                "or exclude fewer accounts"
+            )
+        return found
+
+    def _check_mode(self) -> None:
+        """Refuse a state of live data with a test key and the other way round."""
+        mode = {True: "live", False: "test"}
+        known, given = self._bookmarks.livemode, self._settings.livemode
+        if known is not None and known is not given:
+            raise TapError(
+                f"the state tells of {mode[known]} data but api_key is a {mode[given]} key; "
+                "use another state for it, or the other key; or remove livemode from the state "
+                "if it is right all the same"
+            )
+        self._bookmarks.livemode = given
+
+    def _begin(self) -> tuple[Planner, RecordFilter, list[Job]]:
+        """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
+        self._accounts = self._read_accounts()
+        self._check_mode()
+        own_time = int(self.client.wall_clock())
+        scope = Scope(
+            self._settings,
+            lists_of({name: stream.wanted for name, stream in self._streams.items()}),
+            (self.client.server_time or own_time, own_time),
+            self._full_table,
+        )
+        digests = Digests(scope.horizon)
+        planner = Planner(scope, self._bookmarks, digests)
+        planned = planner.begin(self._accounts)
+        for line in bookmark_warnings.lines(planner.doubts, now()):
+            logger.warning(line)
+        rows = RecordFilter(self._records, digests, livemode=self._settings.livemode)
+        return planner, rows, planned
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield all records; raises StripeError for what cannot be read."""
+        planner, rows, planned = self._begin()
+        engine = Engine(self.client, self._stopping)
+        engine.add(planned)
+        for arrived in engine.pages():
+            waiting = [arrived]
+            while waiting:
+                one = waiting.pop(0)
+                if isinstance(one, Job):
+                    if one.failure:
+                        raise one.failure
+                    pages, jobs = planner.finished(one)
+                else:
+                    if output := planner.prepare(one):
+                        for _, record in rows.of(output):
+                            yield record
+                    pages, jobs = planner.written(one)
+                engine.add(jobs)
+                waiting += pages
+
+    def test_connection(self, writer: MessageWriter) -> None:
+        """Write the schema and a record of each stream; exits with 1 for what a sync fails on.
+
+        A key need not be able to read more.
+        """
+        found = self._read_accounts()
+        test = ConnectionTest(
+            self.client,
+            self._records,
+            {name: stream.wanted for name, stream in self._streams.items()},
+            livemode=self._settings.livemode,
+        )
+        count = 0
+        with checked_output():
+            for stream in self._streams.values():
+                for message in stream.schema_messages():
+                    writer.write_message(message)
+            for name, record in test.records(found):
+                count += 1
+                writer.write_records(self._streams[name], record, now())
+            writer.flush()
+        log_failures(troubles(test.failed))
+        if fails_the_run(test.failed, self._settings):
+            sys.exit(1)
+        logger.info(
+            "Connection test passed; %s of %s streams have records", count, len(self._streams)
+        )
+
+    def sync(self, writer: MessageWriter, signals: Signals, state_interval: float) -> None:
+        """Read all streams side by side; exits with another code than 0 for what is unfinished.
+
+        Stripe limits each endpoint, so only streams side by side reach what it allows an account.
+        """
+        per_endpoint = self._settings.max_requests_per_second * ENDPOINT_SHARE
+        progress = Progress(self.client.tally, per_endpoint=max(PER_ENDPOINT, per_endpoint))
+        transfer = Transfer(writer, self._bookmarks, self._streams, state_interval, progress)
+        signals.stop_with(transfer.interrupt)
+        try:
+            with progress.telling(), collecting_rarely():
+                planner, rows, planned = signals.unless_stopped(self._begin)
+                engine = Engine(self.client, self._stopping)
+                engine.add(planned)
+                progress.expect(planned, planner.horizon)
+                transfer.carry(planner, rows, engine)
+        except BaseException:
+            self._sum_up("ended early", transfer, progress)
+            raise
+        for line in rows.notes():
+            logger.warning(line)
+        self._sum_up("complete", transfer, progress)
+        if transfer.interrupted_by:
+            logger.warning("Stopped by a signal; the next run goes on from here")
+            sys.exit(128 + transfer.interrupted_by)
+        if fails_the_run(transfer.ledger.failed, self._settings):
+            sys.exit(1)
+
+    def _sum_up(self, outcome: str, transfer: Transfer, progress: Progress) -> None:
+        """Tell what failed, and what the run did; on every way out."""
+        found = troubles(transfer.ledger.failed)
+        log_failures(found)
+        if transfer.interrupted_by:
+            outcome = "interrupted"
+        elif outcome == "complete" and not all(trouble.expected for trouble in found):
+            outcome = "incomplete"
+        summary = Summary(
+            outcome=outcome,
+            seconds=progress.elapsed,
+            found=figures(transfer.ledger, self.client.tally.costs(), self._accounts),
+            troubles=found,
+            standings=standings(
+                self._bookmarks, self._accounts, self._streams, self._settings.start
+            ),
+            notes=left_out(self._records.converters, transfer.unexplained),
+        )
+        announce(summary, self._streams)

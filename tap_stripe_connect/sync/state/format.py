@@ -1,0 +1,239 @@
+"""The state format: what of each stream and account has been written, and what was seen last.
+
+```json
+{"bookmarks": {"charges": {"covered": [["1970-01-01T00:00:00+00:00", "2026-01-31T12:00:00+00:00"]],
+                           "events_until": "2026-01-31T12:00:00+00:00",
+                           "level_accounts": 2,
+                           "accounts": {"acct_2Example": {"covered": []}}}},
+ "tap_stripe_connect": {"version": 1, "livemode": true,
+                        "accounts": ["acct_1Example", "acct_2Example"]}}
+```
+
+What most accounts share is written once: it holds for the first `level_accounts` of the listed
+accounts, except for those named in the stream's `accounts`, where `first:last` names a run of
+them in the order of the list. That list only grows, so a stream that is not selected keeps its
+meaning while new accounts are connected.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from hashlib import blake2b
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any
+
+from tap_stripe_connect.sync.state.bookmark import (
+    EMPTY,
+    Bookmark,
+    StateError,
+    as_object,
+    fault,
+    read_bookmark,
+    read_moment,
+    written_bookmark,
+    written_moment,
+)
+from tap_stripe_connect.sync.state.input import check_bookmarks, unwrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+VERSION = 1
+HEADER = "tap_stripe_connect"
+EVENT_FEED = "event_feed"
+"""Key in the header of what was seen of the event feed, in the form of a stream's bookmarks."""
+READ_AT = "read_at"
+"""Key in the header of the newest `updated_at` that a run wrote and did not claim in the end."""
+SHARED = 1000
+"""Bookmarks that are looked through for an equal one."""
+SHORTEST_RUN = 3
+"""Neighbouring accounts that share a value before they are written as a run."""
+
+
+class Bookmarks:
+    """All bookmarks, and how they are read from and written to a Singer state."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        """Read a state in any of its forms, or raise StateError naming the key that is wrong."""
+        state = unwrapped({} if state is None else state)
+        streams = as_object(state.get("bookmarks", {}), "bookmarks")
+        header = as_object(state.get(HEADER, {}), HEADER)
+        self._others = {key: value for key, value in state.items() if key != "bookmarks"}
+        self._version_check(header)
+        check_bookmarks(state)
+        self.livemode: bool | None = header.get("livemode")
+        if not isinstance(self.livemode, bool | None):
+            raise fault(f"{HEADER}.livemode", self.livemode, "true or false")
+        self.accounts: list[str] = _account_list(header.get("accounts", []))
+        if EVENT_FEED in header:
+            streams = {**streams, EVENT_FEED: header[EVENT_FEED]}
+        self._places = _first_places(self.accounts)
+        self._written: dict[str, Any] = dict(streams)
+        self._bookmarks: dict[str, dict[str, Bookmark]] = {}
+        self._changed: set[str] = set()
+        self._shared: dict[Bookmark, Bookmark] = {}
+        """Equal bookmarks are one, because thousands of accounts are level."""
+        self.doubtful: list[str] = []
+        """Streams whose bookmark is another program's, or does not fit the list of accounts."""
+        for name, value in streams.items():
+            entry = as_object(value, f"bookmarks.{name}")
+            if "covered" in entry:
+                self._bookmarks[name] = self._read_stream(name, entry)
+            elif entry:
+                self.doubtful.append(name)
+        self.read_at = 0
+        """Newest `updated_at` that this run may write though no event says so, in unix seconds."""
+        if READ_AT in header:
+            self._raise_read_at(read_moment(header[READ_AT], f"{HEADER}.{READ_AT}"))
+        # Only listed accounts are written, so those that a repaired state merely names are listed.
+        named = set(chain.from_iterable(self._bookmarks.values()))
+        self.accounts += sorted(named.difference(self.accounts))
+        self._listed = set(self.accounts)
+
+    def _raise_read_at(self, moment: int) -> None:
+        """Raise every bookmark: an interrupted run may have written any row with that time."""
+        for stream, bookmarks in self._bookmarks.items():
+            if stream != EVENT_FEED:
+                self._changed.add(stream)
+                for account, known in bookmarks.items():
+                    bookmarks[account] = replace(known, read_at=max(known.read_at, moment))
+
+    def _version_check(self, header: Mapping[str, Any]) -> None:
+        version = header.get("version", VERSION)
+        if type(version) is not int or version != VERSION:
+            raise StateError(
+                f"state: {HEADER}.version is {version!r}, but this release knows {VERSION}; "
+                "upgrade the tap, or start again without state"
+            )
+
+    def _read_stream(self, name: str, entry: Mapping[str, Any]) -> dict[str, Bookmark]:
+        path = f"bookmarks.{name}"
+        level = entry.get("level_accounts", 0)
+        if type(level) is not int or level < 0:
+            raise fault(f"{path}.level_accounts", level, "a number of listed accounts")
+        order = entry.get("order")
+        if level > len(self.accounts) or (order is not None and order != self._order(order)):
+            # Whoever keeps or merges bookmarks stream by stream can pair them with another list;
+            # of another one only the accounts that are named by themselves are certain.
+            self.doubtful.append(name)
+            self._changed.add(name)
+            if order is not None and order != self._order(order):
+                level = 0
+                entry = {
+                    **entry,
+                    "accounts": {
+                        key: value
+                        for key, value in as_object(
+                            entry.get("accounts", {}), f"{path}.accounts"
+                        ).items()
+                        if ":" not in key
+                    },
+                }
+        result = dict.fromkeys(self.accounts[:level], read_bookmark(entry, path))
+        accounts = as_object(entry.get("accounts", {}), f"{path}.accounts")
+        for names, value in accounts.items():
+            where = f"{path}.accounts.{names}"
+            bookmark = read_bookmark(as_object(value, where), where)
+            result |= dict.fromkeys(self._named(names, name), bookmark)
+        return result
+
+    def _order(self, like: object) -> str:
+        """Return what tells the first listed accounts from others, for as many as `like` is of."""
+        count = str(like).partition(":")[0]
+        first = self.accounts[: int(count)] if count.isdecimal() else []
+        return f"{len(first)}:{blake2b(' '.join(first).encode(), digest_size=8).hexdigest()}"
+
+    def _named(self, names: str, stream: str) -> list[str]:
+        """Return the accounts that a key of a stream's `accounts` stands for."""
+        first, separator, last = names.partition(":")
+        if not separator:
+            return [names]
+        if first in self._places and last in self._places:
+            return self.accounts[self._places[first] : self._places[last] + 1]
+        self.doubtful.append(stream)
+        self._changed.add(stream)
+        return []
+
+    def get(self, stream: str, account: str) -> Bookmark:
+        """Return the bookmark of a stream and account; an empty one where there is none."""
+        return self._bookmarks.get(stream, {}).get(account, EMPTY)
+
+    def set(self, stream: str, account: str, bookmark: Bookmark) -> Bookmark:
+        """Replace the bookmark of a stream and account; return it as others share it."""
+        if len(self._shared) > SHARED:
+            self._shared.clear()
+        bookmark = self._shared.setdefault(bookmark, bookmark)
+        if account not in self._listed:
+            self._listed.add(account)
+            self.accounts.append(account)
+        self._bookmarks.setdefault(stream, {})[account] = bookmark
+        self._changed.add(stream)
+        return bookmark
+
+    def remove(self, stream: str, account: str) -> None:
+        """Drop the bookmark of a stream and account, if there is one."""
+        self._bookmarks.get(stream, {}).pop(account, None)
+        self._changed.add(stream)
+
+    def forget(self, stream: str) -> None:
+        """Drop all bookmarks of a stream, so that it is read from the beginning."""
+        self._bookmarks[stream] = {}
+        self._changed.add(stream)
+
+    def state(self) -> dict[str, Any]:
+        """Return the whole state; bookmarks that did not change are as they were given."""
+        for stream in self._changed:
+            if bookmarks := self._bookmarks.get(stream):
+                self._written[stream] = self._write_stream(bookmarks)
+            else:
+                self._written.pop(stream, None)
+        self._changed.clear()
+        bookmarks = dict(self._written)
+        feed = {EVENT_FEED: bookmarks.pop(EVENT_FEED)} if EVENT_FEED in bookmarks else {}
+        header = {
+            "version": VERSION,
+            "livemode": self.livemode,
+            "accounts": list(self.accounts),
+            **({READ_AT: written_moment(self.read_at)} if self.read_at else {}),
+            **feed,
+        }
+        return {"bookmarks": bookmarks, **self._others, HEADER: header}
+
+    def _write_stream(self, bookmarks: Mapping[str, Bookmark]) -> dict[str, Any]:
+        shared = Counter(bookmarks.values()).most_common(1)[0][0]
+        values = [bookmarks.get(account, EMPTY) for account in self.accounts]
+        level = max((place for place, value in enumerate(values, 1) if value == shared), default=0)
+        entry = {**written_bookmark(shared), "level_accounts": level}
+        exceptions: dict[str, Any] = {}
+        place = 0
+        for value, run in groupby(values):
+            first, last = place, place + len(list(run)) - 1
+            place = last + 1
+            if value != (shared if first < level else EMPTY):
+                exceptions |= dict.fromkeys(self._names(first, last), written_bookmark(value))
+        if exceptions:
+            entry["accounts"] = exceptions
+        reach = max((place for place, value in enumerate(values, 1) if value != EMPTY), default=0)
+        entry["order"] = self._order(f"{max(reach, level)}:")
+        return entry
+
+    def _names(self, first: int, last: int) -> list[str]:
+        """Return the keys that stand for a run of listed accounts."""
+        if last - first < SHORTEST_RUN:
+            return self.accounts[first : last + 1]
+        return [f"{self.accounts[first]}:{self.accounts[last]}"]
+
+
+def _account_list(value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise fault(f"{HEADER}.accounts", value, "a list of account ids")
+    return list(value)
+
+
+def _first_places(accounts: Iterable[str]) -> dict[str, int]:
+    """Return where in the list each account stands; of one listed twice, the first place."""
+    places: dict[str, int] = {}
+    for place, account in enumerate(accounts):
+        places.setdefault(account, place)
+    return places

@@ -1,0 +1,375 @@
+"""What users get wrong: one clear line, a non-zero exit, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_stripe_connect.api.client import Client
+from tap_stripe_connect.errors import TapError
+from tap_stripe_connect.mapping import MapError
+from tap_stripe_connect.simulator import bulk
+from tap_stripe_connect.simulator.faults import Fault
+from tap_stripe_connect.tap import TapStripeConnect
+from tests.support.harness import NOW, cli, config_for, run, selecting
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tap_stripe_connect.simulator.journal import Request
+    from tap_stripe_connect.simulator.server import Simulator
+
+SECRET = "sk_test_51PlantedSecretThatMustNotShow"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """Write the files of a command line."""
+    return Files(tmp_path)
+
+
+class Files:
+    """Runs the tap with files that hold what a test says."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the files in a folder."""
+        self._folder = folder
+
+    def run(self, **contents: Any) -> subprocess.CompletedProcess[str]:
+        """Run with `--config`, `--state`, `--catalog`; text is written as it is."""
+        arguments = []
+        for name, content in contents.items():
+            file = self._folder / f"{name}.json"
+            file.write_text(content if isinstance(content, str) else json.dumps(content))
+            arguments += [f"--{name}", str(file)]
+        return cli(*arguments)
+
+
+def told(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """Check that a run failed as it should, and return its lines of complaint."""
+    assert result.returncode == 1
+    assert result.stdout == "", "something was written"
+    assert "Traceback" not in result.stderr
+    assert "PlantedSecret" not in result.stderr
+    return [
+        line
+        for line in result.stderr.splitlines()
+        if " ERROR " in line or " CRITICAL " in line or line.startswith("Error:")
+    ]
+
+
+def test_a_wrong_key(stripe: Simulator, files: Files) -> None:
+    """Stripe's own words, the request's id and which setting to look at; two requests at most."""
+    (line,) = told(files.run(config=config_for(stripe, api_key=SECRET)))
+    assert "Invalid API Key provided" in line
+    assert "check api_key" in line
+    assert "req_" in line
+    assert stripe.journal.count() <= 2
+
+
+def test_a_publishable_key(files: Files) -> None:
+    """It is refused before any request, with the kind of key to use instead."""
+    lines = told(files.run(config={"api_key": "pk_test_51PlantedSecretThatMustNotShow"}))
+    assert "api_key: this is a publishable key" in lines[0]
+
+
+def test_every_fault_of_a_configuration_at_once(stripe: Simulator, files: Files) -> None:
+    """Three faults give three lines, and no request is sent (G5)."""
+    config = config_for(
+        stripe, start_date="yesterday-ish", account_ids=["me"], on_account_error="ignore"
+    )
+    lines = told(files.run(config=config))
+    assert [line.split("| ")[-1].split(":")[0] for line in lines[:3]] == [
+        "account_ids",
+        "start_date",
+        "on_account_error",
+    ]
+    assert "'30 days ago'" in lines[1]
+    assert stripe.journal.count() == 0
+
+
+def test_an_address_where_nothing_answers(files: Files) -> None:
+    """The setting is named, and it does not take many attempts."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    (line,) = told(files.run(config={"api_key": SECRET, "api_url": url}))
+    assert f"cannot be reached at {url}" in line
+    assert "Connection refused" in line
+    assert "check api_url" in line
+
+
+def test_an_address_of_something_else(stripe: Simulator, files: Files) -> None:
+    """A server that is not Stripe's is not mistaken for an empty account."""
+    (line,) = told(files.run(config=config_for(stripe, api_url=f"{stripe.url}/elsewhere")))
+    assert "/elsewhere" in line or "Unrecognized request URL" in line
+
+
+def test_an_account_that_is_not_connected(stripe: Simulator, files: Files) -> None:
+    """It is told once, with the setting to change; the run fails, others are read."""
+    stripe.world.add_account("acct_1Known").create("coupon", {"id": "C"})
+    config = config_for(stripe, account_ids=["acct_1Stranger", "acct_1Known"])
+    result = files.run(config=config)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    (line,) = (line for line in result.stderr.splitlines() if "acct_1Stranger could" in line)
+    assert "remove it from account_ids" in line
+    assert '"id":"C"' in result.stdout
+    records = [line for line in result.stdout.splitlines() if '"type":"RECORD"' in line]
+    assert not any("acct_1Stranger" in line for line in records)
+    assert "acct_1Stranger" not in json.loads(result.stdout.splitlines()[-1])["value"]["bookmarks"]
+
+
+def test_on_account_error_warn_lets_the_run_succeed(stripe: Simulator, files: Files) -> None:
+    """The account is told of all the same (D6)."""
+    config = config_for(stripe, account_ids=["acct_1Stranger"], on_account_error="warn")
+    result = files.run(config=config)
+    assert result.returncode == 0
+    assert "acct_1Stranger" in result.stderr
+
+
+@pytest.mark.parametrize(("setting", "code"), [("fail", 1), ("warn", 0)])
+def test_a_missing_permission(stripe: Simulator, files: Files, setting: str, code: int) -> None:
+    """The other streams arrive, the denied one keeps its bookmark and names the permission."""
+    stripe.world.platform.create("coupon", {"id": "C"})
+    stripe.world.add_key("rk_test_few", permissions=["rak_coupon_read"])
+    config = config_for(stripe, api_key="rk_test_few", on_permission_error=setting)
+    result = files.run(config=config, catalog=selecting("coupons", "charges"))
+    assert result.returncode == code
+    (line,) = (line for line in result.stderr.splitlines() if "charges of acct_" in line)
+    assert "rak_charge_read" in line
+    assert '"id":"C"' in result.stdout
+    state = json.loads(result.stdout.splitlines()[-1])["value"]
+    assert set(state["bookmarks"]) == {"coupons"}
+
+
+def test_a_stream_that_keeps_failing(stripe: Simulator, files: Files) -> None:
+    """A server error that stays fails this stream alone, and the run."""
+    stripe.world.platform.create("coupon", {"id": "C"})
+    stripe.faults.add(
+        Fault(match="/v1/charges", status=500, headers={"Stripe-Should-Retry": "false"})
+    )
+    result = files.run(config=config_for(stripe), catalog=selecting("coupons", "charges"))
+    assert result.returncode == 1
+    assert '"id":"C"' in result.stdout
+    (line,) = (line for line in result.stderr.splitlines() if "charges of acct_" in line)
+    assert "status 500" in line
+    assert "req_" in line
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ('{"bookmarks": {"charges": {"cov', "--state"),
+        ("[]", "--state"),
+        ({"bookmarks": {"charges": {"covered": "abc"}}}, "bookmarks.charges.covered"),
+        ({"bookmarks": {"charges": {"covered": [["a", "b"]]}}}, "bookmarks.charges.covered[0]"),
+        ({"bookmarks": 5}, "bookmarks"),
+        ({"tap_stripe_connect": {"version": 2}}, "tap_stripe_connect.version"),
+    ],
+)
+def test_a_damaged_state(stripe: Simulator, files: Files, state: Any, said: str) -> None:
+    """The key that is wrong is named, no request is sent, no row is lost (E11)."""
+    (line,) = told(files.run(config=config_for(stripe), state=state))
+    assert said in line
+    assert stripe.journal.count() == 0
+
+
+def test_a_state_of_the_other_mode(stripe: Simulator, files: Files) -> None:
+    """Live bookmarks are not taken for test data; no list is asked for (E12)."""
+    header = {"version": 1, "livemode": True, "accounts": []}
+    state = {"bookmarks": {}, "tap_stripe_connect": header}
+    (line,) = told(files.run(config=config_for(stripe), state=state))
+    assert "live" in line
+    assert {request.path for request in stripe.journal.requests} <= {"/v1/account"}
+
+
+def test_an_unknown_stream_in_the_catalog(stripe: Simulator, files: Files) -> None:
+    """It is named, with what to do; nothing is read."""
+    catalog = selecting("coupons")
+    catalog["streams"].append(
+        {
+            "tap_stream_id": "refundz",
+            "stream": "refundz",
+            "schema": {"type": "object", "properties": {}},
+            "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
+        }
+    )
+    (line,) = told(files.run(config=config_for(stripe), catalog=catalog))
+    assert "refundz" in line
+    assert "--discover" in line
+    assert stripe.journal.count() == 0
+
+
+@pytest.mark.parametrize(
+    "catalog",
+    [
+        '{"streams": [',
+        "{}",
+        {"streams": [5]},
+        {"streams": [{"tap_stream_id": "charges", "schema": {"properties": []}, "metadata": []}]},
+    ],
+)
+def test_a_damaged_catalog(stripe: Simulator, files: Files, catalog: Any) -> None:
+    """It is told in a line; nothing is read."""
+    (line,) = told(files.run(config=config_for(stripe), catalog=catalog))
+    assert "catalog" in line
+    assert stripe.journal.count() == 0
+
+
+@pytest.mark.parametrize("config", ['{"api_key": "sk_test_51PlantedSecr', "[1]"])
+def test_a_damaged_config_file(files: Files, config: str) -> None:
+    """The option is named; what the file holds is not shown."""
+    (line,) = told(files.run(config=config))
+    assert "--config" in line
+
+
+def test_a_config_file_that_is_not_there() -> None:
+    """The option and the file are named."""
+    (line,) = told(cli("--config", "nowhere.json"))
+    assert "--config" in line
+    assert "nowhere.json" in line
+
+
+def test_an_expression_that_fails(stripe: Simulator, files: Files) -> None:
+    """One line has stream, object and expression; the state claims nothing of the stream."""
+    stripe.world.platform.create("customer", {"id": "cus_1", "name": "Ada Private"})
+    config = config_for(stripe, stream_maps={"customers": {"x": "md5(phone)"}})
+    result = files.run(config=config, catalog=selecting("customers"))
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    (line,) = (one for one in result.stderr.splitlines() if " ERROR " in one)
+    assert "the expression 'md5(phone)' failed for cus_1 of customers" in line
+    assert "'NoneType' object has no attribute 'encode'" in line
+    assert "md5(phone) if phone else None" in line
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert last["value"]["bookmarks"]["customers"]["covered"] == []
+
+
+@pytest.mark.parametrize(
+    ("maps", "reason"),
+    [
+        ({"x": "phonee"}, "NameNotDefined: 'phonee' is not defined for expression 'phonee'"),
+        ({"x": "name + 1"}, "TypeError: can only concatenate str"),
+        ({"x": "int(name)"}, "(ValueError)"),
+        ({"x": "record['nowhere']"}, "(KeyError)"),
+        ({"__filter__": "phone.startswith('+')"}, "AttributeDoesNotExist: "),
+    ],
+)
+def test_whatever_fails_in_an_expression_is_told_without_values(
+    stripe: Simulator, maps: dict[str, str], reason: str
+) -> None:
+    """The reason is part of the message, and nothing that the object holds."""
+    stripe.world.platform.create("customer", {"id": "cus_1", "name": "Ada", "phone": None})
+    config = config_for(stripe, stream_maps={"customers": maps})
+    with pytest.raises(MapError) as failure:
+        run(config, catalog=selecting("customers"))
+    assert repr(next(iter(maps.values()))) in str(failure.value)
+    assert reason in str(failure.value)
+    assert "Ada" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("maps", "said"),
+    [
+        ({"customers": {"x": "1 +"}}, "Failed to parse expression 1 +"),
+        ({"customers": {"x": 5}}, "customers"),
+        ({"customers": {"id": None}}, "id"),
+        ({"customers": 5}, "customers"),
+        ({"customers": "text"}, "customers"),
+        ({"__nothing__": None}, "__nothing__"),
+    ],
+)
+def test_stream_maps_that_cannot_be_used(stripe: Simulator, maps: Any, said: str) -> None:
+    """The setting is named; no request is sent."""
+    with pytest.raises((TapError, ConfigValidationError)) as failure:
+        run(config_for(stripe, stream_maps=maps))
+    text = "; ".join(getattr(failure.value, "errors", [str(failure.value)]))
+    assert "stream_maps" in text
+    assert said in text
+    assert stripe.journal.count() == 0
+
+
+def test_flattened_names_that_cannot_be_told_apart(stripe: Simulator) -> None:
+    """A length at which names clash is refused, and the setting is named."""
+    config = config_for(
+        stripe, flattening_enabled=True, flattening_max_depth=2, flattening_max_key_length=30
+    )
+    with pytest.raises(TapError, match="flattening_max_key_length is too short"):
+        run(config)
+    assert stripe.journal.count() == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["stream_maps", "stream_map_config", "faker_config", "flattening_enabled"]
+)
+def test_a_null_setting_of_the_sdk_is_one_that_is_not_set(stripe: Simulator, name: str) -> None:
+    """Tools that write every setting write null for those without a value."""
+    stripe.world.platform.create("coupon", {"id": "C"})
+    output = run(config_for(stripe, **{name: None}), catalog=selecting("coupons"))
+    assert output.counts == {"coupons": 1}
+
+
+@pytest.mark.parametrize(
+    ("setting", "wanted"), [("STREAM_MAPS", "JSON"), ("FLATTENING_MAX_DEPTH", "a whole number")]
+)
+def test_a_damaged_environment_variable(
+    monkeypatch: pytest.MonkeyPatch, setting: str, wanted: str
+) -> None:
+    """A setting of the SDK that cannot be read is told by the variable's name."""
+    variable = f"TAP_STRIPE_CONNECT_{setting}"
+    monkeypatch.setenv(variable, "nonsense")
+    with pytest.raises(TapError, match=f"{variable} is not {wanted}"):
+        TapStripeConnect(config={"api_key": SECRET}, parse_env_config=True)
+
+
+def test_a_misspelt_setting_is_told(stripe: Simulator, files: Files) -> None:
+    """It would do nothing, so its user is told what is near it."""
+    result = files.run(config=config_for(stripe, acount_ids=["acct_1Known"]))
+    assert result.returncode == 0
+    assert "acount_ids is not known and does nothing; did you mean account_ids?" in result.stderr
+
+
+def test_a_server_that_never_answers(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, give_up: Callable[[str, float], None]
+) -> None:
+    """The run fails after its timeouts, and the last STATE is whole (C11)."""
+    give_up("/v1/charges", 0.2)
+    monkeypatch.setattr(Client, "attempts", 2)
+    monkeypatch.setattr(Client, "backoff", 0.01)
+    stripe.world.platform.create("coupon", {"id": "C"})
+    stripe.faults.add(Fault(match="/v1/charges", hang=True))
+    output = run(config_for(stripe), catalog=selecting("coupons", "charges"))
+    assert output.exit_code == 1
+    assert output.counts == {"coupons": 1}
+    assert set(output.state["bookmarks"]) == {"coupons"}
+
+    def sizes(asked: list[Request]) -> list[int]:
+        found = [one.parameter("limit") for one in asked if "charges" in one.path]
+        return sorted((int(size) for size in found if size), reverse=True)
+
+    # Of those that were given up the server may hear later, and in any order.
+    wanted = [100, 100, 50, 50, 25, 25, 10, 10, 1, 1]
+    assert stripe.journal.wait_for(lambda asked: sizes(asked) == wanted, timeout=120)
+
+
+@pytest.mark.parametrize("fault", [{"empty_page": True}, {"repeat_page": True}])
+def test_a_list_that_never_ends(stripe: Simulator, fault: dict[str, bool]) -> None:
+    """No progress is noticed; this stream fails, the others go on (C12)."""
+    bulk.load(stripe.world.platform, customers=250, start=NOW - 1000, until=NOW - 999)
+    stripe.world.platform.create("coupon", {"id": "C"})
+    stripe.faults.add(Fault(match="/v1/customers", **fault))  # type: ignore[arg-type]
+    output = run(config_for(stripe), catalog=selecting("coupons", "customers"))
+    assert output.exit_code == 1
+    assert output.counts["coupons"] == 1
+    followed = [one for one in stripe.journal.requests if one.parameter("starting_after")]
+    assert len(followed) <= 2
+    covered = output.state["bookmarks"].get("customers", {}).get("covered", [])
+    unread = "2025-12-31T23:43:20+00:00"
+    assert not any(start <= unread < end for start, end in covered)

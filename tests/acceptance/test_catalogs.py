@@ -1,0 +1,276 @@
+"""Input catalogs in runs: what people and older tools write, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from tap_stripe_connect.catalog import STREAMS
+from tap_stripe_connect.errors import TapError
+from tap_stripe_connect.tap import TapStripeConnect
+from tests.support.harness import NOW, config_for, run, selecting
+
+if TYPE_CHECKING:
+    from tap_stripe_connect.simulator.server import Simulator
+    from tests.support.harness import Json, Output
+
+CUSTOMER = {
+    "id": "cus_1",
+    "name": "N",
+    "email": "a@example.com",
+    "address": {"city": "Basel", "country": "CH"},
+    "metadata": {"a": "b"},
+}
+
+
+@pytest.fixture
+def customer(stripe: Simulator) -> Simulator:
+    """Serve a customer and a coupon."""
+    stripe.world.platform.create("customer", CUSTOMER, at=NOW - 1000)
+    stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - 1000)
+    return stripe
+
+
+def entry_of(catalog: Json, name: str) -> Any:
+    """Return a stream's entry in a catalog."""
+    (found,) = (entry for entry in catalog["streams"] if entry["tap_stream_id"] == name)
+    return found
+
+
+def about(entry: Json, *path: str) -> Json:
+    """Return an entry's metadata about a property, or about the stream."""
+    crumbs = [part for name in path for part in ("properties", name)]
+    (found,) = (item for item in entry["metadata"] if item["breadcrumb"] == crumbs)
+    metadata: Json = found["metadata"]
+    return metadata
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the log says of catalogs."""
+    return [one.getMessage() for one in caplog.records if one.getMessage().startswith("catalog: ")]
+
+
+def fits(output: Output, name: str) -> Json:
+    """Return the only record of a stream, which has no column that its schema has not."""
+    (record,) = output.records(name)
+    schema = output.schema(name)
+    assert record.keys() <= schema["properties"].keys()
+    jsonschema.validate(record, schema)
+    assert {message["stream"] for message in output.messages if "stream" in message} == {name}
+    return record
+
+
+def test_a_catalog_of_discovery_is_nothing_to_speak_of(
+    customer: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log has no word about it."""
+    output = run(config_for(customer), catalog=selecting("customers"))
+    assert fits(output, "customers")["address"]["city"] == "Basel"
+    assert told(caplog) == []
+
+
+def test_what_a_trimmed_schema_leaves_out_is_not_written(
+    customer: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At any depth records and schema agree; keys cannot be trimmed; one line tells of it."""
+    catalog = selecting("customers")
+    properties = entry_of(catalog, "customers")["schema"]["properties"]
+    for name in ("email", "id", "updated_at"):
+        del properties[name]
+    del properties["address"]["properties"]["country"]
+    record = fits(run(config_for(customer), catalog=catalog), "customers")
+    assert (record["id"], record["name"], "email" in record) == ("cus_1", "N", False)
+    assert "country" not in record["address"]
+    assert record["address"]["city"] == "Basel"
+    (line,) = told(caplog)
+    assert line.startswith("catalog: customers: its schema leaves out ")
+    assert "email" in line
+    assert "address.country" in line
+    assert "--discover" in line
+
+
+@pytest.mark.parametrize("schema", [None, {}, {"type": "object"}, {"properties": {}}])
+def test_an_entry_without_a_schema_means_the_whole_stream(
+    customer: Simulator, caplog: pytest.LogCaptureFixture, schema: Json | None
+) -> None:
+    """A name and a selection are enough."""
+    entry: Json = {
+        "tap_stream_id": "customers",
+        "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
+    }
+    if schema is not None:
+        entry["schema"] = schema
+    output = run(config_for(customer), catalog={"streams": [entry]})
+    assert fits(output, "customers")["address"]["city"] == "Basel"
+    assert output.schema("customers") == run(config_for(customer)).schema("customers")
+    assert told(caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("true", "false"), ("TRUE", "False"), ("yes", "no"), (1, 0), ("1", "0")],
+    ids=repr,
+)
+def test_flags_in_words_are_read_as_words(
+    customer: Simulator, caplog: pytest.LogCaptureFixture, yes: Any, no: Any
+) -> None:
+    """`"selected": "false"` deselects, for a stream and for a field, and costs no request."""
+    catalog = selecting("customers")
+    entry = entry_of(catalog, "customers")
+    about(entry)["selected"] = yes
+    about(entry, "email")["selected"] = no
+    about(entry, "address", "city")["selected"] = no
+    about(entry_of(catalog, "coupons"))["selected"] = no
+    record = fits(run(config_for(customer), catalog=catalog), "customers")
+    assert "email" not in record
+    assert record["address"]["country"] == "CH"
+    assert "city" not in record["address"]
+    assert not any(one.path == "/v1/coupons" for one in customer.journal.requests)
+    assert sorted(line.partition(" is ")[0] for line in told(caplog)) == [
+        "catalog: coupons: `selected`",
+        "catalog: customers: `selected`",
+    ]
+    assert all(str(no) in line for line in told(caplog))
+
+
+@pytest.mark.parametrize("junk", ["maybe", 5, 1.5, [], {"a": 1}])
+def test_a_flag_that_says_neither_is_refused(customer: Simulator, junk: Any) -> None:
+    """Nobody can tell what it means; nothing is read."""
+    catalog = selecting("customers")
+    about(entry_of(catalog, "customers"))["selected"] = junk
+    with pytest.raises(TapError, match="the entry of stream 'customers' is damaged"):
+        run(config_for(customer), catalog=catalog)
+    assert customer.journal.count() == 0
+
+
+def test_selection_in_the_schema_is_understood(
+    customer: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The old form of Singer, without metadata: what the schema says counts, for each field."""
+    catalog = selecting()
+    for entry in catalog["streams"]:
+        del entry["metadata"]
+        entry["schema"]["selected"] = entry["tap_stream_id"] == "customers"
+    properties = entry_of(catalog, "customers")["schema"]["properties"]
+    properties["email"]["selected"] = False
+    properties["address"]["properties"]["country"]["selected"] = "false"
+    output = run(config_for(customer), catalog=catalog)
+    record = fits(output, "customers")
+    assert (record["name"], "email" in record) == ("N", False)
+    assert record["address"].keys() >= {"city"}
+    assert "country" not in record["address"]
+    assert '"selected"' not in json.dumps(output.schema("customers"))
+    line = "catalog: customers: `selected` in the schema counts as if it were in the metadata"
+    assert line in told(caplog)
+
+
+def test_metadata_goes_before_selection_in_the_schema(customer: Simulator) -> None:
+    """Where both say something the newer form counts."""
+    catalog = selecting("customers")
+    for entry in catalog["streams"]:
+        entry["schema"]["selected"] = entry["tap_stream_id"] != "customers"
+    output = run(config_for(customer), catalog=catalog)
+    assert output.counts == {"customers": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata"),
+    [
+        ("id", {"inclusion": "unsupported"}),
+        ("account_id", {"inclusion": "unsupported", "selected": True}),
+        ("updated_at", {"inclusion": "unsupported"}),
+        ("id", {"inclusion": "available", "selected": False}),
+        ("account_id", {"selected": False}),
+        ("id", {"selected": "false"}),
+    ],
+    ids=str,
+)
+def test_a_key_comes_whatever_a_catalog_says(
+    customer: Simulator, caplog: pytest.LogCaptureFixture, name: str, metadata: Json
+) -> None:
+    """Rows without their key would be lost in the target; the log says that it stays."""
+    catalog = selecting("customers")
+    held = about(entry_of(catalog, "customers"), name)
+    held.clear()
+    held |= metadata
+    assert fits(run(config_for(customer), catalog=catalog), "customers")[name]
+    assert f"catalog: customers: {name} cannot be left out, and is written" in told(caplog)
+
+
+@pytest.mark.parametrize("keys", [["id"], [], None])
+def test_the_key_of_a_stream_is_not_up_to_a_catalog(
+    customer: Simulator, caplog: pytest.LogCaptureFixture, keys: list[str] | None
+) -> None:
+    """With another key a target would mix accounts, or write every change as a new row."""
+    catalog = selecting("customers")
+    entry_of(catalog, "customers")["key_properties"] = keys
+    output = run(config_for(customer), catalog=catalog)
+    (schema,) = (one for one in output.messages if one["type"] == "SCHEMA")
+    assert schema["key_properties"] == ["account_id", "id"]
+    assert told(caplog) == [
+        "catalog: customers: key_properties are account_id, id, whatever the catalog says"
+    ]
+
+
+def test_an_entry_without_key_properties_has_them(customer: Simulator) -> None:
+    """Catalogs written by hand leave them out."""
+    catalog = selecting("customers")
+    del entry_of(catalog, "customers")["key_properties"]
+    output = run(config_for(customer), catalog=catalog)
+    (schema,) = (one for one in output.messages if one["type"] == "SCHEMA")
+    assert schema["key_properties"] == ["account_id", "id"]
+
+
+def test_a_stream_that_a_catalog_renames_keeps_its_name(
+    customer: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says how to rename it, and that works."""
+    catalog = selecting("customers")
+    entry_of(catalog, "customers")["stream"] = "stripe_customers"
+    fits(run(config_for(customer), catalog=catalog), "customers")
+    (line,) = told(caplog)
+    assert "the name 'stripe_customers' is not used" in line
+    maps = json.loads(line[line.index("{") :].replace("'", '"'))
+    output = run(config_for(customer, stream_maps=maps), catalog=selecting("customers"))
+    fits(output, "stripe_customers")
+
+
+@pytest.mark.parametrize("catalog", [selecting(), {"streams": []}], ids=["deselected", "empty"])
+def test_a_catalog_that_selects_nothing_is_refused(customer: Simulator, catalog: Json) -> None:
+    """A run that reads nothing would look like a success; nothing is asked either."""
+    tap = TapStripeConnect(config=config_for(customer), catalog=deepcopy(catalog))
+    with pytest.raises(TapError, match=r"no stream is selected: .*`select` of Meltano"):
+        tap.sync_all()
+    with pytest.raises(TapError, match="no stream is selected"):
+        tap.run_connection_test()
+    assert customer.journal.count() == 0
+
+
+def test_streams_that_a_catalog_does_not_name_are_not_read(customer: Simulator) -> None:
+    """A catalog is all that is wanted."""
+    catalog = selecting(*(stream.name for stream in STREAMS))
+    catalog["streams"] = [entry_of(catalog, "coupons")]
+    assert run(config_for(customer), catalog=catalog).counts == {"coupons": 1}
+    assert {one.path for one in customer.journal.requests} <= {
+        *("/v1/account", "/v1/coupons", "/v1/events")
+    }
+
+
+def test_a_catalog_of_an_older_release_works(
+    customer: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Columns that are gone are dropped; open objects are flattened without loss."""
+    catalog = selecting("customers")
+    properties = entry_of(catalog, "customers")["schema"]["properties"]
+    properties["tax"] = {"type": ["object", "null"], "properties": {"ip": {"type": ["string"]}}}
+    for name in ("metadata", "additional_fields"):
+        properties[name]["properties"] = {}
+    config = config_for(customer, flattening_enabled=True, flattening_max_depth=2)
+    record = fits(run(config, catalog=catalog), "customers")
+    assert json.loads(record["metadata"]) == {"a": "b"}
+    assert not any(name.startswith("tax__") for name in record)
+    assert told(caplog) == ["catalog: customers: there are no fields tax"]

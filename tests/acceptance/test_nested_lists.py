@@ -1,0 +1,301 @@
+"""Nested lists beyond what comes inside an object: read side by side, each once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import permutations
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_stripe_connect.catalog import LISTED
+from tap_stripe_connect.simulator import bulk
+from tap_stripe_connect.simulator.faults import Fault
+from tap_stripe_connect.sync.fetch.backpressure import Room
+from tap_stripe_connect.sync.fetch.nested import (
+    PART_BYTES,
+    UnfinishedPage,
+    cut_short,
+    last_unfinished,
+)
+from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.plan.jobs import Job, Page
+from tests.acceptance.cases.steps import YEAR, next_run, routes
+from tests.support.harness import DAY, NOW, config_for, run, selecting
+from tests.support.slow_stripe import Slowness, read_slowly
+
+if TYPE_CHECKING:
+    from tap_stripe_connect.simulator.account import Account
+    from tap_stripe_connect.simulator.server import Simulator
+    from tests.support.harness import Json
+
+NAMES = ("invoices", "invoice_line_items")
+LINES = "/v1/invoices/{id}/lines"
+
+
+def history(rows: int) -> list[int]:
+    """Return creation times at even distances over two years, the oldest first."""
+    return [NOW - DAY - 2 * YEAR * age // rows for age in range(rows, 0, -1)]
+
+
+# How fast, and with how many requests
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.0])
+def test_lines_come_as_fast_as_they_may_be_asked_for(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """5,000 invoices of 25 lines: one request each, in hardly more than 25 a second take."""
+    slowness = Slowness(seconds, lines=25)
+    reading = read_slowly(monkeypatch, {"/v1/invoices": history(5000)}, 100, slowness)
+    assert reading.rows == {"/v1/invoices": bytearray(b"\x01" * 5000)}
+    assert reading.nested.total() == 5000
+    assert set(reading.nested.values()) == {1}
+    assert reading.seconds <= 1.05 * 5000 / 25
+    # A page whose lines are being read has come; it is not late.
+    assert len(reading.sent) - 5000 <= 1.1 * 50
+
+
+def test_a_second_is_claimed_once_all_pages_that_hold_it_are_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The page that a second ends in may have its lines before the one that it begins in."""
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.scheduler.AHEAD", 10_000)
+    seconds = [NOW - DAY - place // 120 for place in range(600, 0, -1)]
+    # Most of the invoices of the first pages have lines to be read, those of the others none.
+    slowness = Slowness(0.2, stalls_every=7, stall=3.0, lines=25, long=400)
+    reading = read_slowly(monkeypatch, {"/v1/invoices": seconds}, 100, slowness)
+    assert reading.rows == {"/v1/invoices": bytearray(b"\x01" * 600)}
+    assert reading.nested.total() == 400
+
+
+def test_lines_leave_other_lists_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list beside them is as quick as alone, and lines are as quick as alone."""
+    charges = {"/v1/charges": history(50_000)}
+    alone = read_slowly(monkeypatch, charges, 100, Slowness(0.2))
+    lists = {**charges, "/v1/invoices": history(1000)}
+    both = read_slowly(monkeypatch, lists, 100, Slowness(0.2, lines=25))
+    assert both.done["/v1/charges"] <= 1.1 * alone.seconds
+    assert both.seconds <= 1.05 * 1000 / 25
+
+
+def test_lines_in_several_pages_come_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists of three pages, of which each needs the one before it, still fill the budget."""
+    slowness = Slowness(0.2, lines=250)
+    reading = read_slowly(monkeypatch, {"/v1/invoices": history(500)}, 100, slowness)
+    assert reading.nested.total() == 3 * 500
+    assert reading.seconds <= 1.1 * 3 * 500 / 25
+
+
+def test_without_room_one_page_and_one_list_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little memory there may be used, all rows come, one after the other."""
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.backpressure.UNFINISHED", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.backpressure.NESTED", 1)
+    held: list[int] = []
+    hold = Room.hold
+
+    def holding(room: Room, size: int) -> None:
+        hold(room, size)
+        held.append(room._unfinished)
+
+    monkeypatch.setattr(Room, "hold", holding)
+    slowness = Slowness(0.2, lines=150)
+    reading = read_slowly(monkeypatch, {"/v1/invoices": history(300)}, 100, slowness)
+    assert reading.rows == {"/v1/invoices": bytearray(b"\x01" * 300)}
+    assert reading.nested.total() == 2 * 300
+    assert reading.seconds == pytest.approx(0.2 * (2 * 300 + 3), rel=0.05)
+    page = 100 * 4_000
+    assert max(held) <= page + PART_BYTES + 150 * 4_000
+    assert held[-1] == 0
+
+
+def test_sixty_invoices_of_twelve_lines_take_sixty_requests_and_a_page(stripe: Simulator) -> None:
+    """In a first load, however long they take, and sixty again for those that have changed."""
+    bulk.load(stripe.world.platform, invoices=60, lines=12, start=NOW - YEAR, until=NOW - DAY)
+    stripe.faults.add(Fault(match="/lines", delay=0.05))
+    first = run(config_for(stripe), catalog=selecting(*NAMES))
+    assert first.counts == {"invoices": 60, "invoice_line_items": 720}
+    assert routes(stripe).count(LINES) == 60
+    pages = {tuple(one.query) for one in stripe.journal.requests if one.path == "/v1/invoices"}
+    assert len(pages) == 1
+
+    def change(account: Account) -> None:
+        for invoice in list(account.objects("invoice")):
+            account.update("invoice", invoice["id"], {"description": "new"})
+
+    second = next_run(stripe, first, *NAMES, change=change)
+    assert second.counts == first.counts
+    assert routes(stripe).count(LINES) == 60
+
+
+# What happens meanwhile
+
+
+def invoices(account: Account, count: int, lines: int, prefix: str = "in") -> None:
+    """Create invoices `in_0` and following, the oldest first."""
+    for place in range(count):
+        rows = [{"id": f"il_{place}_{line}"} for line in range(lines)]
+        account.create("invoice", {"id": f"{prefix}_{place}", "lines": rows}, at=NOW - DAY + place)
+
+
+def error(message: str) -> Json:
+    """Return the body of an answer that says that something does not exist."""
+    return {"error": {"code": "resource_missing", "message": message}}
+
+
+def test_an_invoice_that_vanishes_while_lines_are_read_is_left_out(stripe: Simulator) -> None:
+    """The others come, its page counts, and the next run has nothing to do."""
+    account = stripe.world.platform
+    invoices(account, 5, 12)
+    body = error("No such invoice: 'in_2'")
+    stripe.faults.add(Fault(match="/v1/invoices/in_2/lines", status=404, body=body))
+    output = run(config_for(stripe), catalog=selecting(*NAMES))
+    assert output.exit_code == 0
+    assert {row["id"] for row in output.records("invoices")} == {"in_0", "in_1", "in_3", "in_4"}
+    assert output.counts["invoice_line_items"] == 4 * 12
+    assert len(output.state["bookmarks"]["invoices"]["covered"]) == 1
+
+
+def test_a_line_that_a_page_ended_with_may_vanish(stripe: Simulator) -> None:
+    """Its list is read from the beginning, and comes once."""
+    invoices(stripe.world.platform, 1, 250)
+    body = error("No such invoice line item: 'il_0_99'")
+    match = "/v1/invoices/in_0/lines.*starting_after"
+    stripe.faults.add(Fault(match=match, status=400, body=body, times=1))
+    output = run(config_for(stripe), catalog=selecting(*NAMES))
+    assert output.exit_code == 0
+    assert len({row["id"] for row in output.records("invoice_line_items")}) == 250
+    assert output.counts == {"invoices": 1, "invoice_line_items": 250}
+    assert routes(stripe).count(LINES) == 1 + 1 + 3
+
+
+def test_lines_that_refuse_their_own_cursors_end(stripe: Simulator) -> None:
+    """Nothing is asked for without end; only this list fails (C12)."""
+    account = stripe.world.platform
+    invoices(account, 3, 150)
+    account.create("coupon", {"id": "C"}, at=NOW - DAY)
+    match = "/v1/invoices/in_1/lines.*starting_after"
+    stripe.faults.add(Fault(match=match, status=400, body=error("No such line item: 'il_1_99'")))
+    output = run(config_for(stripe), catalog=selecting(*NAMES, "coupons"))
+    assert output.exit_code == 1
+    assert output.counts["coupons"] == 1
+    assert len([one for one in stripe.journal.requests if one.status == 400]) == 4
+
+
+def test_lines_that_cannot_be_read_fail_their_list_alone(stripe: Simulator) -> None:
+    """Others go on, no page counts that lacks lines, and the next run reads them all."""
+    account = stripe.world.platform
+    invoices(account, 30, 12)
+    account.create("coupon", {"id": "C"}, at=NOW - DAY)
+    refusal = {"error": {"message": "No"}}
+    stripe.faults.add(Fault(match="/v1/invoices/in_7/lines", status=400, body=refusal))
+    names = (*NAMES, "coupons")
+    first = run(config_for(stripe), catalog=selecting(*names))
+    assert first.exit_code == 1
+    assert first.counts["coupons"] == 1
+    stripe.faults.clear()
+    second = run(config_for(stripe), state=first.state, catalog=selecting(*names))
+    assert second.exit_code == 0
+    assert len({row["id"] for row in second.records("invoices")}) == 30
+    assert second.counts["invoice_line_items"] == 30 * 12
+
+
+def test_a_revoked_account_takes_its_half_read_pages_with_it(stripe: Simulator) -> None:
+    """Others are read to their end."""
+    for name, prefix in (("acct_1One", "in"), ("acct_1Two", "inother")):
+        invoices(stripe.world.add_account(name), 30, 12, prefix)
+    refusal = {"error": {"code": "account_invalid", "message": "No access to account"}}
+    stripe.faults.add(Fault(match="/v1/invoices/in_9/lines", status=403, body=refusal))
+    config = config_for(stripe, all_connected_accounts=True, include_platform=False)
+    output = run(config, catalog=selecting(*NAMES))
+    lines = Counter(row["account_id"] for row in output.records("invoice_line_items"))
+    assert lines["acct_1Two"] == 30 * 12
+    assert lines["acct_1One"] < 30 * 12
+    assert output.exit_code == 1
+
+
+def test_a_nested_list_that_no_stream_wants_is_not_read(stripe: Simulator) -> None:
+    """Old API versions show the sources of a customer, ten of them; they cost no request."""
+    sources = {"object": "list", "data": [], "has_more": True, "url": "/v1/customers/cus_1/sources"}
+    page = {
+        "object": "list",
+        "url": "/v1/customers",
+        "has_more": False,
+        "data": [
+            {"object": "customer", "id": "cus_1", "created": NOW - DAY, "sources": sources},
+        ],
+    }
+    stripe.faults.add(Fault(match=r"/v1/customers(\?|$)", status=200, body=page))
+    output = run(config_for(stripe), catalog=selecting("customers"))
+    assert output.exit_code == 0
+    assert output.counts == {"customers": 1}
+    assert sorted(routes(stripe)) == ["/v1/customers", "/v1/events"]
+
+
+# Pages in parts
+
+
+def page_of(job: Job, lines: list[int], weight: int) -> Page:
+    """Return a page of invoices; those of more than ten lines lack some."""
+    found: list[Any] = []
+    for place, count in enumerate(lines):
+        url = f"/v1/invoices/in_{place}/lines"
+        nested = {"data": [], "has_more": count > 10, "url": url}
+        found.append({"id": f"in_{place}", "lines": nested})
+    return Page(job, frozenset(NAMES), found, (10, 20), weight=weight)
+
+
+def test_a_page_is_claimed_with_its_last_object_only() -> None:
+    """Complete objects go out before, so that no page is held back in memory whole."""
+    job = Job(LISTED["invoices"], "acct_1Example", None, Plan([]))
+    page = page_of(job, [5, 12, 12, 12], 4 * PART_BYTES)
+    lists = cut_short(job, page.streams, page.objects)
+    unfinished = UnfinishedPage(page, lists)
+    assert [one.owner["id"] for one in lists] == ["in_1", "in_2", "in_3"]
+    assert unfinished.weight == 4 * PART_BYTES
+    lists[1].size = 1000
+    first = unfinished.completed(lists[1])
+    assert first
+    assert [one["id"] for one in first.objects] == ["in_0", "in_2"]
+    assert first.covered == (20, 20)
+    assert first.weight == 2 * PART_BYTES + 1000
+    second = unfinished.vanished(lists[0])
+    assert second is None
+    assert not unfinished.finished
+    last = unfinished.completed(lists[2])
+    assert last
+    assert [one["id"] for one in last.objects] == ["in_3"]
+    assert (last.covered, last.vanished, unfinished.finished) == ((10, 20), 1, True)
+    assert unfinished.weight == 0
+
+
+def test_a_page_that_is_complete_before_the_one_before_it_claims_with_that() -> None:
+    """Both hold a part of the second between them; whatever order their lists come in."""
+    job = Job(LISTED["invoices"], "acct_1Example", None, Plan([]))
+    for order in permutations(range(3)):
+        pages: list[UnfinishedPage] = []
+        lists = []
+        for covered in ((31, 40), (31, 31), (20, 31)):
+            page = replace(page_of(job, [12], 1), covered=covered)
+            lists += cut_short(job, page.streams, page.objects)
+            before = last_unfinished(pages[-1]) if pages else None
+            pages.append(UnfinishedPage(page, lists[-1:], before))
+        claimed: set[int] = set()
+        for place in order:
+            part = pages[place].completed(lists[place])
+            assert part
+            assert part.covered
+            claimed |= set(range(*part.covered))
+            done = [page.finished for page in pages]
+            # The last second of the first page, 30, goes on in both others.
+            assert (30 in claimed) <= all(done)
+        assert claimed == set(range(20, 40))
+
+
+def test_lists_of_streams_that_are_not_wanted_are_not_cut_short() -> None:
+    """The lines are followed for the stream of lines alone."""
+    job = Job(LISTED["invoices"], "acct_1Example", None, Plan([]))
+    page = page_of(job, [12], 1)
+    assert cut_short(job, frozenset({"invoices"}), page.objects) == []
+    assert [one.route for one in cut_short(job, page.streams, page.objects)] == [LINES]

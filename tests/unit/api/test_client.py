@@ -1,0 +1,275 @@
+"""Asking Stripe: what counts as an answer, and when it is no use to go on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import requests
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tap_stripe_connect.api import responses
+from tap_stripe_connect.api.client import Client
+from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.rate_limit import Limiter
+from tap_stripe_connect.catalog import API_VERSION
+from tap_stripe_connect.simulator import bulk
+from tap_stripe_connect.simulator.faults import Fault
+from tests.support.harness import DAY, NOW, config_for, run, selecting
+
+if TYPE_CHECKING:
+    from tap_stripe_connect.simulator.server import Simulator
+
+stable = settings(deadline=None, derandomize=True, max_examples=300)
+
+
+class HurriedClient(Client):
+    """A client whose time passes with its pauses only, twenty seconds each."""
+
+    attempts = 4
+    now = 0.0
+
+    def _sleep(self, seconds: float) -> None:
+        del seconds
+        self.now += 20.0
+
+
+@pytest.fixture
+def client(stripe: Simulator) -> HurriedClient:
+    """Return a client for the simulator."""
+    hurried = HurriedClient(
+        url=stripe.url,
+        api_key=stripe.api_key,
+        api_version=API_VERSION,
+        limiter=Limiter(100_000),
+        stopping=threading.Event(),
+    )
+    hurried.clock = lambda: hurried.now
+    return hurried
+
+
+def verdict(client: Client, path: str, **options: Any) -> Verdict:
+    """Return the verdict of a list that cannot be read."""
+    with pytest.raises(StripeError) as caught:
+        client.page(path, **options)
+    return caught.value.verdict
+
+
+def test_a_total_outage_ends_the_run(stripe: Simulator, client: HurriedClient) -> None:
+    """Once nothing has been answered for five minutes a failure is no longer that of a list."""
+    client.get("/v1/account")
+    stripe.faults.add(Fault(match="/v1/", status=503))
+    verdicts = [verdict(client, "/v1/charges") for _ in range(6)]
+    # Sixty seconds each; the first failure begins the count.
+    assert verdicts == [*[Verdict.RETRY] * 4, Verdict.STOP, Verdict.STOP]
+    with pytest.raises(StripeError, match=r"for \d+ minutes, the last one: An unknown error"):
+        client.page("/v1/charges")
+
+
+def test_a_good_answer_ends_the_count(stripe: Simulator, client: HurriedClient) -> None:
+    """A list that keeps failing among others that are answered is its own trouble."""
+    stripe.faults.add(Fault(match="/v1/charges", status=503))
+    client.get("/v1/account")
+    for _ in range(20):
+        assert verdict(client, "/v1/charges") is Verdict.RETRY
+        client.page("/v1/coupons")
+
+
+def test_a_refusal_shows_that_somebody_is_there(stripe: Simulator, client: HurriedClient) -> None:
+    """Answers that are final count like good ones, whatever they say."""
+    stripe.faults.add(Fault(match="/v1/charges", status=503))
+    stripe.faults.add(Fault(match="/v1/coupons", status=403))
+    client.get("/v1/account")
+    for _ in range(20):
+        assert verdict(client, "/v1/charges") is Verdict.RETRY
+        assert verdict(client, "/v1/coupons") is Verdict.SKIP_STREAM
+
+
+def test_smaller_pages_are_tried_before_the_run_ends(
+    stripe: Simulator, client: HurriedClient
+) -> None:
+    """A page that is asked for a few times only, to try a smaller one next, ends no run (C5)."""
+    stripe.faults.add(Fault(match="/v1/charges", status=503))
+    client.get("/v1/account")
+    for _ in range(40):
+        assert verdict(client, "/v1/charges", tries=2) is Verdict.RETRY
+    assert verdict(client, "/v1/charges") is Verdict.STOP
+
+
+def test_time_without_requests_is_no_outage(stripe: Simulator, client: HurriedClient) -> None:
+    """A target that takes its time keeps everybody waiting; what fails then is new."""
+    client.get("/v1/account")
+    client.now += 3600
+    stripe.faults.add(Fault(match="/v1/charges", status=503))
+    assert verdict(client, "/v1/charges") is Verdict.RETRY
+
+
+@pytest.mark.usefixtures("one_reader")
+def test_an_outage_is_noticed_by_a_run_of_many_accounts(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every list of every account finds out for itself."""
+    monkeypatch.setattr(Client, "attempts", 3)
+    monkeypatch.setattr(Client, "backoff", 0.001)
+    monkeypatch.setattr(Client, "outage", 0.0)
+    for place in range(300):
+        stripe.world.add_account(f"acct_1N{place}")
+    stripe.faults.add(Fault(match="/v1/(?!account)", status=500))
+    config = config_for(stripe, account_ids=list(stripe.world.accounts))
+    with pytest.raises(StripeError, match="No request has been answered well"):
+        run(config, catalog=selecting("coupons"))
+    assert stripe.journal.count() < 600
+
+
+@pytest.mark.parametrize("url", ["https://a..b", "http://127.0.0.1:1"])
+def test_an_address_that_nobody_answers_at_is_told_as_such(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """As long as nothing was reached, no answer is spoken of."""
+    monkeypatch.setattr(Client, "backoff", 0.001)
+    with pytest.raises(StripeError) as caught:
+        run(config_for(stripe, api_url=url))
+    assert caught.value.verdict is Verdict.STOP
+    assert f"cannot be reached at {url}" in caught.value.message
+    assert "damaged" not in caught.value.message
+
+
+def answered(body: bytes) -> Any:
+    """Return what is read of a body."""
+    response = requests.Response()
+    response._content = body
+    return responses.read(response).document
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (r"\ud83d", "\ufffd"),
+        (r"\ude00", "\ufffd"),
+        (r"a\ud83db", "a\ufffdb"),
+        (r"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (r"\ud83d\ude00\ude00", "\U0001f600\ufffd"),
+        (r"\ud83d\\ude00", "\ufffd\\ude00"),
+        (r"\\ud83d", "\\ud83d"),
+        (r"é\uD83D\n", "é\ufffd\n"),
+    ],
+)
+def test_half_a_surrogate_pair_does_not_cost_the_page(text: str, wanted: str) -> None:
+    """It becomes U+FFFD, as UTF-8 cannot express it; everything beside it stays."""
+    body = f'{{"id":"{text}","n":[1.5,12345678901234567,null]}}'.encode()
+    found = answered(body)
+    assert found == {"id": wanted, "n": [1.5, 12345678901234567, None]}
+    msgspec.json.encode(found)
+
+
+@stable
+@given(st.text(st.characters(exclude_categories=())))
+@example("\ud83d")
+def test_any_text_can_be_read_and_written(text: str) -> None:
+    """Whatever a JSON text holds, only halves of pairs are replaced."""
+    found = answered(json.dumps({"x": text}).encode())["x"]
+    assert found == re.sub("[\ud800-\udfff]", "\ufffd", paired(text))
+    msgspec.json.encode(found)
+
+
+def paired(text: str) -> str:
+    """Return `text` with each surrogate pair as the character it stands for."""
+    return str(json.loads(json.dumps(text)))
+
+
+@pytest.mark.parametrize("body", [b'{"x":"\\ud83d', b'{"x":"\\ud83d"', b"{", b"", b"\xff", b"NaN"])
+def test_what_is_not_whole_is_no_answer(body: bytes) -> None:
+    """A second reading does not take damage for content (C4)."""
+    with pytest.raises(ValueError, match=r"\w"):
+        answered(body)
+
+
+def test_rows_with_half_a_surrogate_pair_arrive(stripe: Simulator) -> None:
+    """One such name costs neither its row nor the page."""
+    bulk.load(stripe.world.platform, customers=3, start=NOW - DAY, until=NOW)
+    page = {
+        "object": "list",
+        "has_more": False,
+        "url": "/v1/customers",
+        "data": [{"id": "cus_1", "object": "customer", "created": NOW - DAY, "name": "PLACE"}],
+    }
+    body = json.dumps(page).replace("PLACE", r"\ud83d!")
+    stripe.faults.add(Fault(match="/v1/customers", body=body))
+    output = run(config_for(stripe), catalog=selecting("customers"))
+    assert output.exit_code == 0
+    assert [row["name"] for row in output.records("customers")] == ["\ufffd!"]
+
+
+def test_which_of_stripes_limits_was_reached_is_told_once(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Refusals for speed that pass are counted; the limit's name is told at the first one."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(Client, "backoff", 0.001)
+    stripe.faults.add(Fault(match="/v1/coupons", status=429, times=5))
+    output = run(config_for(stripe), catalog=selecting("coupons"))
+    assert output.exit_code == 0
+    assert len([one for one in caplog.messages if "for speed (global-rate)" in one]) == 1
+
+
+def test_the_budget_hears_which_limit_was_reached(
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, client: HurriedClient
+) -> None:
+    """Stripe's code for them is the same for all limits; the reason is in the head."""
+    told = []
+    monkeypatch.setattr(Limiter, "refused", lambda _, *what: told.append(what[:2]))
+    body = {"error": {"code": "rate_limit", "message": "Request rate limit exceeded."}}
+    reason = {"Stripe-Rate-Limited-Reason": "endpoint-rate"}
+    stripe.faults.add(Fault(match="/v1/coupons", status=429, body=body, headers=reason, times=1))
+    client.page("/v1/coupons")
+    assert told == [("/v1/coupons", "endpoint-rate")]
+
+
+def test_a_nested_list_that_leads_nowhere_fails_its_stream_alone(
+    stripe: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A list that is cut short and names no address is told in words."""
+    invoice = {
+        "id": "in_1",
+        "object": "invoice",
+        "created": NOW - DAY,
+        "lines": {"object": "list", "data": [], "has_more": True},
+    }
+    page = {"object": "list", "has_more": False, "url": "/v1/invoices", "data": [invoice]}
+    stripe.faults.add(Fault(match="/v1/invoices", body=page))
+    stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - DAY)
+    output = run(config_for(stripe), catalog=selecting("invoices", "invoice_line_items", "coupons"))
+    assert output.exit_code == 1
+    assert output.counts == {"coupons": 1}
+    assert "no url to fetch them from" in caplog.text
+    assert "invoices" not in output.state["bookmarks"]
+
+
+@pytest.mark.parametrize("name", ["ac_sale  x", ".", "..", "...", "a/b", "50%", "é ?#", "C+%2E"])
+def test_changed_and_deleted_coupons_of_any_name_are_read(stripe: Simulator, name: str) -> None:
+    """Ids that users chose are found by their id, and missed only where they are gone (C9)."""
+    account = stripe.world.platform
+    account.create("coupon", {"id": name}, at=NOW - DAY)
+    account.create("coupon", {"id": "gone"}, at=NOW - DAY)
+    first = run(config_for(stripe), catalog=selecting("coupons"))
+    stripe.world.clock.advance(DAY)
+    account.update("coupon", name, {"name": "new"})
+    stripe.world.clock.advance(DAY)
+    second = run(config_for(stripe), state=first.state, catalog=selecting("coupons"))
+    assert second.exit_code == 0
+    assert [(row["id"], row["name"]) for row in second.records("coupons")] == [(name, "new")]
+    account.update("coupon", name, {"name": "newer"})
+    missing = {"error": {"code": "resource_missing", "message": f"No such coupon: '{name}'"}}
+    stripe.faults.add(Fault(match="/v1/coupons/", status=404, body=missing))
+    stripe.world.clock.advance(DAY)
+    third = run(config_for(stripe), state=second.state, catalog=selecting("coupons"))
+    assert third.exit_code == 0
+    assert [(row["id"], bool(row["_sdc_deleted_at"])) for row in third.records("coupons")] == [
+        (name, True)
+    ]

@@ -1,0 +1,35 @@
+"""From when on an answer is late."""
+
+from __future__ import annotations
+
+import pytest
+
+from tap_stripe_connect.sync.fetch.hedging import LEAST, SLOW, USUAL, Patience
+
+
+def after(answers: list[float]) -> float:
+    """Return the patience that these answers leave, in seconds."""
+    patience = Patience()
+    for seconds in answers:
+        patience.took(seconds)
+    return patience.seconds
+
+
+def test_nothing_is_late_before_it_is_known_how_long_answers_take() -> None:
+    """A list that is always slow is not asked for twice from the first page on."""
+    assert after([]) == SLOW * USUAL
+
+
+def test_quick_answers_leave_the_least_patience() -> None:
+    """Below that a hiccup would cost a request."""
+    assert after([0.05] * 100) == LEAST
+
+
+def test_slow_answers_are_waited_for() -> None:
+    """What all take is not late."""
+    assert after([5.0] * 200) == pytest.approx(SLOW * 5.0, rel=0.01)
+
+
+def test_a_few_that_take_very_long_are_no_measure() -> None:
+    """One in twenty that stalls for a minute leaves the others' measure nearly as it is."""
+    assert after(([0.6] * 19 + [60.0]) * 20) <= 1.1 * SLOW * 0.6
