@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from requests import codes
 
-from tap_stripe_connect.api.errors import StripeError, Verdict, account_in
+from tap_stripe_connect.api.errors import ErrorAction, StripeError, account_in
 from tap_stripe_connect.api.failures import MIXED_UP
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def own_account(client: Client) -> str:
     try:
         return str(client.account().document["id"])
     except StripeError as error:
-        unknown = error.status == codes.not_found and error.verdict is Verdict.FAIL_STREAM
-        if error.code == MIXED_UP or not (unknown or error.verdict is Verdict.SKIP_STREAM):
+        unknown = error.status == codes.not_found and error.action is ErrorAction.FAIL_STREAM
+        if error.code == MIXED_UP or not (unknown or error.action is ErrorAction.SKIP_STREAM):
             raise
         own = account_in(error.message)
         if own:
@@ -102,8 +102,8 @@ def _check_access(client: Client, settings: Settings, chosen: list[Account]) -> 
         client.account(first.header)
     except StripeError as error:
         alone = len(chosen) == 1 and settings.on_account_error == "fail"
-        lost = error.verdict is Verdict.SKIP_ACCOUNT and alone
-        if error.verdict is Verdict.STOP or error.code == MIXED_UP or lost:
+        lost = error.action is ErrorAction.SKIP_ACCOUNT and alone
+        if error.action is ErrorAction.STOP or error.code == MIXED_UP or lost:
             raise
 
 

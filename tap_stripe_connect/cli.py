@@ -17,7 +17,7 @@ from singer_sdk.plugin_base import SingerCommand
 from tap_stripe_connect.api.errors import StripeError
 from tap_stripe_connect.errors import TapError
 from tap_stripe_connect.mapping import MapError
-from tap_stripe_connect.sync.emit.writer import TargetGone
+from tap_stripe_connect.sync.emit.writer import OutputClosedError
 from tap_stripe_connect.sync.state.input import state_text
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class CommandGroup(SingerCommand, click.Group):
             for line in error.errors:
                 self.logger.error(line)  # noqa: TRY400
             raise click.exceptions.Exit(1) from None
-        except (MapError, StripeError, TargetGone) as error:
+        except (MapError, StripeError, OutputClosedError) as error:
             self.logger.error(error)  # noqa: TRY400
             raise click.exceptions.Exit(1) from None
 

@@ -17,7 +17,7 @@ from singer_sdk.singerlib import RecordMessage
 
 from tap_stripe_connect.catalog import Listed, columns
 from tap_stripe_connect.mapping import mapped
-from tap_stripe_connect.sync.emit.field_selection import Pruning, pruning
+from tap_stripe_connect.sync.emit.field_selection import FieldFilter, field_filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -94,7 +94,7 @@ class StripeStream(Stream):
         return self.mask.get(breadcrumb, True)
 
     @cached_property
-    def emits_as_is(self) -> bool:
+    def is_passthrough(self) -> bool:
         """Whether nothing but the selection of fields changes a record."""
         maps = self.stream_maps
         return (
@@ -105,9 +105,9 @@ class StripeStream(Stream):
         )
 
     @cached_property
-    def pruning(self) -> Pruning:
+    def field_filter(self) -> FieldFilter:
         """What the selection takes out of each record."""
-        return pruning(self.mask)
+        return field_filter(self.mask)
 
     def schema_messages(self) -> Iterable[SchemaMessage]:
         """Return the SCHEMA messages, one for each stream map."""
@@ -124,7 +124,7 @@ class StripeStream(Stream):
         Stripe leaves out fields that have no value. Expressions name them all the same, so what
         is left out is null here. Raises MapError for an expression that fails.
         """
-        self.pruning.apply(record)
+        self.field_filter.apply(record)
         for name in self._columns:
             record.setdefault(name, None)
         moment = datetime.now(UTC)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from tap_stripe_connect.api.responses import Question
+    from tap_stripe_connect.api.responses import ApiRequest
 
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -37,7 +37,7 @@ class Patient:
 @pytest.fixture(autouse=True)
 def _nothing_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a slow machine from asking for a page twice; that is tested in virtual time."""
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.engine.Patience", Patient)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.engine.HedgeTimer", Patient)
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
 
     What several readers ask for is tested in virtual time.
     """
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.FIRST", 1)
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.MOST", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.FIRST_WORKERS", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.MAX_WORKERS", 1)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def give_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, float], None]:
     send = Connections.send
 
     def give_up(path: str, seconds: float) -> None:
-        def impatient(self: Connections, question: Question, _: object) -> requests.Response:
+        def impatient(self: Connections, question: ApiRequest, _: object) -> requests.Response:
             return send(self, question, (600.0, seconds if path in question.path else 600.0))
 
         monkeypatch.setattr(Connections, "send", impatient)

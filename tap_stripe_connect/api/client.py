@@ -13,13 +13,13 @@ from requests import codes
 
 from tap_stripe_connect.api import matching, responses
 from tap_stripe_connect.api.connections import Connections
-from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.api.failures import MIXED_UP, Failure, Failures
 from tap_stripe_connect.api.matching import Attempts, Matcher, MismatchError, OddityError
 from tap_stripe_connect.api.not_stripe import LOGIN
 from tap_stripe_connect.api.remarks import Remarks
-from tap_stripe_connect.api.request_stats import Tally
-from tap_stripe_connect.api.responses import Answer, Listing, Question
+from tap_stripe_connect.api.request_stats import RequestStats
+from tap_stripe_connect.api.responses import ApiRequest, ApiResponse, ListPage
 from tap_stripe_connect.catalog.endpoints import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.api.rate_limit import Limiter
 
-    Check = Callable[[object, Question], None]
+    Check = Callable[[object, ApiRequest], None]
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Client:
         self._doubting = threading.Lock()
         self._remarks = Remarks(url, self.wall_clock)
         self._failing_since: float | None = None
-        self.tally = Tally()
+        self.tally = RequestStats()
 
     @property
     def server_time(self) -> int | None:
@@ -100,19 +100,19 @@ class Client:
         *,
         objects: Iterable[str] = (),
         name: str = "",
-    ) -> Answer:
+    ) -> ApiResponse:
         """Return the document at `path`, or raise StripeError.
 
         `account` is the account to act on, for an organisation's key perhaps
         `platform/connected`; None is the key's own. `route` is the path with `{id}` in it. An
         answer that is none of `objects`, or has another id than `name`, counts as lost.
         """
-        question = Question(
+        question = ApiRequest(
             path, parameters or {}, account, route or path, objects=frozenset(objects), id=name
         )
         return self._ask(question, matching.check_object, self.attempts)
 
-    def account(self, account: str | None = None) -> Answer:
+    def account(self, account: str | None = None) -> ApiResponse:
         """Return Stripe's description of an account; None is the key's own."""
         name = (account or "").rpartition("/")[2]
         return self.get("/v1/account", account=account, objects=("account",), name=name)
@@ -127,7 +127,7 @@ class Client:
         parent: str = "",
         objects: Iterable[str] = (),
         fields: Mapping[str, str] | None = None,
-    ) -> Listing:
+    ) -> ListPage:
         """Return a page of the list at `path`, or raise StripeError after so many tries.
 
         `parent` is the id of the object that holds the list, if one does. A page with rows that
@@ -135,7 +135,7 @@ class Client:
         `fields`, counts as lost. One that goes on but leads nowhere is asked for once more.
         """
         route = responses.route(path, parent)
-        question = Question(
+        question = ApiRequest(
             path,
             {"limit": str(PAGE_SIZE), **(parameters or {})},
             account,
@@ -151,20 +151,20 @@ class Client:
         if not _goes_on(page, question):
             raise question.failure(
                 "the list says that it goes on but gives no further row",
-                Verdict.FAIL_STREAM,
+                ErrorAction.FAIL_STREAM,
                 advice="run again later; report it if it stays",
             )
         return page
 
-    def _page(self, question: Question, tries: int) -> Listing:
+    def _page(self, question: ApiRequest, tries: int) -> ListPage:
         answer = self._ask(question, matching.check_page, tries)
-        return Listing(answer.document["data"], answer.document["has_more"], answer.size)
+        return ListPage(answer.document["data"], answer.document["has_more"], answer.size)
 
     def unused(self, route: str, most: int = 0) -> int:
         """Return how many requests the budget let nobody send of late; `most` are made up for."""
         return self._limiter.unused(route, most)
 
-    def _ask(self, question: Question, check: Check, tries: int) -> Answer:
+    def _ask(self, question: ApiRequest, check: Check, tries: int) -> ApiResponse:
         """Send a request until its answer is whole, is final, or the tries are used up.
 
         Refusals for speed are not tries: Stripe answers again once we are slower.
@@ -177,7 +177,7 @@ class Client:
                     turn.enter_context(self._alone())
                 self._limiter.wait(question.route, self._sleep)
                 found = self._try(question, check, attempts)
-                if isinstance(found, Answer):
+                if isinstance(found, ApiResponse):
                     return found
                 if found:
                     self._failed(question, attempts, found, tries)
@@ -193,7 +193,9 @@ class Client:
         finally:
             self._doubting.release()
 
-    def _try(self, question: Question, check: Check, attempts: Attempts) -> Answer | Failure | None:
+    def _try(
+        self, question: ApiRequest, check: Check, attempts: Attempts
+    ) -> ApiResponse | Failure | None:
         """Send a request once; None if the answer has to come twice, and has come once.
 
         Whatever is odd about an answer ends its connection: what is left on it would be read as
@@ -205,7 +207,7 @@ class Client:
         except (OSError, ValueError) as error:
             self._connections.drop()
             return self._failures.lost(error, question)
-        found: Answer | Failure | None
+        found: ApiResponse | Failure | None
         try:
             if not codes.ok <= response.status_code < codes.multiple_choices:
                 return self._refused(response, question, attempts)
@@ -216,13 +218,13 @@ class Client:
             found = self._failures.mixed_up(error, response, question)
         except ValueError:
             found = self._failures.unusable(response, question)
-        if not isinstance(found, Answer):
+        if not isinstance(found, ApiResponse):
             self._connections.drop()
         return found
 
     def _read(
-        self, response: requests.Response, question: Question, check: Check, attempts: Attempts
-    ) -> Answer | None:
+        self, response: requests.Response, question: ApiRequest, check: Check, attempts: Attempts
+    ) -> ApiResponse | None:
         """Return a good answer, or None if it has to come once more.
 
         Raises MismatchError where it belongs to another request, ValueError where it is no answer.
@@ -236,7 +238,7 @@ class Client:
         return answer if whole else None
 
     def _refused(
-        self, response: requests.Response, question: Question, attempts: Attempts
+        self, response: requests.Response, question: ApiRequest, attempts: Attempts
     ) -> Failure:
         """Return what a refusal of Stripe's means; ValueError if it is somebody else's."""
         error = responses.error_in(response)
@@ -255,7 +257,7 @@ class Client:
         self,
         response: requests.Response,
         document: Mapping[str, Any],
-        question: Question,
+        question: ApiRequest,
         attempts: Attempts,
     ) -> None:
         """Hold an answer against its question, and tell of oddities once they are usual."""
@@ -268,7 +270,9 @@ class Client:
         self._failures.reached = True
         self._remarks.read(response.headers)
 
-    def _failed(self, question: Question, attempts: Attempts, failure: Failure, tries: int) -> None:
+    def _failed(
+        self, question: ApiRequest, attempts: Attempts, failure: Failure, tries: int
+    ) -> None:
         """Wait before the next try, or raise what the last one told."""
         error = failure.error
         self._note(error)
@@ -296,34 +300,34 @@ class Client:
             logger.info(
                 "Stripe refuses requests for speed (%s); they are sent again later", failure.limit
             )
-        if failure.verdict is not Verdict.RETRY:
+        if failure.action is not ErrorAction.RETRY:
             # Whoever refuses is there.
             self._failing_since = None
         elif self._failing_since is None:
             self._failing_since = self.clock()
 
-    def _judged(self, failure: StripeError, question: Question) -> StripeError:
+    def _judged(self, failure: StripeError, question: ApiRequest) -> StripeError:
         """Return a final failure; one that ends the run if nobody has been answered for long.
 
         Else each list of each account would find out for itself, for hours.
         """
         since = self._failing_since
         silence = self.clock() - since if since is not None else 0.0
-        if failure.verdict is not Verdict.RETRY or silence < self.outage:
+        if failure.action is not ErrorAction.RETRY or silence < self.outage:
             if failure.code == MIXED_UP:
-                failure.verdict = Verdict.FAIL_STREAM
+                failure.action = ErrorAction.FAIL_STREAM
             return failure
         return question.failure(
             f"No request has been answered well for {silence / 60:.0f} minutes, the last one: "
             f"{failure.message}",
-            Verdict.STOP,
+            ErrorAction.STOP,
             status=failure.status,
             code=failure.code,
             request_id=failure.request_id,
             advice="Stripe or the network has trouble; run again later, nothing is lost",
         )
 
-    def _pause(self, question: Question, attempts: Attempts, failure: StripeError) -> None:
+    def _pause(self, question: ApiRequest, attempts: Attempts, failure: StripeError) -> None:
         """Wait longer after each attempt; a refusal for speed makes all threads wait."""
         sent = attempts.failures + attempts.refusals
         seconds = min(self.backoff * 2 ** (sent - 1), 30) * random.uniform(0.5, 1)  # noqa: S311
@@ -341,7 +345,7 @@ class Client:
             raise Interrupted
 
 
-def _goes_on(page: Listing, question: Question) -> bool:
+def _goes_on(page: ListPage, question: ApiRequest) -> bool:
     """Return whether following `has_more` from a page leads anywhere (C12)."""
     cursor = question.parameters.get("starting_after")
     return not page.has_more or (bool(page.rows) and page.rows[-1].get("id") not in {None, cursor})

@@ -11,7 +11,7 @@ import requests
 from tap_stripe_connect.api.api_keys import is_organisations
 
 if TYPE_CHECKING:
-    from tap_stripe_connect.api.responses import Question
+    from tap_stripe_connect.api.responses import ApiRequest
 
 
 class Connections:
@@ -29,7 +29,7 @@ class Connections:
             "Accept": "application/json",
         }
 
-    def send(self, question: Question, timeout: tuple[float, float]) -> requests.Response:
+    def send(self, question: ApiRequest, timeout: tuple[float, float]) -> requests.Response:
         """Return what comes back; OSError or ValueError where that is no whole answer."""
         session: requests.Session | None = getattr(self._threads, "session", None)
         if session is None:

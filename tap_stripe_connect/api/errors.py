@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from requests import codes
 
 
-class Verdict(Enum):
+class ErrorAction(Enum):
     """What to do after an answer that is not the one hoped for."""
 
     RETRY = "retry"
@@ -31,7 +31,7 @@ class Rule:
     """A row of the table; the first one that fits an answer decides."""
 
     status: range
-    verdict: Verdict
+    action: ErrorAction
     code: str = ""
     text: str = ""
     """A piece of Stripe's message."""
@@ -51,7 +51,7 @@ _NOT_ENABLED = tuple(
         status=_status(400),
         text=text,
         path=path,
-        verdict=Verdict.NOT_ENABLED,
+        action=ErrorAction.NOT_ENABLED,
         advice="the account does not use this product; deselect the stream to be told no more",
     )
     for text, path in (
@@ -69,75 +69,75 @@ RULES = (
     Rule(
         status=_status(401),
         text="Invalid API Key",
-        verdict=Verdict.STOP,
+        action=ErrorAction.STOP,
         advice="check api_key: it must be a current key, pasted whole",
     ),
     Rule(
         status=_status(401),
         text="xpired",
-        verdict=Verdict.STOP,
+        action=ErrorAction.STOP,
         advice="api_key has expired; create a new key in Stripe's Dashboard",
     ),
     Rule(
         status=_status(401),
         text="required permissions",
-        verdict=Verdict.SKIP_STREAM,
+        action=ErrorAction.SKIP_STREAM,
         advice="add the permission to the key, or deselect the stream",
     ),
     Rule(
         status=_status(401),
-        verdict=Verdict.STOP,
+        action=ErrorAction.STOP,
         advice="check api_key: Stripe does not accept it",
     ),
     Rule(
         status=range(400, 404),
         code="secret_key_required",
-        verdict=Verdict.STOP,
+        action=ErrorAction.STOP,
         advice="api_key is a publishable key; use a restricted (rk_…) or secret (sk_…) key",
     ),
     Rule(
         status=_status(403),
         text="IP address",
-        verdict=Verdict.STOP,
+        action=ErrorAction.STOP,
         advice="the key may be used from certain addresses only; allow this one or use another key",
     ),
     Rule(
         status=range(400, 404),
         text="Only Stripe Connect platforms",
-        verdict=Verdict.STOP,
+        action=ErrorAction.STOP,
         advice="the key belongs to no platform; remove account_ids and all_connected_accounts",
     ),
     Rule(
         status=range(400, 405),
         code="account_invalid",
-        verdict=Verdict.SKIP_ACCOUNT,
+        action=ErrorAction.SKIP_ACCOUNT,
         advice="remove it from account_ids, connect the account again, or use the key of the mode "
         "(live or test) that it is connected in",
     ),
     Rule(
         status=_status(403),
         text="does not have access to account",
-        verdict=Verdict.SKIP_ACCOUNT,
+        action=ErrorAction.SKIP_ACCOUNT,
         advice="remove it from account_ids, connect the account again, or use the key of the mode "
         "(live or test) that it is connected in",
     ),
     Rule(
         status=_status(403),
-        verdict=Verdict.SKIP_STREAM,
+        action=ErrorAction.SKIP_STREAM,
         advice="add the permission to the key, or deselect the stream",
     ),
-    Rule(status=_status(400), code="rate_limit", verdict=Verdict.RETRY),
-    Rule(status=_status(409), verdict=Verdict.RETRY),
-    Rule(status=_status(429), verdict=Verdict.RETRY),
+    Rule(status=_status(400), code="rate_limit", action=ErrorAction.RETRY),
+    Rule(status=_status(409), action=ErrorAction.RETRY),
+    Rule(status=_status(429), action=ErrorAction.RETRY),
     Rule(
         status=range(500, 600),
-        verdict=Verdict.RETRY,
+        action=ErrorAction.RETRY,
         advice="Stripe has trouble; run again later, nothing is lost",
     ),
-    Rule(status=range(300, 400), verdict=Verdict.STOP, advice="check api_url: it redirects"),
+    Rule(status=range(300, 400), action=ErrorAction.STOP, advice="check api_url: it redirects"),
     Rule(
         status=range(300, 500),
-        verdict=Verdict.FAIL_STREAM,
+        action=ErrorAction.FAIL_STREAM,
         advice="report it with the request id",
     ),
 )
@@ -163,7 +163,7 @@ class StripeError(Exception):
         self,
         message: str,
         *,
-        verdict: Verdict,
+        action: ErrorAction,
         path: str,
         account: str | None = None,
         status: int | None = None,
@@ -176,7 +176,7 @@ class StripeError(Exception):
         """Keep what a user or Stripe's support will ask for."""
         self.message = redact(message)
         super().__init__(self.message)
-        self.verdict = verdict
+        self.action = action
         self.path = path
         self.account = account
         self.status = status

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 from requests import codes
 
 from tap_stripe_connect.api import network, not_stripe
-from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.api.responses import retry_after
 
 if TYPE_CHECKING:
     import requests
 
-    from tap_stripe_connect.api.responses import Question
+    from tap_stripe_connect.api.responses import ApiRequest
 
 LATER = "run again; nothing is lost"
 
@@ -44,29 +44,31 @@ class Failures:
         self.reached = False
         """Whether an answer of Stripe's has come."""
 
-    def lost(self, error: Exception, question: Question) -> Failure:
+    def lost(self, error: Exception, question: ApiRequest) -> Failure:
         """Return what a request is that got no answer, or only a part of one."""
         why = network.reason(error)
         refused = network.is_refused_by_proxy(error)
         if self.reached and not refused:
-            told = question.failure(f"Stripe's answer was lost: {why}", Verdict.RETRY, advice=LATER)
+            told = question.failure(
+                f"Stripe's answer was lost: {why}", ErrorAction.RETRY, advice=LATER
+            )
             return Failure(told, retry=True)
         proxy = network.proxy_of(self._url)
         through = f" through the proxy {proxy}" if proxy else ""
         told = question.failure(
             f"Stripe cannot be reached at {self._url}{through}: {why}",
-            Verdict.STOP,
+            ErrorAction.STOP,
             advice=network.advice(error, self._url),
         )
         return Failure(told, retry=not network.is_final(error))
 
     def mixed_up(
-        self, error: Exception, response: requests.Response, question: Question
+        self, error: Exception, response: requests.Response, question: ApiRequest
     ) -> Failure:
         """Return what an answer is that belongs to another request."""
         told = question.failure(
             f"The answer belongs to another request: {error}",
-            Verdict.RETRY,
+            ErrorAction.RETRY,
             status=response.status_code,
             code=MIXED_UP,
             request_id=response.headers.get("Request-Id", ""),
@@ -74,7 +76,7 @@ class Failures:
         )
         return Failure(told, retry=True)
 
-    def unusable(self, response: requests.Response, question: Question) -> Failure:
+    def unusable(self, response: requests.Response, question: ApiRequest) -> Failure:
         """Return what an answer is that is cut off, or not Stripe's.
 
         Gateways in trouble get better; whatever else is not Stripe's is told after one answer. A
@@ -84,39 +86,39 @@ class Failures:
         if status not in not_stripe.LOGIN and not_stripe.is_cut_off(response):
             told = question.failure(
                 "Stripe's answer was lost: the answer is damaged",
-                Verdict.RETRY,
+                ErrorAction.RETRY,
                 status=status,
                 advice=LATER,
             )
             return Failure(told, retry=True)
         passing = status in not_stripe.PASSING or (self.reached and status < codes.multiple_choices)
         if passing:
-            verdict = Verdict.RETRY if self.reached else Verdict.STOP
+            action = ErrorAction.RETRY if self.reached else ErrorAction.STOP
         elif self.reached and status not in not_stripe.LOGIN:
-            verdict = Verdict.FAIL_STREAM
+            action = ErrorAction.FAIL_STREAM
         elif (
             not_stripe.is_plain_404(response) and network.is_loopback(self._url) and not self._path
         ):
             # A fake of Stripe that lacks this path may have the next one.
-            verdict = Verdict.FAIL_STREAM
+            action = ErrorAction.FAIL_STREAM
         else:
-            verdict = Verdict.STOP
+            action = ErrorAction.STOP
         told = question.failure(
             f"What answers at {self._url} is not Stripe: {not_stripe.description(response)}",
-            verdict,
+            action,
             status=status,
             advice=LATER if passing and self.reached else self._advice(status),
             retry_after=retry_after(response),
         )
         return Failure(told, retry=passing)
 
-    def refused(self, error: StripeError, question: Question) -> StripeError:
+    def refused(self, error: StripeError, question: ApiRequest) -> StripeError:
         """Return a refusal of Stripe's; where the address has a path, a 404 is about that."""
         if error.status != codes.not_found or self.reached or not self._path:
             return error
         return question.failure(
             error.message,
-            Verdict.STOP,
+            ErrorAction.STOP,
             status=error.status,
             request_id=error.request_id,
             advice=self._advice(codes.not_found),

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tap_stripe_connect.api.responses import Question
+    from tap_stripe_connect.api.responses import ApiRequest
 
 REMEMBERED = 2_000
 """Request ids that are kept to notice an answer that comes twice."""
@@ -89,7 +89,7 @@ class Matcher:
         self,
         headers: Mapping[str, str],
         document: Mapping[str, Any],
-        question: Question,
+        question: ApiRequest,
         attempts: Attempts,
     ) -> list[Oddity]:
         """Raise MismatchError unless the answer's head fits, and what is odd is this server's way.
@@ -139,7 +139,7 @@ class Matcher:
         return True
 
     def _oddities(
-        self, headers: Mapping[str, str], document: Mapping[str, Any], question: Question
+        self, headers: Mapping[str, str], document: Mapping[str, Any], question: ApiRequest
     ) -> Iterator[Oddity]:
         """Yield what is odd about an answer; raises MismatchError if it names another account."""
         named, asked = headers.get("Stripe-Account", ""), question.account or ""
@@ -157,7 +157,7 @@ class Matcher:
             yield from _url_oddities(document.get("url"), question)
 
     def _is_repeated(
-        self, request_id: str, document: Mapping[str, Any], question: Question
+        self, request_id: str, document: Mapping[str, Any], question: ApiRequest
     ) -> bool:
         """Return whether an answer came before to another question.
 
@@ -180,7 +180,7 @@ class Matcher:
         return before != asked
 
 
-def check_object(document: object, question: Question) -> None:
+def check_object(document: object, question: ApiRequest) -> None:
     """Accept the object that was asked for.
 
     Raises MismatchError for another one of Stripe's, ValueError for anything else.
@@ -197,7 +197,7 @@ def check_object(document: object, question: Question) -> None:
         raise MismatchError(f"it is {what} than {question.id}")
 
 
-def check_page(document: object, question: Question) -> None:
+def check_page(document: object, question: ApiRequest) -> None:
     """Accept a page of the list that was asked for.
 
     Raises MismatchError for another page of Stripe's, ValueError for anything else.
@@ -212,7 +212,7 @@ def check_page(document: object, question: Question) -> None:
     _check_rows(rows, question)
 
 
-def _check_rows(rows: list[Any], question: Question) -> None:
+def _check_rows(rows: list[Any], question: ApiRequest) -> None:
     """Check what each row says; every row of a run passes here, so this has to be fast."""
     try:
         kinds = set(map(_object, rows))
@@ -232,7 +232,7 @@ def _check_rows(rows: list[Any], question: Question) -> None:
             raise MismatchError(f"it is about another {name} than {value}")
 
 
-def _url_oddities(url: object, question: Question) -> Iterator[Oddity]:
+def _url_oddities(url: object, question: ApiRequest) -> Iterator[Oddity]:
     """Compare the list's own address with the path asked for.
 
     Stripe documents no exception, and nobody has proven that there is none.
@@ -249,7 +249,7 @@ def _url_oddities(url: object, question: Question) -> Iterator[Oddity]:
     yield Oddity("url", detail, text)
 
 
-def check_refusal(error: Mapping[str, Any], question: Question) -> None:
+def check_refusal(error: Mapping[str, Any], question: ApiRequest) -> None:
     """Raise MismatchError if what is missing, by an error of Stripe's, is not what was asked for.
 
     Else the refusal of another object would count as the deletion of this one.

@@ -22,17 +22,17 @@ LATENESS = 0.05
 MARGIN = 0.01
 """Part by which a second is taken to be longer: requests need not arrive as evenly as sent."""
 
-SOON = 1e-6
+MIN_DELAY = 1e-6
 """Seconds that nobody waits for; a clock need not be able to tell less."""
 
-LEAST = 1 / 16
+MIN_RATE = 1 / 16
 """Part of a rate that is left after however many refusals."""
 
 RECOVERY = 1 / 20
 """Part of a rate that comes back in every second without a refusal."""
 
 
-class Pace:
+class RateBucket:
     """One rate: requests at even distances, fewer after a refusal and then gradually more."""
 
     def __init__(self, per_second: float) -> None:
@@ -82,7 +82,7 @@ class Pace:
         Requests that were under way together are refused together; that counts once.
         """
         if now >= self._since:
-            self._left = max(self._full * LEAST, self.rate(now) / 2)
+            self._left = max(self._full * MIN_RATE, self.rate(now) / 2)
         self._since = max(self._since, now + seconds)
         self._next = max(self._next, now + seconds)
 
@@ -100,8 +100,10 @@ class Limiter:
         per_endpoint = max(PER_ENDPOINT, requests_per_second * ENDPOINT_SHARE)
         self._clock = clock
         self._lock = threading.Lock()
-        self._all = Pace(requests_per_second)
-        self._endpoints: defaultdict[str, Pace] = defaultdict(lambda: Pace(per_endpoint))
+        self._all = RateBucket(requests_per_second)
+        self._endpoints: defaultdict[str, RateBucket] = defaultdict(
+            lambda: RateBucket(per_endpoint)
+        )
         self._queues: defaultdict[str, deque[object]] = defaultdict(deque)
 
     def wait(self, endpoint: str, sleep: Callable[[float], None]) -> None:
@@ -127,7 +129,7 @@ class Limiter:
             ahead = self._queues[endpoint].index(ticket)
             free_from = max(self._all.free_from(now), pace.free_from(now))
             free_from += ahead / pace.rate(now)
-            if free_from - now > SOON:
+            if free_from - now > MIN_DELAY:
                 return free_from - now
             self._all.take(now)
             pace.take(now)

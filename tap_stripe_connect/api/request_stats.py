@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-Asked = tuple[str | None, str]
+Endpoint = tuple[str | None, str]
 """The account as the header names it, None for the key's own; and the path without ids."""
 
 
@@ -26,13 +26,13 @@ class Cost:
         self.waited += other.waited
 
 
-class Tally:
+class RequestStats:
     """Counts requests, retries and waits; safe to use from any thread."""
 
     def __init__(self) -> None:
         """Begin at nothing."""
         self._lock = threading.Lock()
-        self._costs: defaultdict[Asked, Cost] = defaultdict(Cost)
+        self._costs: defaultdict[Endpoint, Cost] = defaultdict(Cost)
         self._limits: set[str] = set()
 
     def sent(self, account: str | None, route: str) -> None:
@@ -52,7 +52,7 @@ class Tally:
             self._limits.add(limit)
             return news
 
-    def costs(self) -> dict[Asked, Cost]:
+    def costs(self) -> dict[Endpoint, Cost]:
         """Return what has been counted so far, as a copy."""
         with self._lock:
             return {asked: replace(cost) for asked, cost in self._costs.items()}

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from tap_stripe_connect.api.errors import StripeError, Verdict, rule_for
+from tap_stripe_connect.api.errors import ErrorAction, StripeError, rule_for
 from tap_stripe_connect.api.matching import window
 from tap_stripe_connect.api.nesting import decode as _decode
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     """What came back from one request."""
 
     document: dict[str, Any]
@@ -30,7 +30,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Listing:
+class ListPage:
     """One page of a list."""
 
     rows: list[dict[str, Any]]
@@ -39,7 +39,7 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class Question:
+class ApiRequest:
     """One thing to ask for, however many requests it takes, and what its answer has to be."""
 
     path: str
@@ -62,9 +62,9 @@ class Question:
         """The creation times that the rows of a list may have, half-open, in unix seconds."""
         return window(self.parameters)
 
-    def failure(self, message: str, verdict: Verdict, **told: Any) -> StripeError:  # noqa: ANN401
+    def failure(self, message: str, action: ErrorAction, **told: Any) -> StripeError:  # noqa: ANN401
         """Return the error that says what went wrong with this question."""
-        return StripeError(message, verdict=verdict, path=self.path, account=self.account, **told)
+        return StripeError(message, action=action, path=self.path, account=self.account, **told)
 
 
 def route(path: str, parent: str) -> str:
@@ -73,14 +73,14 @@ def route(path: str, parent: str) -> str:
     return "/".join("{id}" if step and unquote(step) == parent else step for step in steps)
 
 
-def read(response: requests.Response) -> Answer:
+def read(response: requests.Response) -> ApiResponse:
     """Decode an answer; ValueError if it is no JSON, as where it was cut off (C4)."""
     body = response.content
     try:
         document = _decode(body)
     except msgspec.DecodeError:
         document = _mended(body)
-    return Answer(document, len(body))
+    return ApiResponse(document, len(body))
 
 
 def _mended(body: bytes) -> object:
@@ -100,18 +100,18 @@ def error_in(response: requests.Response) -> dict[str, Any] | None:
 
 
 def refusal(
-    response: requests.Response, error: Mapping[str, Any], question: Question
+    response: requests.Response, error: Mapping[str, Any], question: ApiRequest
 ) -> tuple[StripeError, bool]:
     """Return the failure that an error of Stripe's is, and whether to try again."""
     message, code = str(error.get("message") or ""), str(error.get("code") or "")
     rule = rule_for(response.status_code, code, message, question.path)
     wish = response.headers.get("Stripe-Should-Retry", "")
-    retry = {"true": True, "false": False}.get(wish, rule.verdict is Verdict.RETRY)
+    retry = {"true": True, "false": False}.get(wish, rule.action is ErrorAction.RETRY)
     # What Stripe says not to retry is not asked for in smaller pages either (C3).
-    final = rule.verdict is Verdict.RETRY and not retry
+    final = rule.action is ErrorAction.RETRY and not retry
     failure = question.failure(
         message or f"Stripe answered with HTTP status {response.status_code}",
-        Verdict.FAIL_STREAM if final else rule.verdict,
+        ErrorAction.FAIL_STREAM if final else rule.action,
         status=response.status_code,
         code=code,
         request_id=response.headers.get("Request-Id", ""),

@@ -10,7 +10,7 @@ from requests import codes
 
 from tap_stripe_connect.api.api_keys import is_live, is_organisations
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.errors import StripeError, Verdict, account_in
+from tap_stripe_connect.api.errors import ErrorAction, StripeError, account_in
 from tap_stripe_connect.api.rate_limit import Limiter
 from tap_stripe_connect.connect.outcome import Access, ConnectedAccount, Kind
 from tap_stripe_connect.connect.refusals import Refusal, one_line
@@ -103,7 +103,7 @@ class Look:
                 livemode=self._livemode,
                 access=access_after(error),
                 reason=" - ".join(filter(None, (one_line(error.message), error.advice))),
-                key_refused=error.verdict is Verdict.STOP,
+                key_refused=error.action is ErrorAction.STOP,
             )
         found = str(document.get("id") or "")
         country = str(document.get("country"))
@@ -120,7 +120,7 @@ class Look:
         try:
             return self._client.account(account_id).document
         except StripeError as error:
-            if error.verdict is not Verdict.SKIP_STREAM:
+            if error.action is not ErrorAction.SKIP_STREAM:
                 raise
             own = account_in(error.message)
         if account_id is None:
@@ -137,7 +137,7 @@ class Look:
                 name=connected,
             ).document
         except StripeError as error:
-            if error.verdict is not Verdict.SKIP_STREAM:
+            if error.action is not ErrorAction.SKIP_STREAM:
                 raise
         return {"id": connected}
 
@@ -156,7 +156,7 @@ class Look:
 
 def access_after(error: StripeError) -> Access:
     """Tell what an error means for reading the account; trouble on the way means nothing."""
-    decided = error.verdict in {Verdict.SKIP_ACCOUNT, Verdict.SKIP_STREAM, Verdict.STOP}
+    decided = error.action in {ErrorAction.SKIP_ACCOUNT, ErrorAction.SKIP_STREAM, ErrorAction.STOP}
     return Access.DENIED if decided and (error.status or 0) in REFUSED else Access.UNKNOWN
 
 

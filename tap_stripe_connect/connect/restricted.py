@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from tap_stripe_connect.api.errors import StripeError, Verdict, missing_permission
+from tap_stripe_connect.api.errors import ErrorAction, StripeError, missing_permission
 from tap_stripe_connect.catalog import API_VERSION, LISTED, NESTED, STREAMS
 from tap_stripe_connect.connect.account import glance
 from tap_stripe_connect.connect.oauth import DASHBOARD
@@ -70,9 +70,9 @@ def _lacking(client: Client, listed: Listed) -> str:
         parameters = {**listed.parameters, "limit": "1"}
         client.page(listed.path, parameters, objects=(listed.object,))
     except StripeError as error:
-        if error.verdict is Verdict.SKIP_STREAM:
+        if error.action is ErrorAction.SKIP_STREAM:
             return missing_permission(error.message) or listed.permission
-        if error.verdict is not Verdict.NOT_ENABLED:
+        if error.action is not ErrorAction.NOT_ENABLED:
             line = f"The key could not be checked: {one_line(error.message)}"
             raise Refusal(Kind.FAILED, line, error.advice) from None
     return ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.catalog import LISTED, Listed, nested_in
 from tap_stripe_connect.sync.emit.records import Facts
-from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Job, Purpose
 from tap_stripe_connect.sync.state.ranges import unix_time
 
@@ -90,9 +90,9 @@ class ConnectionTest:
         try:
             page = self._client.page(listed.path, asked, account.header, objects=[listed.object])
         except StripeError as error:
-            if error.verdict is Verdict.STOP:
+            if error.action is ErrorAction.STOP:
                 raise
-            job = Job(listed, account.id, account.header, Plan(()), purpose)
+            job = Job(listed, account.id, account.header, Backfill(()), purpose)
             job.failure = error
             self.failed.append(job)
             return []
@@ -101,4 +101,4 @@ class ConnectionTest:
 
 def _is_lost(job: Job) -> bool:
     """Return whether nothing of the job's account can be read."""
-    return job.failure is not None and job.failure.verdict is Verdict.SKIP_ACCOUNT
+    return job.failure is not None and job.failure.action is ErrorAction.SKIP_ACCOUNT

@@ -13,18 +13,18 @@ from tap_stripe_connect.api.rate_limit import ENDPOINT_SHARE, PER_ENDPOINT, Limi
 from tap_stripe_connect.errors import TapError
 from tap_stripe_connect.sync.connection_test import ConnectionTest
 from tap_stripe_connect.sync.emit.dedupe import RecordFilter
-from tap_stripe_connect.sync.emit.gc_tuning import collecting_rarely
+from tap_stripe_connect.sync.emit.gc_tuning import rare_collections
 from tap_stripe_connect.sync.emit.messages import EmittingStream, now
 from tap_stripe_connect.sync.emit.records import Records
-from tap_stripe_connect.sync.emit.writer import Transfer, checked_output
+from tap_stripe_connect.sync.emit.writer import OutputLoop, checked_output
 from tap_stripe_connect.sync.fetch.engine import Engine
 from tap_stripe_connect.sync.plan.jobs import Job
 from tap_stripe_connect.sync.plan.planner import Planner
 from tap_stripe_connect.sync.plan.scope import Scope, lists_of
 from tap_stripe_connect.sync.report import bookmark_warnings
-from tap_stripe_connect.sync.report.failures import fails_the_run, log_failures, troubles
+from tap_stripe_connect.sync.report.failures import fails_the_run, grouped_failures, log_failures
 from tap_stripe_connect.sync.report.progress import Progress
-from tap_stripe_connect.sync.report.stats import figures, left_out, standings
+from tap_stripe_connect.sync.report.stats import coverages, left_out, run_stats
 from tap_stripe_connect.sync.report.summary import Summary, announce
 from tap_stripe_connect.sync.state.digests import Digests
 
@@ -164,7 +164,7 @@ class Session:
                 count += 1
                 writer.write_records(self._streams[name], record, now())
             writer.flush()
-        log_failures(troubles(test.failed))
+        log_failures(grouped_failures(test.failed))
         if fails_the_run(test.failed, self._settings):
             sys.exit(1)
         logger.info(
@@ -178,10 +178,10 @@ class Session:
         """
         per_endpoint = self._settings.max_requests_per_second * ENDPOINT_SHARE
         progress = Progress(self.client.tally, per_endpoint=max(PER_ENDPOINT, per_endpoint))
-        transfer = Transfer(writer, self._bookmarks, self._streams, state_interval, progress)
+        transfer = OutputLoop(writer, self._bookmarks, self._streams, state_interval, progress)
         signals.stop_with(transfer.interrupt)
         try:
-            with progress.telling(), collecting_rarely():
+            with progress.telling(), rare_collections():
                 planner, rows, planned = signals.unless_stopped(self._begin)
                 engine = Engine(self.client, self._stopping)
                 engine.add(planned)
@@ -199,9 +199,9 @@ class Session:
         if fails_the_run(transfer.ledger.failed, self._settings):
             sys.exit(1)
 
-    def _sum_up(self, outcome: str, transfer: Transfer, progress: Progress) -> None:
+    def _sum_up(self, outcome: str, transfer: OutputLoop, progress: Progress) -> None:
         """Tell what failed, and what the run did; on every way out."""
-        found = troubles(transfer.ledger.failed)
+        found = grouped_failures(transfer.ledger.failed)
         log_failures(found)
         if transfer.interrupted_by:
             outcome = "interrupted"
@@ -210,9 +210,9 @@ class Session:
         summary = Summary(
             outcome=outcome,
             seconds=progress.elapsed,
-            found=figures(transfer.ledger, self.client.tally.costs(), self._accounts),
-            troubles=found,
-            standings=standings(
+            found=run_stats(transfer.ledger, self.client.tally.costs(), self._accounts),
+            failures=found,
+            coverages=coverages(
                 self._bookmarks, self._accounts, self._streams, self._settings.start
             ),
             notes=left_out(self._records.converters, transfer.unexplained),

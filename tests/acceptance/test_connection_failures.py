@@ -14,7 +14,7 @@ import requests
 
 from tap_stripe_connect.api import network
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.api.rate_limit import Limiter
 from tap_stripe_connect.catalog import API_VERSION
 from tap_stripe_connect.simulator.faults import Fault
@@ -142,7 +142,7 @@ def test_the_first_request_is_tried_for_half_a_minute(
     """It is said at once what is wrong, and that it is tried again; then the run ends."""
     stripe.faults.add(Fault(**fault))
     error, waited = failure_at(stripe.url)
-    assert error.verdict is Verdict.STOP
+    assert error.action is ErrorAction.STOP
     assert 20 <= waited <= 31
     assert 5 <= stripe.journal.count() <= 8
     (line,) = [one for one in caplog.messages if "trying again for half a minute" in one]
@@ -307,7 +307,7 @@ def test_what_is_not_stripe_is_told_after_one_answer(
     """One line says what answered, and none asks for permissions or another try."""
     stripe.faults.add(Fault(**fault))
     error = failed(stripe)
-    assert error.verdict is Verdict.STOP
+    assert error.action is ErrorAction.STOP
     assert stripe.journal.count() == 1
     assert error.message.startswith(f"What answers at {stripe.url} is not Stripe: ")
     assert said in error.message

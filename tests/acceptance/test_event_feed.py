@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.support.harness import Json
 
 YEAR = 365 * DAY
-STATE_DOCS = (Path(__file__).parents[1] / "docs/state.md").read_text("utf-8")
+STATE_DOCS = (Path(__file__).parents[2] / "docs/state.md").read_text("utf-8")
 
 
 def requests_of(stripe: Simulator) -> list[str]:

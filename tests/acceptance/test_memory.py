@@ -12,7 +12,7 @@ from benchmarks.contestants import Task, this_tap
 from benchmarks.load import Conditions, Load, even
 from benchmarks.processes import PageServer
 from tap_stripe_connect.catalog import LISTED
-from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Job
 from tests.support.harness import DAY, NOW
 
@@ -68,7 +68,7 @@ def test_invoices_of_six_megabytes_take_less_than_300_megabytes(tmp_path: Path) 
 
 def job() -> Job:
     """Return a job of which no page has come."""
-    return Job(LISTED["invoices"], "acct_1Example", None, Plan([]))
+    return Job(LISTED["invoices"], "acct_1Example", None, Backfill([]))
 
 
 @pytest.mark.parametrize(

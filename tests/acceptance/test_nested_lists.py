@@ -12,14 +12,14 @@ import pytest
 from tap_stripe_connect.catalog import LISTED
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.faults import Fault
-from tap_stripe_connect.sync.fetch.backpressure import Room
+from tap_stripe_connect.sync.fetch.backpressure import InFlightBudget
 from tap_stripe_connect.sync.fetch.nested import (
     PART_BYTES,
     UnfinishedPage,
     cut_short,
     last_unfinished,
 )
-from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Job, Page
 from tests.acceptance.cases.steps import YEAR, next_run, routes
 from tests.support.harness import DAY, NOW, config_for, run, selecting
@@ -93,13 +93,13 @@ def test_without_room_one_page_and_one_list_go_on(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.backpressure.UNFINISHED", 1)
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.backpressure.NESTED", 1)
     held: list[int] = []
-    hold = Room.hold
+    hold = InFlightBudget.hold
 
-    def holding(room: Room, size: int) -> None:
+    def holding(room: InFlightBudget, size: int) -> None:
         hold(room, size)
         held.append(room._unfinished)
 
-    monkeypatch.setattr(Room, "hold", holding)
+    monkeypatch.setattr(InFlightBudget, "hold", holding)
     slowness = Slowness(0.2, lines=150)
     reading = read_slowly(monkeypatch, {"/v1/invoices": history(300)}, 100, slowness)
     assert reading.rows == {"/v1/invoices": bytearray(b"\x01" * 300)}
@@ -248,7 +248,7 @@ def page_of(job: Job, lines: list[int], weight: int) -> Page:
 
 def test_a_page_is_claimed_with_its_last_object_only() -> None:
     """Complete objects go out before, so that no page is held back in memory whole."""
-    job = Job(LISTED["invoices"], "acct_1Example", None, Plan([]))
+    job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([]))
     page = page_of(job, [5, 12, 12, 12], 4 * PART_BYTES)
     lists = cut_short(job, page.streams, page.objects)
     unfinished = UnfinishedPage(page, lists)
@@ -272,7 +272,7 @@ def test_a_page_is_claimed_with_its_last_object_only() -> None:
 
 def test_a_page_that_is_complete_before_the_one_before_it_claims_with_that() -> None:
     """Both hold a part of the second between them; whatever order their lists come in."""
-    job = Job(LISTED["invoices"], "acct_1Example", None, Plan([]))
+    job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([]))
     for order in permutations(range(3)):
         pages: list[UnfinishedPage] = []
         lists = []
@@ -295,7 +295,7 @@ def test_a_page_that_is_complete_before_the_one_before_it_claims_with_that() -> 
 
 def test_lists_of_streams_that_are_not_wanted_are_not_cut_short() -> None:
     """The lines are followed for the stream of lines alone."""
-    job = Job(LISTED["invoices"], "acct_1Example", None, Plan([]))
+    job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([]))
     page = page_of(job, [12], 1)
     assert cut_short(job, frozenset({"invoices"}), page.objects) == []
     assert [one.route for one in cut_short(job, page.streams, page.objects)] == [LINES]

@@ -13,7 +13,7 @@ from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.api.errors import StripeError
 from tap_stripe_connect.api.matching import IN_DOUBT, MismatchError, check_object, check_page
 from tap_stripe_connect.api.rate_limit import Limiter
-from tap_stripe_connect.api.responses import Question
+from tap_stripe_connect.api.responses import ApiRequest
 from tap_stripe_connect.catalog import API_VERSION
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.faults import Fault
@@ -130,7 +130,7 @@ def test_answers_that_are_shifted_by_one_get_into_no_wrong_account(
     """What fits nowhere is not written, and what is missing therefore is read by the next run."""
     if len(stripped) > 1:
         # Where nothing in an answer's head tells it apart, only the order of requests is left.
-        monkeypatch.setattr(workers, "MOST", 1)
+        monkeypatch.setattr(workers, "MAX_WORKERS", 1)
     names = ("acct_1One", "acct_1Two", "acct_1Three")
     accounts = [
         filled(stripe.world.add_account(name), 40 * place) for place, name in enumerate(names)
@@ -200,7 +200,7 @@ def test_a_list_that_calls_itself_otherwise_is_read_and_told_once(
     address: str | None,
 ) -> None:
     """Where all rows fit and the same address comes again, it is this server's way (once more)."""
-    monkeypatch.setattr(workers, "MOST", 1)
+    monkeypatch.setattr(workers, "MAX_WORKERS", 1)
     account = filled(stripe.world.platform)
 
     def renamed(asked: Asked, fetch: Callable[[], bytes]) -> bytes:
@@ -326,7 +326,7 @@ def test_a_connection_with_an_odd_answer_is_given_up(
     """What still comes on it would be taken for the answer to the next request."""
     if kind == "late":
         give_up("/v1/customers", 1.0)
-    monkeypatch.setattr(workers, "MOST", 1)
+    monkeypatch.setattr(workers, "MAX_WORKERS", 1)
     account = filled(stripe.world.platform)
     with Proxy(stripe.url, Odd(kind)) as proxy:
         output = run(config_for(stripe, api_url=proxy.url), catalog=selecting(*STREAMS))
@@ -356,7 +356,7 @@ def test_a_server_whose_request_ids_are_all_the_same_is_read(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One more request tells that they tell nothing."""
-    monkeypatch.setattr(workers, "MOST", 1)
+    monkeypatch.setattr(workers, "MAX_WORKERS", 1)
     account = filled(stripe.world.platform)
     stripe.faults.add(Fault(headers={"request-id": "req_1"}))
     output = run(config_for(stripe), catalog=selecting(*STREAMS))
@@ -486,7 +486,7 @@ def test_lists_of_all_parents_share_one_endpoint(
     assert waited == [route]
 
 
-ASKED = Question(
+ASKED = ApiRequest(
     "/v1/charges",
     {"created[gte]": "100", "created[lt]": "200"},
     None,
@@ -571,7 +571,7 @@ def test_documents_that_are_no_page(document: object, *, mismatch: bool) -> None
 )
 def test_documents_that_are_not_the_object(document: object, *, mismatch: bool) -> None:
     """Another kind and another id belong to another request."""
-    asked = Question("/v1/charges/ch_1", {}, None, "", objects=frozenset({"charge"}), id="ch_1")
+    asked = ApiRequest("/v1/charges/ch_1", {}, None, "", objects=frozenset({"charge"}), id="ch_1")
     with pytest.raises(ValueError, match=r"\w") as caught:
         check_object(document, asked)
     assert isinstance(caught.value, MismatchError) is mismatch

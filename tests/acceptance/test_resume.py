@@ -19,7 +19,7 @@ from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.server import Simulator
 from tap_stripe_connect.simulator.world import World
-from tap_stripe_connect.sync.fetch.workers import MOST
+from tap_stripe_connect.sync.fetch.workers import MAX_WORKERS
 from tests.support.harness import (
     DAY,
     NOW,
@@ -64,7 +64,7 @@ def test_resuming_reads_only_what_no_state_claimed(stripe: Simulator) -> None:
     for written, state in list(cuts(whole.messages))[::5]:
         before = sum(message["type"] == "RECORD" for message in written)
         rest = run(config_for(stripe), state=state, catalog=selecting("customers"))
-        assert before + len(rest.records("customers")) <= 3000 + MOST
+        assert before + len(rest.records("customers")) <= 3000 + MAX_WORKERS
 
 
 def test_output_cut_at_any_state_can_be_resumed_where_lists_are_out_of_order(
@@ -151,7 +151,7 @@ def test_a_load_killed_several_times_loses_nothing(large: Simulator, tmp_path: P
         state = messages[states[-1]].value if states else state
     assert len(ids) == large.world.platform.count("customer")
     # What came after the last STATE is read again, and the second that a window ended in.
-    assert rows <= len(ids) + unclaimed + 3 * MOST
+    assert rows <= len(ids) + unclaimed + 3 * MAX_WORKERS
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.errors import RULES, StripeError, Verdict, rule_for, says_missing
+from tap_stripe_connect.api.errors import RULES, ErrorAction, StripeError, rule_for, says_missing
 from tap_stripe_connect.catalog import LISTED, STREAMS
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.sync.emit import messages
 from tap_stripe_connect.sync.emit.dedupe import RecordFilter
-from tap_stripe_connect.sync.emit.writer import Transfer
-from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.emit.writer import OutputLoop
+from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Job, Purpose
-from tap_stripe_connect.sync.report.failures import troubles
-from tap_stripe_connect.sync.report.stats import Figures, Standing, standing, stream_of
+from tap_stripe_connect.sync.report.failures import grouped_failures
+from tap_stripe_connect.sync.report.stats import Coverage, Stats, coverage, stream_of
 from tap_stripe_connect.sync.report.summary import Summary
 from tap_stripe_connect.sync.state.bookmark import Bookmark
 from tap_stripe_connect.tap import TapStripeConnect
@@ -206,14 +206,14 @@ def interrupted_after(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
                 transfer.interrupt(15)
             yield row
 
-    transfers: list[Transfer] = []
-    begin = Transfer.carry
+    transfers: list[OutputLoop] = []
+    begin = OutputLoop.carry
 
-    def carry(self: Transfer, *given: Any) -> None:
+    def carry(self: OutputLoop, *given: Any) -> None:
         transfers.append(self)
         begin(self, *given)
 
-    monkeypatch.setattr(Transfer, "carry", carry)
+    monkeypatch.setattr(OutputLoop, "carry", carry)
     monkeypatch.setattr(RecordFilter, "of", records)
 
 
@@ -366,7 +366,7 @@ def test_an_answer_says_which_object_is_missing(
     """A dead cursor or another object's absence is not that of the parent (C9, C10)."""
     error = StripeError(
         message,
-        verdict=Verdict.FAIL_STREAM,
+        action=ErrorAction.FAIL_STREAM,
         path=path,
         status=status,
         code="resource_missing",
@@ -377,7 +377,7 @@ def test_an_answer_says_which_object_is_missing(
 # Products that are not enabled
 
 
-NOT_ENABLED = [rule for rule in RULES if rule.verdict is Verdict.NOT_ENABLED]
+NOT_ENABLED = [rule for rule in RULES if rule.action is ErrorAction.NOT_ENABLED]
 
 
 @pytest.mark.parametrize("rule", NOT_ENABLED, ids=lambda rule: rule.text)
@@ -386,9 +386,9 @@ def test_stripes_words_count_only_where_the_product_lives(rule: Any, path: str) 
     """The same text about another list, or an unknown 400 there, is an error (C8)."""
     message = f"Your account is {rule.text}. See the Dashboard."
     own = f"{rule.path}cards"
-    assert rule_for(400, "", message, own).verdict is Verdict.NOT_ENABLED
-    assert rule_for(400, "", message, path).verdict is Verdict.FAIL_STREAM
-    assert rule_for(400, "", "Something new", own).verdict is Verdict.FAIL_STREAM
+    assert rule_for(400, "", message, own).action is ErrorAction.NOT_ENABLED
+    assert rule_for(400, "", message, path).action is ErrorAction.FAIL_STREAM
+    assert rule_for(400, "", "Something new", own).action is ErrorAction.FAIL_STREAM
 
 
 @pytest.mark.parametrize(("path", "code"), [("/v1/issuing/cards", 0), ("/v1/coupons", 1)])
@@ -451,10 +451,10 @@ def test_an_error_line_has_all_that_support_asks_for(
 # Thousands of accounts
 
 
-def failed(account: str, verdict: Verdict, stream: str = "charges") -> Job:
+def failed(account: str, action: ErrorAction, stream: str = "charges") -> Job:
     """Return a job that has failed."""
-    error = StripeError("no", verdict=verdict, path="/v1/x", account=account, status=403)
-    return Job(LISTED[stream], account, account, Plan([]), Purpose.LOAD, failure=error)
+    error = StripeError("no", action=action, path="/v1/x", account=account, status=403)
+    return Job(LISTED[stream], account, account, Backfill([]), Purpose.LOAD, failure=error)
 
 
 def large(accounts: int, denied: int) -> Summary:
@@ -464,12 +464,12 @@ def large(accounts: int, denied: int) -> Summary:
         outcome="incomplete",
         seconds=3700,
         found={
-            (stream.name, name): Figures(rows=place, requests=1)
+            (stream.name, name): Stats(rows=place, requests=1)
             for place, name in enumerate(names)
             for stream in STREAMS
         },
-        troubles=troubles(failed(name, Verdict.SKIP_STREAM) for name in names[:denied]),
-        standings={stream.name: Standing(NOW, 0) for stream in STREAMS},
+        failures=grouped_failures(failed(name, ErrorAction.SKIP_STREAM) for name in names[:denied]),
+        coverages={stream.name: Coverage(NOW, 0) for stream in STREAMS},
         notes={},
     )
 
@@ -502,9 +502,9 @@ def test_columns_stand_below_each_other() -> None:
 
 def test_equal_failures_of_many_accounts_are_one_line() -> None:
     """The first accounts are named and all are counted; each account once (G9)."""
-    jobs = [failed(f"acct_{place}", Verdict.SKIP_ACCOUNT) for place in range(900)]
-    jobs += [failed(f"acct_{place}", Verdict.SKIP_ACCOUNT, "coupons") for place in range(900)]
-    (trouble,) = troubles(jobs)
+    jobs = [failed(f"acct_{place}", ErrorAction.SKIP_ACCOUNT) for place in range(900)]
+    jobs += [failed(f"acct_{place}", ErrorAction.SKIP_ACCOUNT, "coupons") for place in range(900)]
+    (trouble,) = grouped_failures(jobs)
     assert len(trouble.accounts) == 900
     assert trouble.line.startswith(
         "900 accounts (acct_0, acct_1, acct_2, acct_3, acct_4, …) could not be read; the first: no"
@@ -525,7 +525,7 @@ def test_the_account_farthest_behind_counts(
     bookmarks: list[Bookmark], until: int, unfinished: int
 ) -> None:
     """A stream stands where its oldest bookmark does; gaps make an account unfinished."""
-    assert standing(bookmarks, 10) == Standing(until, unfinished)
+    assert coverage(bookmarks, 10) == Coverage(until, unfinished)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.sync.emit.gc_tuning import RARELY
 from tap_stripe_connect.sync.fetch.engine import Engine
-from tap_stripe_connect.sync.fetch.hedging import Patience
+from tap_stripe_connect.sync.fetch.hedging import HedgeTimer
 from tests.support.harness import (
     DAY,
     NOW,
@@ -444,9 +444,9 @@ def test_a_page_that_takes_too_long_is_asked_for_once_more(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first answer counts, the other one is of no use; each row is written once."""
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.engine.Patience", Patience)
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.hedging.LEAST", 0.1)
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.hedging.USUAL", 0.05)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.engine.HedgeTimer", HedgeTimer)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.hedging.MIN_SECONDS", 0.1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.hedging.FIRST_GUESS", 0.05)
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.engine.LOOK_AGAIN", 0.02)
     bulk.load(stripe.world.platform, customers=800, start=NOW - YEAR, until=NOW - DAY)
     stripe.faults.add(Fault(match="/v1/customers", skip=1, times=1, hang=True))
@@ -472,7 +472,7 @@ def test_a_run_leaves_the_search_for_garbage_as_it_was(stripe: Simulator) -> Non
             return super().pages()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tap_stripe_connect.tap.Engine", Noticing)
+        patch.setattr("tap_stripe_connect.sync.session.Engine", Noticing)
         run(config_for(stripe), catalog=selecting("charges"))
     assert during == [RARELY] != [before]
     assert gc.get_threshold() == before

@@ -310,7 +310,7 @@ def test_works_are_measured_from_start_to_end() -> None:
     # In a process of its own: what is measured of a child includes the size of its parent.
     ended = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "benchmarks", *asked_for],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         check=False,
         text=True,

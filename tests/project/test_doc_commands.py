@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.connect.console import Console, Place
     from tests.support.harness import Json
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FILES = ("README.md", *sorted(f"docs/{file.name}" for file in ROOT.glob("docs/*.md")))
 PLACEHOLDERS = {"ca_…": "ca_1Test", "rk_live_…": "{key}", "target-…": "target-jsonl"}
 """What stands for what only readers know."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.connect.refusals import Rule
     from tap_stripe_connect.simulator.server import Simulator
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 GUIDE = (ROOT / "docs" / "connect.md").read_text("utf-8")
 TEST_MODE = Application("ca_…", "http://localhost:8765/callback", livemode=False, url=CONNECT)

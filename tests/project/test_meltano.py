@@ -12,7 +12,7 @@ from tap_stripe_connect.cli import COMMANDS
 from tap_stripe_connect.settings import SETTINGS, Setting
 from tap_stripe_connect.tap import TapStripeConnect
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KINDS = {"date-time": "date_iso8601", "option": "options"}
 """Meltano's names of kinds where they are not ours."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.sync.emit.dedupe import RecordFilter
 from tap_stripe_connect.sync.emit.messages import MessageWriter
-from tap_stripe_connect.sync.emit.writer import Transfer
+from tap_stripe_connect.sync.emit.writer import OutputLoop
 from tap_stripe_connect.sync.fetch import engine as engine_module
 from tap_stripe_connect.sync.plan import events as changes_module
 from tap_stripe_connect.sync.plan import resume
@@ -59,7 +59,7 @@ DEFECTS: tuple[Defect, ...] = (
     one(
         "claims first",
         "STATE goes out before its rows",
-        Transfer,
+        OutputLoop,
         "_write_page",
         faulty.claims_first,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tap_stripe_connect.api import matching
 from tap_stripe_connect.api.matching import Matcher
-from tap_stripe_connect.api.responses import Question
+from tap_stripe_connect.api.responses import ApiRequest
 from tap_stripe_connect.sync.emit.dedupe import RecordFilter
 from tap_stripe_connect.sync.fetch import requests
 from tap_stripe_connect.sync.fetch.nested import UnfinishedPage
@@ -24,7 +24,7 @@ from tests.property.planting import Defect, Patch, one
 
 ANSWERS = (
     Patch(matching, "check_object", faulty.of_any_id),
-    Patch(Question, "created", faulty.of_any_time),
+    Patch(ApiRequest, "created", faulty.of_any_time),
     Patch(Matcher, "check", faulty.no_mismatch),
     Patch(Matcher, "believes", faulty.believes_at_once),
 )

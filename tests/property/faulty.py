@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.api.client import Client
     from tap_stripe_connect.sync.emit.dedupe import RecordFilter
     from tap_stripe_connect.sync.emit.messages import MessageWriter
-    from tap_stripe_connect.sync.emit.writer import Transfer
+    from tap_stripe_connect.sync.emit.writer import OutputLoop
     from tap_stripe_connect.sync.plan.account_plan import AccountPlan
     from tap_stripe_connect.sync.plan.checkpoint import Checkpointer
     from tap_stripe_connect.sync.plan.events import Changes
@@ -86,7 +86,7 @@ def claims_whole_window(take: Any) -> Any:
 
 
 def claims_first(write_page: Any) -> Any:
-    def writing(self: Transfer, planner: Planner, page: Any) -> Any:
+    def writing(self: OutputLoop, planner: Planner, page: Any) -> Any:
         if page.covered is not None:
             planner.written(page)
             self._write_state()

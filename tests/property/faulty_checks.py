@@ -13,7 +13,7 @@ from tests.property.faulty import passed_over
 
 if TYPE_CHECKING:
     from tap_stripe_connect.api.matching import Matcher
-    from tap_stripe_connect.api.responses import Question
+    from tap_stripe_connect.api.responses import ApiRequest
     from tap_stripe_connect.sync.emit.dedupe import RecordFilter
     from tap_stripe_connect.sync.fetch.nested import UnfinishedPage
     from tap_stripe_connect.sync.plan.account_plan import AccountPlan
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.plan.feed import Feed
     from tap_stripe_connect.sync.plan.list_state import ListState
     from tap_stripe_connect.sync.plan.recheck import Recheck
-    from tap_stripe_connect.sync.plan.refetch import Single, Walk
+    from tap_stripe_connect.sync.plan.refetch import RetrieveTask, Walk
     from tap_stripe_connect.sync.plan.scope import Scope
     from tap_stripe_connect.sync.plan.windows import Window
 
@@ -168,7 +168,7 @@ def group_decides(read: Any) -> Any:
 
 
 def gone_if_passed_over(retrieved: Any) -> Any:
-    def retrieving(client: Any, job: Any, single: Single) -> Any:
+    def retrieving(client: Any, job: Any, single: RetrieveTask) -> Any:
         if single.id in _passed_over:
             _passed_over.discard(single.id)
             return None, 0
@@ -193,7 +193,7 @@ def no_mismatch(check: Any) -> Any:
 
 
 def of_any_id(check: Any) -> Any:
-    def checking(document: object, question: Question) -> None:
+    def checking(document: object, question: ApiRequest) -> None:
         check(document, replace(question, id=""))
 
     return checking

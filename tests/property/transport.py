@@ -22,7 +22,7 @@ from singer_sdk.singerlib import StateMessage
 
 from tap_stripe_connect import settings
 from tap_stripe_connect.api import client
-from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.simulator import endpoints
 from tap_stripe_connect.simulator.answers import Call
 from tap_stripe_connect.simulator.faults import Faults
@@ -31,7 +31,7 @@ from tap_stripe_connect.sync.emit import writer
 from tap_stripe_connect.sync.emit.messages import MessageWriter
 from tap_stripe_connect.sync.fetch import engine as engine_module
 from tap_stripe_connect.sync.fetch import nested, scheduler
-from tap_stripe_connect.sync.fetch.hedging import Patience
+from tap_stripe_connect.sync.fetch.hedging import HedgeTimer
 from tap_stripe_connect.sync.plan import backfill, feed, windows
 from tap_stripe_connect.sync.report.progress import Progress
 from tap_stripe_connect.sync.signals import Signals
@@ -229,7 +229,7 @@ def interleaved(manner: Manner) -> Callable[[Engine], Iterator[Page | Job]]:
                     try:
                         self._fetch(job, unit, weight)
                     except StripeError as error:
-                        if error.verdict is Verdict.STOP:
+                        if error.action is ErrorAction.STOP:
                             raise
                         self._fail(job, unit, error, weight)
                     continue
@@ -269,7 +269,7 @@ def _quick(*, hasty: bool) -> Iterator[None]:
         mock.patch.object(client.Client, "backoff", 0.0),
         mock.patch.object(client.Client, "attempts", 4),
         # Time is virtual here, so answers may be late whatever the other tests do.
-        mock.patch.object(engine_module, "Patience", Patience),
+        mock.patch.object(engine_module, "HedgeTimer", HedgeTimer),
         mock.patch.object(writer, "STATE_SHARE", 0),
         mock.patch.object(windows, "ROWS_WORTH_SPLITTING", worth_splitting),
         mock.patch.object(windows, "PAGE_SIZE", ROWS),

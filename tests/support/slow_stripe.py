@@ -21,8 +21,8 @@ from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.api.rate_limit import Limiter
 from tap_stripe_connect.catalog import LISTED, nested_in
 from tap_stripe_connect.sync.fetch.engine import Engine
-from tap_stripe_connect.sync.fetch.hedging import Patience
-from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.fetch.hedging import HedgeTimer
+from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Job
 from tap_stripe_connect.sync.plan.windows import Window
 from tap_stripe_connect.sync.state.ranges import END_OF_TIME
@@ -359,7 +359,7 @@ def read_slowly(
     reading = Reading({path: bytearray(len(lists[path])) for path in lists}, began=clock())
     stripe = SlowStripe(clock, lists, slowness, reading)
     package = "tap_stripe_connect"
-    monkeypatch.setattr(f"{package}.sync.engine.Patience", Patience)
+    monkeypatch.setattr(f"{package}.sync.engine.Patience", HedgeTimer)
     threads = SimpleNamespace(Thread=clock.thread, Condition=clock.condition)
     monkeypatch.setattr(f"{package}.api.connections.requests.Session", lambda: stripe)
     monkeypatch.setattr(f"{package}.sync.readers.threading", threads)
@@ -377,7 +377,7 @@ def read_slowly(
     for path in lists:
         listed = next(one for one in LISTED.values() if one.path == path)
         streams = frozenset({listed.name, *(one.name for one in nested_in(listed.name))})
-        plan = Plan([Window(0, END_OF_TIME, streams)])
+        plan = Backfill([Window(0, END_OF_TIME, streams)])
         engine.add([Job(listed, "acct_1Example", None, plan)])
     for arrived in engine.pages():
         if isinstance(arrived, Job):

@@ -20,7 +20,7 @@ from tap_stripe_connect.simulator.shapes import optional_paths
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TAP_COLUMNS = {
     "account_id": "string",
     "livemode": "boolean",

@@ -12,23 +12,23 @@ Breadcrumb = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Pruning:
+class FieldFilter:
     """What a selection takes out of an object, and out of the objects in it."""
 
     dropped: tuple[str, ...]
-    inside: tuple[tuple[str, Pruning], ...]
+    inside: tuple[tuple[str, FieldFilter], ...]
 
     def apply(self, value: dict[str, Any]) -> None:
         """Take out what is deselected, in place; lists are kept or dropped as a whole."""
         for name in self.dropped:
             value.pop(name, None)
-        for name, pruning in self.inside:
+        for name, field_filter in self.inside:
             held = value.get(name)
             if type(held) is dict:
-                pruning.apply(held)
+                field_filter.apply(held)
 
 
-def pruning(mask: Mapping[Breadcrumb, bool], within: Breadcrumb = ()) -> Pruning:
+def field_filter(mask: Mapping[Breadcrumb, bool], within: Breadcrumb = ()) -> FieldFilter:
     """Compile a catalog's selection, by breadcrumbs such as `("properties", "address")`.
 
     What the selection does not name is kept with what holds it.
@@ -41,9 +41,11 @@ def pruning(mask: Mapping[Breadcrumb, bool], within: Breadcrumb = ()) -> Pruning
     }
     kept = {name: mask.get((*within, "properties", name), True) for name in names}
     inner = {
-        name: pruning(mask, (*within, "properties", name)) for name, keep in kept.items() if keep
+        name: field_filter(mask, (*within, "properties", name))
+        for name, keep in kept.items()
+        if keep
     }
-    return Pruning(
+    return FieldFilter(
         tuple(name for name, keep in kept.items() if not keep),
         tuple((name, one) for name, one in inner.items() if one.dropped or one.inside),
     )

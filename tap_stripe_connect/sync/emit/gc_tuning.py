@@ -14,7 +14,7 @@ RARELY = (100_000, 50, 100)
 
 
 @contextmanager
-def collecting_rarely() -> Iterator[None]:
+def rare_collections() -> Iterator[None]:
     """Look less often: decoded rows come by the thousand, and none of them holds another.
 
     They go when they are written, without any search; that took a sixth of the time of invoices.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.singerlib import RecordMessage, SchemaMessage
 
-    from tap_stripe_connect.sync.emit.field_selection import Pruning
+    from tap_stripe_connect.sync.emit.field_selection import FieldFilter
 
 BLOCK = 65_536
 """Bytes gathered before they are written; a reader that is slow holds us back here."""
@@ -29,11 +29,11 @@ class EmittingStream(Protocol):
     name: str
 
     @property
-    def emits_as_is(self) -> bool:
+    def is_passthrough(self) -> bool:
         """Whether nothing but the selection of fields changes a record."""
 
     @property
-    def pruning(self) -> Pruning:
+    def field_filter(self) -> FieldFilter:
         """What the selection takes out of each record."""
 
     def schema_messages(self) -> Iterable[SchemaMessage]:
@@ -65,12 +65,12 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
 
         Stream maps can make none or several of one.
         """
-        if not stream.emits_as_is:
+        if not stream.is_passthrough:
             messages = list(stream.record_messages(record))
             for message in messages:
                 self.write_message(message)
             return len(messages)
-        stream.pruning.apply(record)
+        stream.field_filter.apply(record)
         gathered = self._gathered
         whole = len(gathered)
         gathered += b'{"type":"RECORD","stream":"%b","record":' % stream.name.encode()

@@ -76,7 +76,7 @@ def _remove_secrets(value: Json, levels: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Conversions:
     """What to convert in an object; all other fields stay as they are."""
 
     times: tuple[tuple[str, str], ...]
@@ -109,7 +109,7 @@ class Compiler:
         self._whole = frozenset(schema.get("x-whole", ()))
         self._invalid = invalid
 
-    def plan(self, schema: Mapping[str, Any], prefix: str = "") -> Plan:
+    def plan(self, schema: Mapping[str, Any], prefix: str = "") -> Conversions:
         """Compile the plan for the objects of a schema, or of a part of one."""
         times, others = [], []
         for name, definition in schema.get("properties", {}).items():
@@ -120,7 +120,7 @@ class Compiler:
                 times.append((name, path))
             elif convert := self._conversion(definition, path):
                 others.append((name, convert))
-        return Plan(tuple(times), tuple(others), self._invalid)
+        return Conversions(tuple(times), tuple(others), self._invalid)
 
     def _conversion(self, definition: Mapping[str, Any], path: str) -> Convert | None:
         if definition.get("format") == "date-time":
@@ -137,7 +137,7 @@ class Compiler:
 
     def _time(self, path: str) -> Convert:
         """Return the conversion of times that are in a list themselves."""
-        holder = Plan((("time", path),), (), self._invalid)
+        holder = Conversions((("time", path),), (), self._invalid)
 
         def convert_time(value: object) -> object:
             held = {"time": value}
@@ -156,7 +156,7 @@ def _for_each(convert: Convert) -> Convert:
     return convert_all
 
 
-def _inside(inner: Plan) -> Convert:
+def _inside(inner: Conversions) -> Convert:
     def convert_object(value: object) -> object:
         if isinstance(value, dict):
             inner.apply(value)

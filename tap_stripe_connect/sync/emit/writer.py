@@ -16,7 +16,7 @@ from singer_sdk.singerlib import StateMessage
 from tap_stripe_connect.catalog.columns import DELETED
 from tap_stripe_connect.sync.emit.messages import now
 from tap_stripe_connect.sync.plan.jobs import Job
-from tap_stripe_connect.sync.report.stats import Ledger
+from tap_stripe_connect.sync.report.stats import RunStats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,18 +37,18 @@ logger = logging.getLogger(__name__)
 STATE_SHARE = 20
 """How many times its own cost a STATE comes after the last one, at the least."""
 
-NO_ROOM = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
+FILE_ERRORS = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
 """Errors of a file that stdout was directed to."""
 
 LONGEST_WAIT = 30
 """Intervals after which a STATE comes, however much it costs."""
 
 
-class TargetGone(Exception):  # noqa: N818 - named for what happened
+class OutputClosedError(Exception):
     """Our output cannot be written any more: the pipe is closed, or the disk full."""
 
 
-class Transfer:
+class OutputLoop:
     """The one writer of a sync; everything here happens on the main thread."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Transfer:
         self._rows: RecordFilter | None = None
         self.interrupted_by: int | None = None
         """The signal that asked to stop."""
-        self.ledger = Ledger()
+        self.ledger = RunStats()
 
     def interrupt(self, signum: int) -> None:
         """Ask to stop soon; does nothing that is unsafe inside a signal handler."""
@@ -186,12 +186,12 @@ def checked_output() -> Iterator[None]:
         yield
     except BrokenPipeError:
         abandon_stdout()
-        raise TargetGone("the target has closed the pipe; see its messages") from None
+        raise OutputClosedError("the target has closed the pipe; see its messages") from None
     except OSError as error:
-        if error.errno not in NO_ROOM:
+        if error.errno not in FILE_ERRORS:
             raise
         abandon_stdout()
-        raise TargetGone(f"the output cannot be written: {error.strerror}") from None
+        raise OutputClosedError(f"the output cannot be written: {error.strerror}") from None
 
 
 def abandon_stdout() -> None:

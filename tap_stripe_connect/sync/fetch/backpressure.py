@@ -5,13 +5,13 @@ from __future__ import annotations
 IN_FLIGHT = 12_000_000
 """Bytes of pages asked for or waiting to be written; decoded they take about five times that."""
 
-ASKED = 64_000_000
+REQUESTED = 64_000_000
 """Bytes of pages asked for while next to none wait: answers that take long are many at a time."""
 
 HEAVY = 2_000_000
 """Bytes of a page that no ordinary rows fill."""
 
-ASKED_HEAVY = 24_000_000
+REQUESTED_HEAVY = 24_000_000
 """Bytes asked for where pages are heavy: those that come at once take five times that."""
 
 WAITING = 3_000_000
@@ -24,7 +24,7 @@ NESTED = 24_000_000
 """Bytes of nested lists being read above which only the one that was met first is read on."""
 
 
-class Room:
+class InFlightBudget:
     """Counts pages on their way; whoever writes slowly holds back those who read."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Room:
 
     def pages(self, page: int) -> int:
         """Return how many more pages may be asked for while next to none wait."""
-        most = ASKED if page <= HEAVY else ASKED_HEAVY
+        most = REQUESTED if page <= HEAVY else REQUESTED_HEAVY
         return max(0, most - self._asked) // max(1, page)
 
     def allows_unfinished(self, page: int) -> bool:

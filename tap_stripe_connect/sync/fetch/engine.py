@@ -8,28 +8,28 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from tap_stripe_connect.api.client import Interrupted
-from tap_stripe_connect.api.errors import StripeError, Verdict, says_missing, says_no_cursor
+from tap_stripe_connect.api.errors import ErrorAction, StripeError, says_missing, says_no_cursor
 from tap_stripe_connect.sync.fetch import requests
-from tap_stripe_connect.sync.fetch.backpressure import Room
-from tap_stripe_connect.sync.fetch.hedging import Patience
-from tap_stripe_connect.sync.fetch.job_queue import Board
+from tap_stripe_connect.sync.fetch.backpressure import InFlightBudget
+from tap_stripe_connect.sync.fetch.hedging import HedgeTimer
+from tap_stripe_connect.sync.fetch.job_queue import JobQueue
 from tap_stripe_connect.sync.fetch.nested import (
     NestedList,
     UnfinishedPage,
     cut_short,
     last_unfinished,
 )
-from tap_stripe_connect.sync.fetch.scheduler import Schedule
-from tap_stripe_connect.sync.fetch.workers import LOOK, Readers
+from tap_stripe_connect.sync.fetch.scheduler import Scheduler
+from tap_stripe_connect.sync.fetch.workers import LOOK, WorkerPool
 from tap_stripe_connect.sync.plan.jobs import Job, Page
-from tap_stripe_connect.sync.plan.refetch import Single
+from tap_stripe_connect.sync.plan.refetch import RetrieveTask
 from tap_stripe_connect.sync.plan.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tap_stripe_connect.api.client import Client
-    from tap_stripe_connect.api.responses import Listing
+    from tap_stripe_connect.api.responses import ListPage
     from tap_stripe_connect.sync.fetch.scheduler import Unit
 
 FRUITLESS_RESTARTS = 3
@@ -47,12 +47,12 @@ class Engine:
         self._client = client
         self._stopping = stopping
         self._changed = threading.Condition()
-        self._readers = Readers(self._read)
+        self._readers = WorkerPool(self._read)
         self._unfinished = 0
-        self._board = Board()
-        self._room = Room()
-        self._patience = Patience()
-        self._schedule = Schedule(client, self._board, self._room, self._patience)
+        self._queue = JobQueue()
+        self._budget = InFlightBudget()
+        self._hedge_timer = HedgeTimer()
+        self._schedule = Scheduler(client, self._queue, self._budget, self._hedge_timer)
         self._weights: dict[str, float] = {}
         self._woken = False
         self._watched = False
@@ -67,7 +67,7 @@ class Engine:
                 if job.plan.done:
                     self._arrived.put(job)
                 else:
-                    self._board.add(job)
+                    self._queue.add(job)
             self._changed.notify_all()
 
     def pages(self) -> Iterator[Page | Job]:
@@ -132,7 +132,7 @@ class Engine:
         try:
             self._fetch(job, unit, weight)
         except StripeError as error:
-            if error.verdict is Verdict.STOP:
+            if error.action is ErrorAction.STOP:
                 raise
             self._fail(job, unit, error, weight)
         return True
@@ -167,7 +167,7 @@ class Engine:
         Where nothing comes for a while, `spare` ones wait for what else there may be to do, be it
         to ask once more for a page that is late.
         """
-        if not self._readers.idle and not self._room.crowded:
+        if not self._readers.idle and not self._budget.crowded:
             unused = self._schedule.unused()
             self._readers.grow(spare if unused is None else unused)
 
@@ -177,7 +177,7 @@ class Engine:
         """Make one request and hand over what it gave."""
         if isinstance(unit, NestedList):
             self._read_nested(job, unit)
-        elif isinstance(unit, Single):
+        elif isinstance(unit, RetrieveTask):
             found, size = requests.retrieved(self._client, job, unit)
             with self._changed:
                 job.weighed(1 if found else 0, size)
@@ -193,14 +193,14 @@ class Engine:
                 covers = covered if unit.wanted is None else None
                 self._take(job, unit, Page(job, unit.streams, kept, covers, weight=size), weight)
 
-    def _list(self, job: Job, window: Window, weight: int) -> Listing | None:
+    def _list(self, job: Job, window: Window, weight: int) -> ListPage | None:
         """Ask for the next page; None if the window has to be asked in another form."""
         size = job.page_size
         try:
             listing = requests.page(self._client, job, window, size)
         except StripeError as error:
             dead_cursor = window.cursor is not None and says_no_cursor(error)
-            final = error.verdict is not Verdict.RETRY or size == 1
+            final = error.action is not ErrorAction.RETRY or size == 1
             if window.fruitless >= FRUITLESS_RESTARTS if dead_cursor else final:
                 raise
             with self._changed:
@@ -208,38 +208,38 @@ class Engine:
                     window.restart()
                 else:
                     job.failed_with(size)
-                self._room.answered(weight)
+                self._budget.answered(weight)
                 if not job.failure and not window.lost:
                     job.plan.retry(window)
-                    self._board.returned(job)
+                    self._queue.returned(job)
                 self._changed.notify()
             return None
         with self._changed:
             # Of a page that was asked for once more it is known that it is late.
             if not window.lost:
-                self._patience.took(time.monotonic() - window.asked_at)
+                self._hedge_timer.took(time.monotonic() - window.asked_at)
             job.came_whole()
             job.weighed(len(listing.rows), listing.size)
         return listing
 
-    def _take(self, job: Job, unit: Window | Single, page: Page, weight: int) -> None:
+    def _take(self, job: Job, unit: Window | RetrieveTask, page: Page, weight: int) -> None:
         """Pass a page on, or keep it until its nested lists have come; called under the lock."""
         lists = cut_short(job, page.streams, page.objects)
-        self._room.answered(weight)
+        self._budget.answered(weight)
         if not job.failure and not _is_lost(job, unit):
             job.nested_in_page = len(lists)
             before = last_unfinished(unit.unfinished) if isinstance(unit, Window) else None
             if lists:
                 before = UnfinishedPage(page, lists, before)
                 job.unfinished.add(before)
-                self._room.hold(before.weight)
-                self._board.add_nested(lists)
+                self._budget.hold(before.weight)
+                self._queue.add_nested(lists)
             else:
                 self._hand_over(before.claiming(page) if before else page)
             if isinstance(unit, Window):
                 unit.unfinished = before
             job.plan.give_back(unit)
-            self._board.returned(job)
+            self._queue.returned(job)
             if job.done:
                 self._arrived.put(job)
         self._changed.notify()
@@ -255,7 +255,7 @@ class Engine:
             if nested.restarts >= FRUITLESS_RESTARTS if dead_cursor else not vanished:
                 raise
         with self._changed:
-            queue = self._board.nested_returned(nested)
+            queue = self._queue.nested_returned(nested)
             if nested.page not in job.unfinished:
                 # The job has failed, or another list has told that the object is gone.
                 self._forget(nested)
@@ -269,7 +269,7 @@ class Engine:
                     nested.restart()
                 more = max(0, nested.size - nested.reserved)
                 nested.reserved += more
-                self._room.reserve(more)
+                self._budget.reserve(more)
                 queue.add(nested)
             self._changed.notify()
 
@@ -278,22 +278,22 @@ class Engine:
         page = nested.page
         held = page.weight
         part = page.vanished(nested) if vanished else page.completed(nested)
-        self._room.hold(page.weight - held)
+        self._budget.hold(page.weight - held)
         if part:
             self._hand_over(part)
         if page.finished:
             job.unfinished.remove(page)
-            self._board.returned(job)
+            self._queue.returned(job)
             if job.done:
                 self._arrived.put(job)
 
     def _hand_over(self, page: Page) -> None:
-        self._room.wait(page.weight)
+        self._budget.wait(page.weight)
         self._arrived.put(page)
 
     def _forget(self, nested: NestedList) -> None:
         """Give up the room of a nested list that is not read on."""
-        self._room.reserve(-nested.reserved)
+        self._budget.reserve(-nested.reserved)
         nested.reserved = 0
 
     # Failures, and what has been written
@@ -301,26 +301,26 @@ class Engine:
     def _fail(self, job: Job, unit: Unit, error: StripeError, weight: int) -> None:
         """Give a job up, or all of its account; the others go on."""
         with self._changed:
-            self._room.answered(weight)
+            self._budget.answered(weight)
             if isinstance(unit, NestedList):
-                self._board.nested_returned(unit)
+                self._queue.nested_returned(unit)
                 self._forget(unit)
             if not job.failure and not _is_lost(job, unit):
-                whole_account = error.verdict is Verdict.SKIP_ACCOUNT
-                for one in self._board.of(job.account) if whole_account else [job]:
+                whole_account = error.action is ErrorAction.SKIP_ACCOUNT
+                for one in self._queue.of(job.account) if whole_account else [job]:
                     self._give_up(one, error)
             self._changed.notify()
 
     def _give_up(self, job: Job, error: StripeError) -> None:
         job.failure = error
-        self._room.hold(-sum(page.weight for page in job.unfinished))
-        for nested in self._board.drop(job):
+        self._budget.hold(-sum(page.weight for page in job.unfinished))
+        for nested in self._queue.drop(job):
             self._forget(nested)
         self._arrived.put(job)
 
     def _release(self, weight: int) -> None:
         with self._changed:
-            self._room.written(weight)
+            self._budget.written(weight)
             self._changed.notify()
 
 

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-LEAST = 1.0
+MIN_SECONDS = 1.0
 """Seconds that a request may take, at the least."""
 
-USUAL = 1.0
+FIRST_GUESS = 1.0
 """Seconds that requests are taken to need before any has been answered."""
 
 SLOW = 2
 """How many times what requests usually take makes one late."""
 
-RECENT = 20
+RECENT_REQUESTS = 20
 """Requests of which the usual time is a mean, about."""
 
 
-class Patience:
+class HedgeTimer:
     """How long to wait for a page before the same one is asked for once more."""
 
     def __init__(self) -> None:
         """Begin without having seen an answer."""
-        self._usual = USUAL
+        self._usual = FIRST_GUESS
 
     @property
     def seconds(self) -> float:
         """How long a request may take."""
-        return max(LEAST, SLOW * self._usual)
+        return max(MIN_SECONDS, SLOW * self._usual)
 
     def took(self, seconds: float) -> None:
         """Take note of an answer; the few that take very long are no measure of what is usual."""
-        self._usual += (min(seconds, 2 * self._usual) - self._usual) / RECENT
+        self._usual += (min(seconds, 2 * self._usual) - self._usual) / RECENT_REQUESTS

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.sync.fetch.nested import NestedList
     from tap_stripe_connect.sync.plan.jobs import Job
-    from tap_stripe_connect.sync.plan.refetch import Single
+    from tap_stripe_connect.sync.plan.refetch import RetrieveTask
     from tap_stripe_connect.sync.plan.windows import Window
 
 ORDER = (
@@ -27,7 +27,7 @@ ORDER = (
 """What changed comes before long loads, for all accounts (D9)."""
 
 
-class Board:
+class JobQueue:
     """The jobs that are not done; costs the same however many accounts wait (D7).
 
     Jobs without a reader stand in line; of those that have some, never more than there are
@@ -72,7 +72,7 @@ class Board:
             default=None,
         )
 
-    def hand_out(self, job: Job) -> Window | Single:
+    def hand_out(self, job: Job) -> Window | RetrieveTask:
         """Give a reader to the job that `next` returned."""
         line = self._idle[job.purpose, job.nests]
         if line and line[0] is job:

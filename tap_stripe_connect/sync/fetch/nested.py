@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tap_stripe_connect.api import responses
-from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.catalog import nested_in
 from tap_stripe_connect.sync.plan.jobs import FADING, ROW_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_stripe_connect.api.responses import Listing
+    from tap_stripe_connect.api.responses import ListPage
     from tap_stripe_connect.sync.plan.jobs import Job, Page
 
 PART_BYTES = 1_000_000
@@ -76,7 +76,7 @@ class NestedList:
         self.rows.clear()
         self.size, self.cursor = 0, None
 
-    def take(self, listing: Listing) -> bool:
+    def take(self, listing: ListPage) -> bool:
         """Add a page; return whether the list is complete now, and in its owner."""
         self.rows += listing.rows
         self.size += listing.size
@@ -105,7 +105,7 @@ def _nested_list(job: Job, owner: dict[str, Any], name: str) -> NestedList:
     if not isinstance(url, str):
         raise StripeError(
             "a nested list has more rows, but no url to fetch them from",
-            verdict=Verdict.FAIL_STREAM,
+            action=ErrorAction.FAIL_STREAM,
             path=job.listed.path,
             account=job.header,
             advice="run again later; report it if it stays",

@@ -9,17 +9,17 @@ from tap_stripe_connect.api.errors import StripeError, says_missing
 
 if TYPE_CHECKING:
     from tap_stripe_connect.api.client import Client
-    from tap_stripe_connect.api.responses import Listing
+    from tap_stripe_connect.api.responses import ListPage
     from tap_stripe_connect.sync.fetch.nested import NestedList
     from tap_stripe_connect.sync.plan.jobs import Job
-    from tap_stripe_connect.sync.plan.refetch import Single
+    from tap_stripe_connect.sync.plan.refetch import RetrieveTask
     from tap_stripe_connect.sync.plan.windows import Window
 
 FIRST_TRIES = 2
 """Requests for a page before a smaller one is asked for (C5)."""
 
 
-def page(client: Client, job: Job, window: Window, size: int) -> Listing:
+def page(client: Client, job: Job, window: Window, size: int) -> ListPage:
     """Return the next page of a window, of `size` rows at most; raises StripeError."""
     listed = job.listed
     parameters = {
@@ -32,7 +32,7 @@ def page(client: Client, job: Job, window: Window, size: int) -> Listing:
     return client.page(listed.path, parameters, job.header, tries, objects=(listed.object,))
 
 
-def nested_page(client: Client, nested: NestedList) -> Listing:
+def nested_page(client: Client, nested: NestedList) -> ListPage:
     """Return the next page of a nested list; raises StripeError."""
     return client.page(
         nested.path,
@@ -44,7 +44,7 @@ def nested_page(client: Client, nested: NestedList) -> Listing:
     )
 
 
-def retrieved(client: Client, job: Job, single: Single) -> tuple[dict[str, Any] | None, int]:
+def retrieved(client: Client, job: Job, single: RetrieveTask) -> tuple[dict[str, Any] | None, int]:
     """Return an object, None if it does not exist any more, and its bytes; raises StripeError."""
     try:
         answer = client.get(

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FIRST = 1
+FIRST_WORKERS = 1
 """Threads to begin with: without latency more would only be in each other's way."""
 
-MOST = 128
+MAX_WORKERS = 128
 """Threads at most; 100 requests a second at 1 s each keep 100 busy."""
 
 
-AT_ONCE = 24
+STARTED_AT_ONCE = 24
 """Threads started at once, at most."""
 
 BUSY = 0.5
@@ -35,21 +35,21 @@ class NoThreadError(click.ClickException):
     """Not even one thread can be started; told in one line, exit code 1."""
 
 
-class Readers:
+class WorkerPool:
     """Threads that all do the same; `idle` of them wait for something to do."""
 
     def __init__(self, read: Callable[[], None]) -> None:
         """Prepare to run `read` in each thread."""
         self._read = read
         self._threads: list[threading.Thread] = []
-        self._most = MOST
+        self._most = MAX_WORKERS
         self.idle = 0
         self._looked_at = (0.0, 0.0)
 
     def start(self) -> None:
         """Start the first threads."""
         self._looked_at = time.monotonic(), time.process_time()
-        self._start(FIRST)
+        self._start(FIRST_WORKERS)
 
     def grow(self, count: int) -> None:
         """Start so many more, up to the most there may be, while the processor has time for them.
@@ -62,7 +62,7 @@ class Readers:
             return
         self._looked_at = now, used
         if used - used_before < BUSY * (now - before):
-            self._start(min(count, AT_ONCE, self._most - len(self._threads)))
+            self._start(min(count, STARTED_AT_ONCE, self._most - len(self._threads)))
 
     def _start(self, count: int) -> None:
         """Start threads; once the system allows no more, the ones there are have to do."""

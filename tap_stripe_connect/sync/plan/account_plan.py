@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.api.errors import Verdict
+from tap_stripe_connect.api.errors import ErrorAction
 from tap_stripe_connect.sync.plan import list_jobs, page_output
 from tap_stripe_connect.sync.plan.feed import Feed
 from tap_stripe_connect.sync.plan.jobs import Job, Page, Purpose
@@ -316,7 +316,7 @@ class AccountPlan:
 
     def _without_feed(self, job: Job) -> list[Job]:
         """List new rows where the key may not read the feed, which tells of all other changes."""
-        denied = job.failure is not None and job.failure.verdict is Verdict.SKIP_STREAM
+        denied = job.failure is not None and job.failure.action is ErrorAction.SKIP_STREAM
         jobs = []
         for state in self.lists.values():
             state.feed_denied |= denied

@@ -14,7 +14,7 @@ PART_ROWS = 1000
 """Estimated rows left in a window above which an oldest-first plan reads its older half first."""
 
 
-class Plan:
+class Backfill:
     """The windows that one list of one account still needs."""
 
     def __init__(self, windows: Iterable[Window], *, oldest_first: bool = False) -> None:

@@ -38,10 +38,10 @@ class Checkpointer:
         for stream in state.streams:
             known = given = self._bookmarks.get(stream, account)
             if stream in self._scope.full_table:
-                given = resume.listed_anew(known)
+                given = resume.relisted(known)
                 state.full_table = True
                 state.written_from = 0
-            bookmark = resume.usable(given, self._scope.stripe_now)
+            bookmark = resume.trusted(given, self._scope.stripe_now)
             if bookmark is not given:
                 yield resume.doubt(stream, account, given, self._scope.stripe_now)
             if listed.changes == "unseen" and _complete(bookmark):
@@ -69,7 +69,7 @@ class Checkpointer:
         # Stamped before the first list call, and kept however often it is resumed; in the state
         # before the first record, so that a kill does not lose it.
         start, horizon = self._scope.start(state.listed), self._scope.horizon
-        bookmark = resume.begun(resume.stamped(bookmark, horizon), start)
+        bookmark = resume.with_backfill_start(resume.with_feed_start(bookmark, horizon), start)
         if stream in state.stamped:
             # A list that is loaded needs no check of what the feed did not tell before.
             bookmark = replace(bookmark, checked_at=horizon)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.api.errors import StripeError
     from tap_stripe_connect.catalog import Listed
     from tap_stripe_connect.sync.fetch.nested import UnfinishedPage
-    from tap_stripe_connect.sync.plan.refetch import Single
+    from tap_stripe_connect.sync.plan.refetch import RetrieveTask
     from tap_stripe_connect.sync.plan.windows import Window
     from tap_stripe_connect.sync.state.ranges import Range
 
@@ -62,7 +62,7 @@ class Work(Protocol):
     def has_work(self) -> bool:
         """Whether one more reader could start now."""
 
-    def next(self) -> Window | Single:
+    def next(self) -> Window | RetrieveTask:
         """Hand out what is to be read next."""
 
     def overtake(self, now: float, patience: float) -> Window | None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tap_stripe_connect.catalog import LISTED
-from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Job, Page, Purpose
-from tap_stripe_connect.sync.plan.refetch import Rereads
+from tap_stripe_connect.sync.plan.refetch import RefetchWork
 from tap_stripe_connect.sync.plan.windows import WholeList, Window
 from tap_stripe_connect.sync.state.ranges import shared_out
 
@@ -29,7 +29,7 @@ FEED = "the event feed"
 def events(account: Account, gaps: Mapping[str, list[Range]], purpose: Purpose) -> Job:
     """Return the job that lists events: oldest first where they are followed."""
     windows = [Window(*span, lacking) for span, lacking in shared_out(gaps)]
-    plan = Plan(windows, oldest_first=purpose is Purpose.FEED)
+    plan = Backfill(windows, oldest_first=purpose is Purpose.FEED)
     return Job(LISTED["events"], account.id, account.header, plan, purpose)
 
 
@@ -54,7 +54,7 @@ def refetch(state: ListState, changes: Mapping[str, Change]) -> Job:
     state.jobs += 1
     if not state.listed.windowed:
         changes = {name: replace(one, created=None) for name, one in changes.items()}
-    plan = Rereads(changes, frozenset(state.since))
+    plan = RefetchWork(changes, frozenset(state.since))
     return _job(state.listed, state, plan, Purpose.REREAD)
 
 
@@ -62,7 +62,7 @@ def look_back(state: ListState, unknown: dict[str, Change], until: int) -> Job:
     """Return the job that reads what older events say of objects whose children were replaced."""
     state.jobs += 1
     oldest = min(one.created or 0 for one in unknown.values())
-    plan = Plan([Window(oldest, until, frozenset(state.since))])
+    plan = Backfill([Window(oldest, until, frozenset(state.since))])
     listed = replace(LISTED["events"], parameters=state.listed.told_by)
     job = _job(listed, state, plan, Purpose.LOOK_BACK, owner=state.listed.name)
     state.looking_back[job] = unknown
@@ -75,14 +75,14 @@ def last_event(state: ListState) -> Job:
     wanted = {
         event: replace(state.changes[name], created=None) for event, name in state.lost.items()
     }
-    plan = Rereads(wanted, frozenset(state.since))
+    plan = RefetchWork(wanted, frozenset(state.since))
     return _job(LISTED["events"], state, plan, Purpose.LAST_EVENT, owner=state.listed.name)
 
 
 def gone_page(state: ListState, names: tuple[str, ...]) -> Page:
     """Return a page that says that objects no longer exist."""
     streams = frozenset(state.since)
-    job = _job(state.listed, state, Rereads({}, streams), Purpose.REREAD)
+    job = _job(state.listed, state, RefetchWork({}, streams), Purpose.REREAD)
     return Page(job, streams, [], absent=names)
 
 
@@ -90,7 +90,7 @@ def _listing(
     state: ListState, wanted: Iterable[tuple[Range, frozenset[str]]], purpose: Purpose
 ) -> Job:
     kind = Window if state.listed.windowed else WholeList
-    plan = Plan(kind(*span, lacking) for span, lacking in wanted)
+    plan = Backfill(kind(*span, lacking) for span, lacking in wanted)
     return _job(state.listed, state, plan, purpose)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_stripe_connect.catalog import nested_in
 from tap_stripe_connect.sync.plan.events import encode, remember
-from tap_stripe_connect.sync.plan.resume import listed_from
+from tap_stripe_connect.sync.plan.resume import backfill_from
 from tap_stripe_connect.sync.state.ranges import END_OF_TIME, missing
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class ListState:
             stream: missing(
                 bookmark.covered,
                 (
-                    listed_from(bookmark, start),
+                    backfill_from(bookmark, start),
                     END_OF_TIME
                     if bookmark.list_from is not None
                     else self.since.get(stream, END_OF_TIME),

@@ -39,7 +39,7 @@ LOOK = 4
 
 
 @dataclass(eq=False)
-class Single:
+class RetrieveTask:
     """One object to be retrieved by its id."""
 
     id: str
@@ -61,7 +61,7 @@ class Walk:
         self._retrieved = 0
         self._look = 0 if len(wanted) >= MANY else LOOK
 
-    def units(self) -> Iterator[Window | Single]:
+    def units(self) -> Iterator[Window | RetrieveTask]:
         """Yield what can be read before a page tells more; the page itself comes last."""
         while self._left:
             if self._promised() >= WORTHWHILE or (
@@ -73,7 +73,7 @@ class Walk:
             self._retrieved += 1
             yield self._single()
 
-    def read(self, page: Window) -> Iterator[Window | Single]:
+    def read(self, page: Window) -> Iterator[Window | RetrieveTask]:
         """Yield what follows on a page; what should have been in it but was not is retrieved."""
         worthwhile = page.kept >= WORTHWHILE
         self._span = page.span
@@ -91,8 +91,8 @@ class Walk:
             yield self._single()
         yield from self.units()
 
-    def _single(self) -> Single:
-        return Single(self._left.pop()[1], self._streams)
+    def _single(self) -> RetrieveTask:
+        return RetrieveTask(self._left.pop()[1], self._streams)
 
     def _promised(self) -> int:
         """Return how many objects lie within the span of a page that begins with the newest."""
@@ -100,7 +100,7 @@ class Walk:
         return len(self._left) - bisect_left(self._left, (oldest, ""))
 
 
-class Rereads:
+class RefetchWork:
     """The list calls and retrieves that read the changed objects of one list again.
 
     What is not found in a list after all is retrieved, so a wrong guess costs a request and never
@@ -116,8 +116,8 @@ class Rereads:
         # Oldest events first, so that the feed's position can follow what has been written (A26).
         self._names = deque(sorted(changes, key=lambda name: (changes[name].first, name)))
         self._step = min(max(TOGETHER, -(-len(changes) // STEPS)), LONGEST_STEP)
-        self._waiting: deque[Window | Single] = deque()
-        self._reading: list[Window | Single] = []
+        self._waiting: deque[Window | RetrieveTask] = deque()
+        self._reading: list[Window | RetrieveTask] = []
         self._walks: dict[Window, Walk] = {}
         self._refill()
 
@@ -129,7 +129,7 @@ class Rereads:
     @property
     def retrieves(self) -> bool:
         """Whether what waits first is one object."""
-        return bool(self._waiting) and isinstance(self._waiting[0], Single)
+        return bool(self._waiting) and isinstance(self._waiting[0], RetrieveTask)
 
     @property
     def done(self) -> bool:
@@ -146,7 +146,7 @@ class Rereads:
         """Whether one more reader could start now."""
         return bool(self._waiting)
 
-    def next(self) -> Window | Single:
+    def next(self) -> Window | RetrieveTask:
         """Hand out what is to be read next."""
         unit = self._waiting.popleft()
         self._reading.append(unit)
@@ -157,7 +157,7 @@ class Rereads:
         """Wait for what is under way: each of it is one object, or few of them."""
         del now, patience
 
-    def give_back(self, unit: Window | Single) -> None:
+    def give_back(self, unit: Window | RetrieveTask) -> None:
         """Take a unit back after its request."""
         self._reading.remove(unit)
         if isinstance(unit, Window):
@@ -165,7 +165,7 @@ class Rereads:
             self._add(walk, walk.read(unit))
         self._refill()
 
-    def retry(self, unit: Window | Single) -> None:
+    def retry(self, unit: Window | RetrieveTask) -> None:
         """Take a unit back whose request has to be made again in another form."""
         self._reading.remove(unit)
         self._waiting.appendleft(unit)
@@ -184,9 +184,9 @@ class Rereads:
             walk = Walk(group, self._streams)
             self._add(walk, walk.units())
         undated = (name for name in names if not _moment(self._changes[name]))
-        self._waiting.extend(Single(name, self._streams) for name in undated)
+        self._waiting.extend(RetrieveTask(name, self._streams) for name in undated)
 
-    def _add(self, walk: Walk, units: Iterable[Window | Single]) -> None:
+    def _add(self, walk: Walk, units: Iterable[Window | RetrieveTask]) -> None:
         """Let units wait; pages go first, because more depends on them."""
         for unit in units:
             if isinstance(unit, Window):

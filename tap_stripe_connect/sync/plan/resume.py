@@ -23,7 +23,7 @@ class Doubt:
     """Days since the last run; 0 for a bookmark that lies in the future."""
 
 
-def usable(bookmark: Bookmark, now: int) -> Bookmark:
+def trusted(bookmark: Bookmark, now: int) -> Bookmark:
     """Return what of a bookmark can be followed at `now`, in unix seconds.
 
     One in the future is put back as far as the feed reaches (E7). After a hole in the feed
@@ -33,11 +33,11 @@ def usable(bookmark: Bookmark, now: int) -> Bookmark:
     if max(last_covered(bookmark), bookmark.events_until) > now:
         return bookmark.up_to(now - FEED_REACH)
     if bookmark.events_until and now - bookmark.events_until > FEED_REACH:
-        return listed_anew(bookmark, max(bookmark.events_until, now - RETENTION))
+        return relisted(bookmark, max(bookmark.events_until, now - RETENTION))
     return bookmark
 
 
-def listed_anew(bookmark: Bookmark, events_until: int | None = None) -> Bookmark:
+def relisted(bookmark: Bookmark, events_until: int | None = None) -> Bookmark:
     """Return a bookmark for which everything that may have been written is listed again.
 
     The feed is followed from `events_until`, else from where it was followed to.
@@ -53,17 +53,17 @@ def listed_anew(bookmark: Bookmark, events_until: int | None = None) -> Bookmark
 
 
 def doubt(stream: str, account: str, bookmark: Bookmark, now: int) -> Doubt:
-    """Return what there is to warn of where `usable` changes a bookmark."""
+    """Return what there is to warn of where `trusted` changes a bookmark."""
     ahead = max(last_covered(bookmark), bookmark.events_until) > now
     return Doubt(stream, account, 0 if ahead else (now - bookmark.events_until) // 86_400)
 
 
-def stamped(bookmark: Bookmark, horizon: int) -> Bookmark:
+def with_feed_start(bookmark: Bookmark, horizon: int) -> Bookmark:
     """Return a bookmark from which on the feed will tell; it goes out before the first record."""
     return bookmark if bookmark.events_until else replace(bookmark, events_until=horizon)
 
 
-def begun(bookmark: Bookmark, start: int) -> Bookmark:
+def with_backfill_start(bookmark: Bookmark, start: int) -> Bookmark:
     """Return a bookmark that tells of what may be written from now on, back to `start`.
 
     Without that a run that is killed leaves rows that no later one would follow.
@@ -76,6 +76,6 @@ def begun(bookmark: Bookmark, start: int) -> Bookmark:
     return replace(bookmark, written_from=first)
 
 
-def listed_from(bookmark: Bookmark, start: int) -> int:
+def backfill_from(bookmark: Bookmark, start: int) -> int:
     """Return the oldest creation time that has to have been listed."""
     return start if bookmark.list_from is None else min(start, bookmark.list_from)

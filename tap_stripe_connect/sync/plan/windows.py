@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ROWS_WORTH_SPLITTING = 120
 """Estimated rows left in a window below which a second reader saves no time."""
 
-DOUBT = 32
+SPARSE_FACTOR = 32
 """How many times sparser the older half of a window is taken to be, until its first page comes.
 
 Enough for the half of a long one to be split before that, though its halves are not, and little
@@ -172,7 +172,7 @@ class Window:
         pages = ceil(self.rows_left / PAGE_SIZE)
         begin = max(self.start, STRIPE_EPOCH)
         middle = begin + max(1, (self.reached - 1 - begin) * (pages // 2) // pages)
-        guess = self.density / DOUBT if self.cursor else 0.0
+        guess = self.density / SPARSE_FACTOR if self.cursor else 0.0
         older = Window(self.start, middle, self.streams, density=guess)
         self.start = middle
         return older

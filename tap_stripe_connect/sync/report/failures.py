@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tap_stripe_connect.api.errors import Verdict, missing_permission
+from tap_stripe_connect.api.errors import ErrorAction, missing_permission
 from tap_stripe_connect.sync.plan.jobs import Purpose
 
 if TYPE_CHECKING:
@@ -25,15 +25,15 @@ LISTED_IN_JSON = 200
 """Accounts that a JSON entry names; more are counted."""
 
 REASONS = {
-    Verdict.SKIP_STREAM: "permission",
-    Verdict.NOT_ENABLED: "not_enabled",
-    Verdict.SKIP_ACCOUNT: "account",
+    ErrorAction.SKIP_STREAM: "permission",
+    ErrorAction.NOT_ENABLED: "not_enabled",
+    ErrorAction.SKIP_ACCOUNT: "account",
 }
-"""Reasons by verdict; anything else is an error."""
+"""Reasons by action; anything else is an error."""
 
 
 @dataclass(eq=False)
-class Trouble:
+class FailureGroup:
     """Something that failed, for one account or for many in the same way."""
 
     stream: str
@@ -47,7 +47,7 @@ class Trouble:
     @property
     def reason(self) -> str:
         """Why, in a word."""
-        return REASONS.get(self.error.verdict, "error")
+        return REASONS.get(self.error.action, "error")
 
     @property
     def permission(self) -> str:
@@ -57,7 +57,7 @@ class Trouble:
     @property
     def expected(self) -> bool:
         """Whether it is nothing to put right: there are no rows to be had."""
-        return self.error.verdict is Verdict.NOT_ENABLED
+        return self.error.action is ErrorAction.NOT_ENABLED
 
     @property
     def line(self) -> str:
@@ -65,7 +65,7 @@ class Trouble:
         who = named(self.accounts)
         if not self.stream:
             lost = f"{who} could not be read"
-        elif self.feed and self.error.verdict is Verdict.SKIP_STREAM:
+        elif self.feed and self.error.action is ErrorAction.SKIP_STREAM:
             return (
                 f"changes and deletions in {who} cannot be seen, only new rows: "
                 f"{self.error.without_advice} - add the permission to the key"
@@ -117,19 +117,19 @@ def named(accounts: Sequence[str]) -> str:
     return f"{len(accounts)} accounts ({', '.join(accounts[:NAMED])}{more})"
 
 
-def troubles(failed: Iterable[Job]) -> list[Trouble]:
+def grouped_failures(failed: Iterable[Job]) -> list[FailureGroup]:
     """Put failures together that differ only in the account (G9)."""
-    found: dict[tuple[object, ...], Trouble] = {}
+    found: dict[tuple[object, ...], FailureGroup] = {}
     for job in failed:
         error = job.failure
         if error is None:
             continue
-        whole_account = error.verdict is Verdict.SKIP_ACCOUNT
+        whole_account = error.action is ErrorAction.SKIP_ACCOUNT
         stream = "" if whole_account else job.listed.name
         feed = not whole_account and job.purpose is Purpose.FEED
         permission = missing_permission(error.message)
-        kind = (stream, feed, error.verdict, error.status, error.code, permission)
-        trouble = found.setdefault(kind, Trouble(stream, feed, error))
+        kind = (stream, feed, error.action, error.status, error.code, permission)
+        trouble = found.setdefault(kind, FailureGroup(stream, feed, error))
         # A revoked account fails all of its jobs at once.
         if job.account not in trouble.accounts[-1:]:
             trouble.accounts.append(job.account)
@@ -140,15 +140,15 @@ def troubles(failed: Iterable[Job]) -> list[Trouble]:
 
 def fails_the_run(failed: Iterable[Job], settings: Settings) -> bool:
     """Tell whether what could not be read makes the run end non-zero (G13)."""
-    pardoned = {Verdict.NOT_ENABLED}
+    pardoned = {ErrorAction.NOT_ENABLED}
     if settings.on_permission_error == "warn":
-        pardoned.add(Verdict.SKIP_STREAM)
+        pardoned.add(ErrorAction.SKIP_STREAM)
     if settings.on_account_error == "warn":
-        pardoned.add(Verdict.SKIP_ACCOUNT)
-    return any(not job.failure or job.failure.verdict not in pardoned for job in failed)
+        pardoned.add(ErrorAction.SKIP_ACCOUNT)
+    return any(not job.failure or job.failure.action not in pardoned for job in failed)
 
 
-def log_failures(found: Iterable[Trouble]) -> None:
+def log_failures(found: Iterable[FailureGroup]) -> None:
     """Log what could not be read."""
     for trouble in found:
         level = logging.INFO if trouble.expected else logging.WARNING

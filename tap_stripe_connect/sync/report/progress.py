@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 from tap_stripe_connect.api.rate_limit import PER_ENDPOINT
 from tap_stripe_connect.catalog.endpoints import PAGE_SIZE
-from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Purpose
-from tap_stripe_connect.sync.plan.refetch import Rereads
+from tap_stripe_connect.sync.plan.refetch import RefetchWork
 from tap_stripe_connect.sync.report.estimate import Estimate
-from tap_stripe_connect.sync.report.time_left import Work, seconds_left
+from tap_stripe_connect.sync.report.time_left import WorkLeft, seconds_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from tap_stripe_connect.api.request_stats import Cost, Tally
+    from tap_stripe_connect.api.request_stats import Cost, RequestStats
     from tap_stripe_connect.sync.plan.jobs import Job, Page
     from tap_stripe_connect.sync.report.time_left import Group
 
@@ -42,8 +42,8 @@ class Part:
         self.group = job.listed.name, job.purpose
         self.begun = False
         self._objects = 0
-        self._wanted = plan.objects if isinstance(plan, Rereads) else 0
-        self._estimate = Estimate(plan.wanted if isinstance(plan, Plan) else (), until)
+        self._wanted = plan.objects if isinstance(plan, RefetchWork) else 0
+        self._estimate = Estimate(plan.wanted if isinstance(plan, Backfill) else (), until)
 
     def wrote(self, page: Page) -> None:
         """Count a page."""
@@ -53,14 +53,14 @@ class Part:
         if page.covered:
             self._estimate.read(page.covered, found)
 
-    def work(self, *, finished: bool = False) -> Work:
+    def work(self, *, finished: bool = False) -> WorkLeft:
         """Return how things stand, in pages; one page more for having begun at all."""
         done = 1 + self._objects / PAGE_SIZE
         if finished:
-            return Work(done)
+            return WorkLeft(done)
         rows, doubt = self._estimate.rows_left()
         rows += max(0, self._wanted - self._objects)
-        return Work(done, rows / PAGE_SIZE, doubt / PAGE_SIZE)
+        return WorkLeft(done, rows / PAGE_SIZE, doubt / PAGE_SIZE)
 
 
 class Progress:
@@ -68,7 +68,7 @@ class Progress:
 
     def __init__(
         self,
-        tally: Tally,
+        tally: RequestStats,
         *,
         per_endpoint: float = PER_ENDPOINT,
         clock: Callable[[], float] = time.monotonic,
@@ -85,7 +85,7 @@ class Progress:
         self._lock = threading.Lock()
         self._open: dict[Job, Part] = {}
         self._closed = 0
-        self._closed_work: defaultdict[Group, Work] = defaultdict(Work)
+        self._closed_work: defaultdict[Group, WorkLeft] = defaultdict(WorkLeft)
         self._rows = 0
         self._latest: Page | None = None
         self._begun = self._told = self._moved = clock()
@@ -170,7 +170,7 @@ class Progress:
     def _since(self, cost: Cost) -> int:
         return cost.requests - self._cost_told.requests
 
-    def _works(self) -> dict[Group, Work]:
+    def _works(self) -> dict[Group, WorkLeft]:
         """Return how things stand with each list; nothing while nothing can be said.
 
         Jobs that have not begun are taken to be like those that have.
@@ -179,21 +179,21 @@ class Progress:
         number = len(begun) + self._closed
         if not number:
             return {}
-        works: defaultdict[Group, Work] = defaultdict(Work)
+        works: defaultdict[Group, WorkLeft] = defaultdict(WorkLeft)
         for group, work in self._closed_work.items():
             works[group].add(work)
         for part in begun:
             works[part.group].add(part.work())
-        whole = Work()
+        whole = WorkLeft()
         for work in works.values():
             whole.add(work)
-        usual = Work(0.0, (whole.done + whole.left) / number, whole.doubt / number)
+        usual = WorkLeft(0.0, (whole.done + whole.left) / number, whole.doubt / number)
         for part in self._open.values():
             if not part.begun:
                 works[part.group].add(usual)
         return works
 
-    def _left(self, works: Mapping[Group, Work], now: float) -> str:
+    def _left(self, works: Mapping[Group, WorkLeft], now: float) -> str:
         """Return how long it will take, or at most where much lies in times nobody has seen."""
         left = sum(work.left for work in works.values())
         doubt = sum(work.doubt for work in works.values())
@@ -201,14 +201,14 @@ class Progress:
         if doubt > left / 2:
             words = "at most about"
             works = {
-                group: Work(work.done, work.left + work.doubt) for group, work in works.items()
+                group: WorkLeft(work.done, work.left + work.doubt) for group, work in works.items()
             }
         elapsed = now - self._begun
         costs = self._tally.costs()
         return f"{words} {duration(seconds_left(works, costs, elapsed, self._per_endpoint))} left"
 
 
-def _share(works: Mapping[Group, Work]) -> float:
+def _share(works: Mapping[Group, WorkLeft]) -> float:
     """Return the part of all pages that has been read."""
     done = sum(work.done for work in works.values())
     return min(done / (done + sum(work.left for work in works.values())), 0.99)

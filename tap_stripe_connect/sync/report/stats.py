@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from tap_stripe_connect.accounts import Account
-    from tap_stripe_connect.api.request_stats import Asked, Cost
+    from tap_stripe_connect.api.request_stats import Cost, Endpoint
     from tap_stripe_connect.sync.emit.records import Converter
     from tap_stripe_connect.sync.plan.jobs import Job, Page
     from tap_stripe_connect.sync.state.bookmark import Bookmark
     from tap_stripe_connect.sync.state.format import Bookmarks
 
-Place = tuple[str, str]
+StreamAccount = tuple[str, str]
 """A stream and an account; either is empty where it does not apply."""
 
 LOOKUPS = "(account lookup)"
@@ -28,7 +28,7 @@ LOOKUPS = "(account lookup)"
 
 
 @dataclass
-class Figures:
+class Stats:
     """What was done for a stream, an account or both."""
 
     rows: int = 0
@@ -40,19 +40,19 @@ class Figures:
     vanished: int = 0
     """Objects left out because they were deleted while they were read."""
 
-    def add(self, other: Figures) -> None:
+    def add(self, other: Stats) -> None:
         """Add the figures of something else."""
         for one in fields(self):
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
 @dataclass
-class Ledger:
+class RunStats:
     """What a run has written and what it could not read; kept by the thread that writes."""
 
-    rows: Counter[Place] = field(default_factory=Counter)
-    deleted: Counter[Place] = field(default_factory=Counter)
-    vanished: Counter[Place] = field(default_factory=Counter)
+    rows: Counter[StreamAccount] = field(default_factory=Counter)
+    deleted: Counter[StreamAccount] = field(default_factory=Counter)
+    vanished: Counter[StreamAccount] = field(default_factory=Counter)
     failed: list[Job] = field(default_factory=list)
 
     def add(self, page: Page, rows: Mapping[str, int], deleted: Mapping[str, int]) -> None:
@@ -66,12 +66,12 @@ class Ledger:
             self.vanished[page.job.listed.name, account] += page.vanished
 
 
-def figures(
-    ledger: Ledger, costs: Mapping[Asked, Cost], accounts: Iterable[Account]
-) -> dict[Place, Figures]:
+def run_stats(
+    ledger: RunStats, costs: Mapping[Endpoint, Cost], accounts: Iterable[Account]
+) -> dict[StreamAccount, Stats]:
     """Bring together what is known of each stream and account, less those that did nothing."""
     ids = {account.header: account.id for account in accounts}
-    found: defaultdict[Place, Figures] = defaultdict(Figures)
+    found: defaultdict[StreamAccount, Stats] = defaultdict(Stats)
     for place, rows in ledger.rows.items():
         found[place].rows += rows
     for place, rows in ledger.deleted.items():
@@ -80,7 +80,7 @@ def figures(
         found[place].vanished += objects
     for (header, route), cost in costs.items():
         place = stream_of(route), ids.get(header, header or "")
-        found[place].add(Figures(0, 0, cost.requests, cost.retries, cost.waited))
+        found[place].add(Stats(0, 0, cost.requests, cost.retries, cost.waited))
     return dict(found)
 
 
@@ -96,7 +96,7 @@ def stream_of(route: str) -> str:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Coverage:
     """How far the bookmarks of a stream stand, over all accounts of the run."""
 
     until: int
@@ -105,7 +105,7 @@ class Standing:
     """Accounts of which something is still missing before that."""
 
 
-def standing(bookmarks: Iterable[Bookmark], start: int) -> Standing:
+def coverage(bookmarks: Iterable[Bookmark], start: int) -> Coverage:
     """Return how far bookmarks stand that should reach back to `start`."""
     reached = []
     unfinished = 0
@@ -116,17 +116,17 @@ def standing(bookmarks: Iterable[Bookmark], start: int) -> Standing:
         if until:
             reached.append(until)
         unfinished += not until or bool(missing(bookmark.covered, (start, until)))
-    return Standing(min(reached, default=0), unfinished)
+    return Coverage(min(reached, default=0), unfinished)
 
 
-def standings(
+def coverages(
     bookmarks: Bookmarks, accounts: Collection[Account], streams: Iterable[str], start: int
-) -> dict[str, Standing]:
+) -> dict[str, Coverage]:
     """Return how far the bookmarks of each stream stand; `start` is the oldest time wanted."""
     found = {}
     for name in streams:
         listed = LISTED[NESTED[name].parent if name in NESTED else name]
-        found[name] = standing(
+        found[name] = coverage(
             (bookmarks.get(name, account.id) for account in accounts),
             0 if listed.reference else start,
         )

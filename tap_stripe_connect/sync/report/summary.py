@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import metrics
 
 from tap_stripe_connect.sync.report.progress import duration
-from tap_stripe_connect.sync.report.stats import Figures
+from tap_stripe_connect.sync.report.stats import Stats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tap_stripe_connect.sync.report.failures import Trouble
-    from tap_stripe_connect.sync.report.stats import Place, Standing
+    from tap_stripe_connect.sync.report.failures import FailureGroup
+    from tap_stripe_connect.sync.report.stats import Coverage, StreamAccount
 
 logger = logging.getLogger(__name__)
 
@@ -54,27 +54,27 @@ class Summary:
         *,
         outcome: str,
         seconds: float,
-        found: Mapping[Place, Figures],
-        troubles: Sequence[Trouble],
-        standings: Mapping[str, Standing],
+        found: Mapping[StreamAccount, Stats],
+        failures: Sequence[FailureGroup],
+        coverages: Mapping[str, Coverage],
         notes: Mapping[str, Mapping[str, int]],
     ) -> None:
         """Sum up; `notes` has further counts by stream, such as objects without a key."""
         self._outcome = outcome
         self._seconds = seconds
-        self._troubles = troubles
-        self._standings = standings
+        self._troubles = failures
+        self._standings = coverages
         self._notes = notes
         self._found = {
             (self._label(stream), account): one for (stream, account), one in found.items()
         }
-        self._total = _sum(self._found, lambda _place: "").get("", Figures())
+        self._total = _sum(self._found, lambda _place: "").get("", Stats())
         self._streams = _sum(self._found, lambda place: place[0])
         self._accounts = _sum(self._found, lambda place: place[1])
         self._accounts.pop("", None)
         for trouble in self._troubles:
             for account in trouble.accounts:
-                self._accounts.setdefault(account, Figures())
+                self._accounts.setdefault(account, Stats())
 
     def _label(self, stream: str) -> str:
         """Return the name to show; the feed is read whether its stream is selected or not."""
@@ -98,7 +98,7 @@ class Summary:
         }
 
     def _stream_json(self, name: str) -> dict[str, Any]:
-        told = {**_brief(self._streams.get(name, Figures())), **self._notes.get(name, {})}
+        told = {**_brief(self._streams.get(name, Stats())), **self._notes.get(name, {})}
         if stand := self._standings.get(name):
             told["until"] = _moment(stand.until).isoformat() if stand.until else None
             told["accounts_unfinished"] = stand.unfinished
@@ -127,7 +127,7 @@ class Summary:
         )
         lines = [first]
         streams = [
-            [name, *_cells(self._streams.get(name, Figures())), self._until(name), self._of(name)]
+            [name, *_cells(self._streams.get(name, Stats())), self._until(name), self._of(name)]
             for name in self._names()
         ]
         head = ["rows", "deleted", "requests", "retries", "waited"]
@@ -170,7 +170,7 @@ class Summary:
         stand = self._standings.get(stream)
         if stand and stand.unfinished and not remarks:
             remarks.append(f"unfinished for {_accounts(stand.unfinished)}")
-        if vanished := self._streams.get(stream, Figures()).vanished:
+        if vanished := self._streams.get(stream, Stats()).vanished:
             remarks.append(f"{vanished:,} vanished while being read")
         counts = self._notes.get(stream, {}).items()
         remarks += [f"{count:,} {name.replace('_', ' ')}" for name, count in counts]
@@ -185,23 +185,25 @@ class Summary:
         return "; ".join(remarks)
 
 
-def _sum(found: Mapping[Place, Figures], key: Callable[[Place], str]) -> dict[str, Figures]:
-    sums: defaultdict[str, Figures] = defaultdict(Figures)
+def _sum(
+    found: Mapping[StreamAccount, Stats], key: Callable[[StreamAccount], str]
+) -> dict[str, Stats]:
+    sums: defaultdict[str, Stats] = defaultdict(Stats)
     for place, one in found.items():
         sums[key(place)].add(one)
     return dict(sums)
 
 
-def _whole(one: Figures) -> dict[str, Any]:
+def _whole(one: Stats) -> dict[str, Any]:
     return {**asdict(one), "seconds_waited": round(one.seconds_waited, 1)}
 
 
-def _brief(one: Figures) -> dict[str, Any]:
+def _brief(one: Stats) -> dict[str, Any]:
     """Return figures without those that are nothing, the rows aside."""
     return {name: value for name, value in _whole(one).items() if value or name == "rows"}
 
 
-def _cells(one: Figures) -> list[str]:
+def _cells(one: Stats) -> list[str]:
     counts = (one.rows, one.deleted, one.requests, one.retries)
     return [*(f"{count:,}" for count in counts), duration(one.seconds_waited)]
 

@@ -13,14 +13,14 @@ from tap_stripe_connect.sync.report.stats import LOOKUPS, stream_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_stripe_connect.api.request_stats import Asked, Cost
+    from tap_stripe_connect.api.request_stats import Cost, Endpoint
 
 Group = tuple[str, Purpose]
 """The jobs of all accounts that read one list for one purpose."""
 
 
 @dataclass
-class Work:
+class WorkLeft:
     """What some jobs have written, and what they still have to read, in pages."""
 
     done: float = 0.0
@@ -28,7 +28,7 @@ class Work:
     doubt: float = 0.0
     """How much more or less than that is left, perhaps."""
 
-    def add(self, other: Work) -> None:
+    def add(self, other: WorkLeft) -> None:
         """Add the work of others."""
         self.done += other.done
         self.left += other.left
@@ -36,8 +36,8 @@ class Work:
 
 
 def seconds_left(
-    works: Mapping[Group, Work],
-    costs: Mapping[Asked, Cost],
+    works: Mapping[Group, WorkLeft],
+    costs: Mapping[Endpoint, Cost],
     elapsed: float,
     per_endpoint: float,
 ) -> float:

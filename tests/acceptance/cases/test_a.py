@@ -489,8 +489,8 @@ def test_a26_twenty_five_busy_days_are_claimed_day_by_day(
 ) -> None:
     """While a thousand objects are read again, the feed's position follows, a day at a time."""
     # In the order in which they are begun, and no more in a step than a day brings.
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.FIRST", 1)
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.MOST", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.FIRST_WORKERS", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.MAX_WORKERS", 1)
     monkeypatch.setattr("tap_stripe_connect.sync.plan.refetch.TOGETHER", 40)
     monkeypatch.setattr("tap_stripe_connect.sync.plan.refetch.STEPS", 25)
     monkeypatch.setattr("tap_stripe_connect.sync.emit.writer.STATE_SHARE", 0)
@@ -523,7 +523,7 @@ def test_a27_a_cursor_stays_with_the_filter_it_came_from(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """250 rows of one second arrive once each while the windows around them are split."""
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.FIRST", 4)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.FIRST_WORKERS", 4)
     account = stripe.world.platform
     bulk.load(account, customers=3000, start=NOW - YEAR, until=NOW - DAY)
     bulk.load(account, customers=250, start=NOW - 200 * DAY, until=NOW - 200 * DAY + 1)

@@ -25,8 +25,8 @@ def test_e03_a_parent_half_written_is_written_again(
 ) -> None:
     """Cut among the 40 lines of in_7, the next run writes all 40 again."""
     # One reader, and newer invoices that fill the pages before.
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.FIRST", 1)
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.MOST", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.FIRST_WORKERS", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.MAX_WORKERS", 1)
     bulk.load(stripe.world.platform, invoices=300, lines=1, start=NOW - DAY, until=NOW)
     for place in range(10):
         lines = [{"id": f"il_{place}_{line}"} for line in range(40)]

@@ -10,7 +10,7 @@ import pytest
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.sync.fetch.engine import LOOK_AGAIN
-from tap_stripe_connect.sync.fetch.hedging import SLOW, USUAL
+from tap_stripe_connect.sync.fetch.hedging import FIRST_GUESS, SLOW
 from tap_stripe_connect.sync.plan.events import Changes
 from tap_stripe_connect.sync.state.ranges import STRIPE_EPOCH
 from tests.acceptance.cases.steps import YEAR, next_run, routes
@@ -98,7 +98,7 @@ def test_f01_a_page_that_is_late_is_asked_for_once_more(monkeypatch: pytest.Monk
     reading = read_slowly(monkeypatch, {"/v1/charges": history}, 100, slowness)
     assert reading.rows == {"/v1/charges": bytearray(b"\x01" * 110)}
     assert len(reading.sent) == 3
-    assert reading.seconds <= 0.2 + SLOW * USUAL + 0.2 + 2 * LOOK_AGAIN
+    assert reading.seconds <= 0.2 + SLOW * FIRST_GUESS + 0.2 + 2 * LOOK_AGAIN
 
 
 def test_f01_a_list_that_is_always_slow_is_not_asked_for_twice(

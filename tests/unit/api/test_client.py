@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tap_stripe_connect.api import responses
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.errors import StripeError, Verdict
+from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.api.rate_limit import Limiter
 from tap_stripe_connect.catalog import API_VERSION
 from tap_stripe_connect.simulator import bulk
@@ -54,20 +54,20 @@ def client(stripe: Simulator) -> HurriedClient:
     return hurried
 
 
-def verdict(client: Client, path: str, **options: Any) -> Verdict:
-    """Return the verdict of a list that cannot be read."""
+def action(client: Client, path: str, **options: Any) -> ErrorAction:
+    """Return the action on a list that cannot be read."""
     with pytest.raises(StripeError) as caught:
         client.page(path, **options)
-    return caught.value.verdict
+    return caught.value.action
 
 
 def test_a_total_outage_ends_the_run(stripe: Simulator, client: HurriedClient) -> None:
     """Once nothing has been answered for five minutes a failure is no longer that of a list."""
     client.get("/v1/account")
     stripe.faults.add(Fault(match="/v1/", status=503))
-    verdicts = [verdict(client, "/v1/charges") for _ in range(6)]
+    actions = [action(client, "/v1/charges") for _ in range(6)]
     # Sixty seconds each; the first failure begins the count.
-    assert verdicts == [*[Verdict.RETRY] * 4, Verdict.STOP, Verdict.STOP]
+    assert actions == [*[ErrorAction.RETRY] * 4, ErrorAction.STOP, ErrorAction.STOP]
     with pytest.raises(StripeError, match=r"for \d+ minutes, the last one: An unknown error"):
         client.page("/v1/charges")
 
@@ -77,7 +77,7 @@ def test_a_good_answer_ends_the_count(stripe: Simulator, client: HurriedClient) 
     stripe.faults.add(Fault(match="/v1/charges", status=503))
     client.get("/v1/account")
     for _ in range(20):
-        assert verdict(client, "/v1/charges") is Verdict.RETRY
+        assert action(client, "/v1/charges") is ErrorAction.RETRY
         client.page("/v1/coupons")
 
 
@@ -87,8 +87,8 @@ def test_a_refusal_shows_that_somebody_is_there(stripe: Simulator, client: Hurri
     stripe.faults.add(Fault(match="/v1/coupons", status=403))
     client.get("/v1/account")
     for _ in range(20):
-        assert verdict(client, "/v1/charges") is Verdict.RETRY
-        assert verdict(client, "/v1/coupons") is Verdict.SKIP_STREAM
+        assert action(client, "/v1/charges") is ErrorAction.RETRY
+        assert action(client, "/v1/coupons") is ErrorAction.SKIP_STREAM
 
 
 def test_smaller_pages_are_tried_before_the_run_ends(
@@ -98,8 +98,8 @@ def test_smaller_pages_are_tried_before_the_run_ends(
     stripe.faults.add(Fault(match="/v1/charges", status=503))
     client.get("/v1/account")
     for _ in range(40):
-        assert verdict(client, "/v1/charges", tries=2) is Verdict.RETRY
-    assert verdict(client, "/v1/charges") is Verdict.STOP
+        assert action(client, "/v1/charges", tries=2) is ErrorAction.RETRY
+    assert action(client, "/v1/charges") is ErrorAction.STOP
 
 
 def test_time_without_requests_is_no_outage(stripe: Simulator, client: HurriedClient) -> None:
@@ -107,7 +107,7 @@ def test_time_without_requests_is_no_outage(stripe: Simulator, client: HurriedCl
     client.get("/v1/account")
     client.now += 3600
     stripe.faults.add(Fault(match="/v1/charges", status=503))
-    assert verdict(client, "/v1/charges") is Verdict.RETRY
+    assert action(client, "/v1/charges") is ErrorAction.RETRY
 
 
 @pytest.mark.usefixtures("one_reader")
@@ -135,7 +135,7 @@ def test_an_address_that_nobody_answers_at_is_told_as_such(
     monkeypatch.setattr(Client, "backoff", 0.001)
     with pytest.raises(StripeError) as caught:
         run(config_for(stripe, api_url=url))
-    assert caught.value.verdict is Verdict.STOP
+    assert caught.value.action is ErrorAction.STOP
     assert f"cannot be reached at {url}" in caught.value.message
     assert "damaged" not in caught.value.message
 

@@ -1,4 +1,4 @@
-"""What Stripe's errors mean: a verdict for every answer, and one line without secrets."""
+"""What Stripe's errors mean: an action for every answer, and one line without secrets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tap_stripe_connect.api.errors import (
     RULES,
+    ErrorAction,
     StripeError,
-    Verdict,
     account_in,
     missing_permission,
     redact,
@@ -43,52 +43,52 @@ REVOKED = (
 @pytest.mark.parametrize(
     ("status", "code", "message", "wanted"),
     [
-        (400, "parameter_unknown", "Received unknown parameter: creatd", Verdict.FAIL_STREAM),
-        (400, "parameter_invalid_integer", "Invalid integer: NaN", Verdict.FAIL_STREAM),
-        (400, "resource_missing", "No such charge: 'ch_1'", Verdict.FAIL_STREAM),
-        (400, "rate_limit", "Request rate limit exceeded", Verdict.RETRY),
-        (400, "", "Only Stripe Connect platforms can work with other accounts.", Verdict.STOP),
-        (401, "", "Invalid API Key provided: sk_test_****mple", Verdict.STOP),
-        (401, "api_key_expired", "Expired API Key provided: sk_test_****mple", Verdict.STOP),
-        (401, "platform_api_key_expired", "The platform's API key has expired.", Verdict.STOP),
-        (401, "", "You did not provide an API key.", Verdict.STOP),
-        (401, "secret_key_required", "This call needs a secret key.", Verdict.STOP),
-        (401, "", PERMISSION, Verdict.SKIP_STREAM),
-        (402, "card_declined", "Your card was declined.", Verdict.FAIL_STREAM),
-        (403, "", PERMISSION, Verdict.SKIP_STREAM),
-        (403, "more_permissions_required_for_application", "More needed", Verdict.SKIP_STREAM),
-        (403, "oauth_not_supported", "Not for applications", Verdict.SKIP_STREAM),
-        (403, "secret_key_required", "This call needs a secret key.", Verdict.STOP),
-        (403, "account_invalid", REVOKED, Verdict.SKIP_ACCOUNT),
-        (403, "", REVOKED, Verdict.SKIP_ACCOUNT),
-        (403, "", "This key does not allow requests from your IP address.", Verdict.STOP),
-        (403, "", "Only Stripe Connect platforms can work with other accounts.", Verdict.STOP),
-        (404, "account_invalid", "No such account", Verdict.SKIP_ACCOUNT),
-        (404, "resource_missing", "No such price: 'price_1'", Verdict.FAIL_STREAM),
-        (409, "idempotency_key_in_use", "Another request is being made", Verdict.RETRY),
-        (424, "", "A dependency failed", Verdict.FAIL_STREAM),
-        (429, "rate_limit", "Request rate limit exceeded", Verdict.RETRY),
-        (429, "lock_timeout", "This object cannot be accessed right now", Verdict.RETRY),
-        (500, "", "An unknown error occurred", Verdict.RETRY),
-        (503, "", "", Verdict.RETRY),
-        (302, "", "", Verdict.STOP),
+        (400, "parameter_unknown", "Received unknown parameter: creatd", ErrorAction.FAIL_STREAM),
+        (400, "parameter_invalid_integer", "Invalid integer: NaN", ErrorAction.FAIL_STREAM),
+        (400, "resource_missing", "No such charge: 'ch_1'", ErrorAction.FAIL_STREAM),
+        (400, "rate_limit", "Request rate limit exceeded", ErrorAction.RETRY),
+        (400, "", "Only Stripe Connect platforms can work with other accounts.", ErrorAction.STOP),
+        (401, "", "Invalid API Key provided: sk_test_****mple", ErrorAction.STOP),
+        (401, "api_key_expired", "Expired API Key provided: sk_test_****mple", ErrorAction.STOP),
+        (401, "platform_api_key_expired", "The platform's API key has expired.", ErrorAction.STOP),
+        (401, "", "You did not provide an API key.", ErrorAction.STOP),
+        (401, "secret_key_required", "This call needs a secret key.", ErrorAction.STOP),
+        (401, "", PERMISSION, ErrorAction.SKIP_STREAM),
+        (402, "card_declined", "Your card was declined.", ErrorAction.FAIL_STREAM),
+        (403, "", PERMISSION, ErrorAction.SKIP_STREAM),
+        (403, "more_permissions_required_for_application", "More needed", ErrorAction.SKIP_STREAM),
+        (403, "oauth_not_supported", "Not for applications", ErrorAction.SKIP_STREAM),
+        (403, "secret_key_required", "This call needs a secret key.", ErrorAction.STOP),
+        (403, "account_invalid", REVOKED, ErrorAction.SKIP_ACCOUNT),
+        (403, "", REVOKED, ErrorAction.SKIP_ACCOUNT),
+        (403, "", "This key does not allow requests from your IP address.", ErrorAction.STOP),
+        (403, "", "Only Stripe Connect platforms can work with other accounts.", ErrorAction.STOP),
+        (404, "account_invalid", "No such account", ErrorAction.SKIP_ACCOUNT),
+        (404, "resource_missing", "No such price: 'price_1'", ErrorAction.FAIL_STREAM),
+        (409, "idempotency_key_in_use", "Another request is being made", ErrorAction.RETRY),
+        (424, "", "A dependency failed", ErrorAction.FAIL_STREAM),
+        (429, "rate_limit", "Request rate limit exceeded", ErrorAction.RETRY),
+        (429, "lock_timeout", "This object cannot be accessed right now", ErrorAction.RETRY),
+        (500, "", "An unknown error occurred", ErrorAction.RETRY),
+        (503, "", "", ErrorAction.RETRY),
+        (302, "", "", ErrorAction.STOP),
     ],
 )
-def test_stripes_answers_mean(status: int, code: str, message: str, wanted: Verdict) -> None:
-    """Each of the answers that Stripe gives to reads has the verdict that fits it (C6, C7, D6)."""
-    assert rule_for(status, code, message).verdict is wanted
+def test_stripes_answers_mean(status: int, code: str, message: str, wanted: ErrorAction) -> None:
+    """Each of the answers that Stripe gives to reads leads to the action that fits it (C6, C7, D6)."""
+    assert rule_for(status, code, message).action is wanted
 
 
 @pytest.mark.parametrize("status", EVERY_STATUS)
-def test_every_status_has_a_verdict(status: int) -> None:
-    """No answer is without a verdict, whatever it says; all but retries come with advice."""
+def test_every_status_has_an_action(status: int) -> None:
+    """No answer is without an action, whatever it says; all but retries come with advice."""
     codes = ["", "unheard_of", *{rule.code for rule in RULES}]
     texts = ["", "Something new", *{rule.text for rule in RULES}, PERMISSION, REVOKED]
     for code in codes:
         for text in texts:
             rule = rule_for(status, code, text)
             assert status in rule.status
-            assert rule.advice or rule.verdict is Verdict.RETRY
+            assert rule.advice or rule.action is ErrorAction.RETRY
 
 
 @pytest.mark.parametrize("status", [200, 204, 299, 600])
@@ -109,8 +109,8 @@ def test_every_rule_can_decide(place: int) -> None:
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 429, 500])
 def test_only_credentials_and_addresses_stop_a_run(status: int) -> None:
     """A text that nobody has seen before never stops the other streams (G7)."""
-    verdict = rule_for(status, "unheard_of", "Something new").verdict
-    assert verdict in {Verdict.RETRY, Verdict.SKIP_STREAM, Verdict.FAIL_STREAM}
+    action = rule_for(status, "unheard_of", "Something new").action
+    assert action in {ErrorAction.RETRY, ErrorAction.SKIP_STREAM, ErrorAction.FAIL_STREAM}
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -143,7 +143,7 @@ def test_what_is_no_secret_is_shown(text: str) -> None:
 def error(message: str = "No such charge", **given: Any) -> StripeError:
     """Return an error with everything that can be known of it."""
     known = {
-        "verdict": Verdict.FAIL_STREAM,
+        "action": ErrorAction.FAIL_STREAM,
         "path": "/v1/charges",
         "account": "acct_1Example",
         "status": 404,
@@ -164,7 +164,7 @@ def test_an_error_tells_what_support_asks_for() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     """A line has no empty places."""
-    bare = StripeError("the connection was lost", verdict=Verdict.RETRY, path="/v1/account")
+    bare = StripeError("the connection was lost", action=ErrorAction.RETRY, path="/v1/account")
     assert str(bare) == "the connection was lost [GET /v1/account]"
 
 

@@ -13,7 +13,7 @@ from scripts import generate_endpoints, stripe_events, stripe_package, stripe_se
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CATALOG = Path(__file__).parents[1] / "tap_stripe_connect" / "catalog"
+CATALOG = Path(__file__).parents[3] / "tap_stripe_connect" / "catalog"
 ENDPOINTS: dict[str, Any] = json.loads((CATALOG / "endpoints.json").read_bytes())
 LISTS: dict[str, Any] = ENDPOINTS["lists"]
 OBJECTS: dict[str, Any] = ENDPOINTS["objects"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from singer_sdk.helpers._catalog import pop_deselected_record_properties
 from singer_sdk.singerlib import SelectionMask
 
-from tap_stripe_connect.sync.emit.field_selection import pruning
+from tap_stripe_connect.sync.emit.field_selection import field_filter
 
 names = st.sampled_from("abc")
 values = st.recursive(
@@ -33,6 +33,6 @@ def test_the_compiled_selection_leaves_what_the_sdk_leaves(
 ) -> None:
     """Whatever is named or not named at any depth, the same fields stay."""
     ours, theirs = deepcopy(record), deepcopy(record)
-    pruning({(): True, **mask}).apply(ours)
+    field_filter({(): True, **mask}).apply(ours)
     pop_deselected_record_properties(theirs, {}, SelectionMask({(): True, **mask}))
     assert ours == theirs

@@ -38,7 +38,7 @@ def test_the_short_way_writes_what_the_sdk_writes(
 ) -> None:
     """With everything selected both ways give the same records for every stream."""
     quick = run(config_for(business))
-    monkeypatch.setattr(StripeStream, "emits_as_is", False)
+    monkeypatch.setattr(StripeStream, "is_passthrough", False)
     monkeypatch.setattr(StripeStream, "record_messages", StripeStream._generate_record_messages)
     slow = run(config_for(business))
     for stream in STREAMS:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tap_stripe_connect.sync.fetch.backpressure import (
-    ASKED,
-    ASKED_HEAVY,
     HEAVY,
     IN_FLIGHT,
     NESTED,
+    REQUESTED,
+    REQUESTED_HEAVY,
     UNFINISHED,
     WAITING,
-    Room,
+    InFlightBudget,
 )
 
 PAGE = 400_000
 
 
-def asked_for(room: Room, page: int = PAGE) -> int:
+def asked_for(room: InFlightBudget, page: int = PAGE) -> int:
     """Ask for pages as long as there is room, and return how many that were."""
     count = 0
     while room.allows(page):
@@ -29,12 +29,12 @@ def asked_for(room: Room, page: int = PAGE) -> int:
 
 def test_answers_that_take_long_are_many_at_a_time() -> None:
     """Where what comes is written at once, a hundred ordinary pages are under way."""
-    assert asked_for(Room()) == ASKED // PAGE > 100
+    assert asked_for(InFlightBudget()) == REQUESTED // PAGE > 100
 
 
 def test_a_slow_writer_holds_back_those_who_read() -> None:
     """Once pages wait no more are asked for than fit with them, until some are written."""
-    room = Room()
+    room = InFlightBudget()
     waiting = WAITING + 1
     room.wait(waiting)
     assert room.crowded
@@ -44,13 +44,13 @@ def test_a_slow_writer_holds_back_those_who_read() -> None:
     assert asked_for(room) > 0
 
 
-@pytest.mark.parametrize("page", [IN_FLIGHT + 1, ASKED + 1])
+@pytest.mark.parametrize("page", [IN_FLIGHT + 1, REQUESTED + 1])
 def test_a_page_of_any_size_comes_alone(page: int) -> None:
     """What is larger than all room there is still comes, when nothing else is under way."""
-    room = Room()
+    room = InFlightBudget()
     assert room.allows(page)
     room.ask(page)
-    assert room.allows(PAGE) == (page + PAGE <= ASKED)
+    assert room.allows(PAGE) == (page + PAGE <= REQUESTED)
     assert not room.allows(page)
     room.answered(page)
     room.wait(page)
@@ -61,15 +61,15 @@ def test_a_page_of_any_size_comes_alone(page: int) -> None:
 
 def test_of_heavy_pages_fewer_are_under_way() -> None:
     """Those that come at once must fit into memory, and no reader is started for more."""
-    room, page = Room(), HEAVY + 1
-    assert room.pages(page) == ASKED_HEAVY // page
-    assert asked_for(room, page) == room.pages(page) + ASKED_HEAVY // page
+    room, page = InFlightBudget(), HEAVY + 1
+    assert room.pages(page) == REQUESTED_HEAVY // page
+    assert asked_for(room, page) == room.pages(page) + REQUESTED_HEAVY // page
     assert room.pages(page) == 0
 
 
 def test_pages_that_wait_for_their_lists_are_few() -> None:
     """One may always, or a page larger than all room would never come."""
-    room = Room()
+    room = InFlightBudget()
     assert room.allows_unfinished(UNFINISHED + 1)
     room.hold(UNFINISHED)
     assert not room.allows_unfinished(1)
@@ -79,8 +79,8 @@ def test_pages_that_wait_for_their_lists_are_few() -> None:
 
 def test_nested_lists_are_read_within_room_of_their_own() -> None:
     """However slowly rows are written, and however many pages are asked for."""
-    room = Room()
-    room.ask(ASKED)
+    room = InFlightBudget()
+    room.ask(REQUESTED)
     room.wait(IN_FLIGHT)
     assert room.allows_nested(NESTED)
     room.reserve(NESTED)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tap_stripe_connect.sync.fetch.hedging import LEAST, SLOW, USUAL, Patience
+from tap_stripe_connect.sync.fetch.hedging import FIRST_GUESS, MIN_SECONDS, SLOW, HedgeTimer
 
 
 def after(answers: list[float]) -> float:
     """Return the patience that these answers leave, in seconds."""
-    patience = Patience()
+    patience = HedgeTimer()
     for seconds in answers:
         patience.took(seconds)
     return patience.seconds
@@ -17,12 +17,12 @@ def after(answers: list[float]) -> float:
 
 def test_nothing_is_late_before_it_is_known_how_long_answers_take() -> None:
     """A list that is always slow is not asked for twice from the first page on."""
-    assert after([]) == SLOW * USUAL
+    assert after([]) == SLOW * FIRST_GUESS
 
 
 def test_quick_answers_leave_the_least_patience() -> None:
     """Below that a hiccup would cost a request."""
-    assert after([0.05] * 100) == LEAST
+    assert after([0.05] * 100) == MIN_SECONDS
 
 
 def test_slow_answers_are_waited_for() -> None:

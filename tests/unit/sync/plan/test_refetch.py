@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_stripe_connect.sync.plan.events import Change
-from tap_stripe_connect.sync.plan.refetch import TOGETHER, Rereads, Single
+from tap_stripe_connect.sync.plan.refetch import TOGETHER, RefetchWork, RetrieveTask
 from tests.support.harness import DAY, NOW
 from tests.unit.sync.plan.test_windows import FakeList
 
@@ -50,16 +50,18 @@ def chance(seed: int) -> Random:
 def read(fake: FakeList, changes: dict[str, Change], *, readers: int = 1) -> Reading:
     """Read the changed objects of a list again, with so many requests under way at a time."""
     order = chance(readers)
-    work = Rereads(changes, frozenset({"charges"}))
+    work = RefetchWork(changes, frozenset({"charges"}))
     reading = Reading()
-    under_way: list[tuple[Window | Single, list[dict[str, Any]], bool]] = []
+    under_way: list[tuple[Window | RetrieveTask, list[dict[str, Any]], bool]] = []
     while not work.done:
         while work.has_waiting and len(under_way) < readers:
             unit = work.next()
-            rows, more = ([], False) if isinstance(unit, Single) else fake.answer(unit.parameters())
+            rows, more = (
+                ([], False) if isinstance(unit, RetrieveTask) else fake.answer(unit.parameters())
+            )
             under_way.append((unit, rows, more))
         unit, rows, more = under_way.pop(order.randrange(len(under_way)))
-        if isinstance(unit, Single):
+        if isinstance(unit, RetrieveTask):
             found = [unit.id]
             reading.retrieved += 1
         else:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_stripe_connect.sync.plan import windows
-from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.windows import Window
 from tap_stripe_connect.sync.state.ranges import (
     END_OF_TIME,
@@ -153,7 +153,7 @@ def _place(name: str) -> int:
 class Walk:
     """Several readers at work on one plan; what they have delivered and claimed."""
 
-    def __init__(self, fake: FakeList, plan: Plan) -> None:
+    def __init__(self, fake: FakeList, plan: Backfill) -> None:
         """Start with no request sent."""
         self._fake = fake
         self._plan = plan
@@ -197,13 +197,13 @@ class Walk:
 
 def walked(fake: FakeList, gaps: list[Range], data: st.DataObject) -> Walk:
     """Let readers interleave in some way, and check every claim; return the finished walk."""
-    plan = Plan(Window(*span, frozenset({"charges"})) for span in gaps)
+    plan = Backfill(Window(*span, frozenset({"charges"})) for span in gaps)
     walk = Walk(fake, plan)
     overtaking = iter(data.draw(st.lists(st.booleans(), max_size=9), label="overtake"))
     small: dict[str, Any] = {
         "ROWS_WORTH_SPLITTING": 2,
         "PAGE_SIZE": 1,
-        "DOUBT": 2,
+        "SPARSE_FACTOR": 2,
         "STRIPE_EPOCH": 0,
     }
     with patch.multiple(windows, **small, DISORDER=DISORDER):
@@ -277,7 +277,7 @@ def one_second(rows: int) -> list[int]:
 def requests_for(stamps: Sequence[int]) -> int:
     """Return how many requests 16 readers, answered in turn, send for a whole history."""
     fake = FakeList(stamps)
-    plan = Plan([Window(0, END_OF_TIME, frozenset({"charges"}))])
+    plan = Backfill([Window(0, END_OF_TIME, frozenset({"charges"}))])
     walk = Walk(fake, plan)
     while not plan.done:
         while plan.has_work and walk.readers < READERS:
@@ -408,13 +408,13 @@ def test_rows_with_an_invalid_time_are_kept_and_claim_nothing(invalid: Any) -> N
 
 def test_waiting_windows_are_handed_out_newest_first() -> None:
     """What is newest is read first, so that an interrupted first load has the latest rows."""
-    plan = Plan(Window(start, start + 10, frozenset()) for start in (20, 0, 40))
+    plan = Backfill(Window(start, start + 10, frozenset()) for start in (20, 0, 40))
     assert [plan.next().start for _ in range(3)] == [40, 20, 0]
 
 
 def test_an_abandoned_plan_is_done() -> None:
     """Nothing is left to read after a plan has been given up, also where pages were awaited."""
-    plan = Plan([Window(0, 10, frozenset()), Window(20, 30, frozenset())])
+    plan = Backfill([Window(0, 10, frozenset()), Window(20, 30, frozenset())])
     plan.next()
     assert (plan.readers, plan.has_waiting, plan.has_work, plan.done) == (1, True, True, False)
     plan.abandon()

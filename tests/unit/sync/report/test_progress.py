@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_stripe_connect import tap as tap_module
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.request_stats import Tally
+from tap_stripe_connect.api.request_stats import RequestStats
 from tap_stripe_connect.catalog import LISTED
-from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync import session
+from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.events import Change
 from tap_stripe_connect.sync.plan.jobs import Job, Page, Purpose
-from tap_stripe_connect.sync.plan.refetch import Rereads
+from tap_stripe_connect.sync.plan.refetch import RefetchWork
 from tap_stripe_connect.sync.plan.windows import Window
 from tap_stripe_connect.sync.report.progress import INTERVAL, Progress, duration
 from tap_stripe_connect.sync.state.ranges import END_OF_TIME, Range
@@ -51,7 +51,7 @@ def load(start: int, end: int = END_OF_TIME, stream: str = "charges") -> Job:
     """Return a job that lists a range."""
     window = Window(start, end, frozenset({stream}))
     purpose = Purpose.FEED if stream == "events" else Purpose.LOAD
-    return Job(LISTED[stream], ONE, ONE, Plan([window]), purpose)
+    return Job(LISTED[stream], ONE, ONE, Backfill([window]), purpose)
 
 
 def page(job: Job, rows: int, covered: Range | None = None) -> Page:
@@ -61,7 +61,7 @@ def page(job: Job, rows: int, covered: Range | None = None) -> Page:
 
 def test_time_left_follows_the_rows_to_come(clock: Clock) -> None:
     """A quarter of the years read in ten seconds: a quarter of the pages, thirty seconds left."""
-    progress = Progress(Tally(), clock=clock)
+    progress = Progress(RequestStats(), clock=clock)
     job = load(NOW - 4 * YEAR)
     progress.expect([job], NOW)
     progress.wrote(page(job, 9900, (NOW - YEAR, END_OF_TIME)), 19_800)
@@ -74,7 +74,7 @@ def test_time_left_follows_the_rows_to_come(clock: Clock) -> None:
 
 def test_a_long_list_outweighs_short_ones(clock: Clock) -> None:
     """Eight of nine streams done is not 89 % when the ninth has a million rows."""
-    progress = Progress(Tally(), clock=clock)
+    progress = Progress(RequestStats(), clock=clock)
     short = [load(NOW - YEAR) for _ in range(8)]
     long = load(NOW - YEAR)
     progress.expect([*short, long], NOW)
@@ -87,7 +87,7 @@ def test_a_long_list_outweighs_short_ones(clock: Clock) -> None:
 
 def test_lists_that_have_not_begun_count_like_those_that_have(clock: Clock) -> None:
     """One account of four done is a quarter."""
-    progress = Progress(Tally(), clock=clock)
+    progress = Progress(RequestStats(), clock=clock)
     jobs = [load(NOW - YEAR) for _ in range(4)]
     progress.expect(jobs, NOW)
     assert "nothing read yet" in progress.line()
@@ -98,9 +98,9 @@ def test_lists_that_have_not_begun_count_like_those_that_have(clock: Clock) -> N
 
 def test_objects_read_again_are_counted_singly(clock: Clock) -> None:
     """Half of the changed objects written is half of the work."""
-    progress = Progress(Tally(), clock=clock)
+    progress = Progress(RequestStats(), clock=clock)
     changes = {f"ch_{place}": Change(NOW, NOW) for place in range(1000)}
-    job = Job(LISTED["charges"], ONE, ONE, Rereads(changes, frozenset()), Purpose.REREAD)
+    job = Job(LISTED["charges"], ONE, ONE, RefetchWork(changes, frozenset()), Purpose.REREAD)
     progress.expect([job], NOW)
     for _ in range(500):
         progress.wrote(page(job, 1), 1)
@@ -112,7 +112,7 @@ def test_objects_read_again_are_counted_singly(clock: Clock) -> None:
 
 def test_the_feed_tells_how_far_back_it_was_read(clock: Clock) -> None:
     """Reading events takes long after a long gap, and writes no row."""
-    progress = Progress(Tally(), clock=clock)
+    progress = Progress(RequestStats(), clock=clock)
     job = load(NOW - 10 * DAY, stream="events")
     progress.expect([job], NOW)
     progress.wrote(page(job, 100, (NOW - 2 * DAY, END_OF_TIME)), 0)
@@ -121,7 +121,7 @@ def test_the_feed_tells_how_far_back_it_was_read(clock: Clock) -> None:
 
 def test_speeds_are_those_since_the_last_line(clock: Clock) -> None:
     """Retries and waits are told, and how long nothing has come."""
-    tally = Tally()
+    tally = RequestStats()
     progress = Progress(tally, clock=clock)
     job = load(NOW - YEAR)
     progress.expect([job], NOW)
@@ -139,8 +139,8 @@ def test_speeds_are_those_since_the_last_line(clock: Clock) -> None:
 
 def test_jobs_without_work_are_not_expected(clock: Clock) -> None:
     """A plan that is done at once neither counts nor disturbs."""
-    progress = Progress(Tally(), clock=clock)
-    job = Job(LISTED["charges"], ONE, ONE, Plan([]))
+    progress = Progress(RequestStats(), clock=clock)
+    job = Job(LISTED["charges"], ONE, ONE, Backfill([]))
     progress.expect([job], NOW)
     progress.finished(job)
     assert "nothing read yet" in progress.line()
@@ -186,7 +186,7 @@ def test_ten_minutes_without_a_row_have_a_line_each_half_minute(
         ten_minutes_over.wait()
         return ask(self, *given, **named)
 
-    monkeypatch.setattr(tap_module, "Progress", partial(Progress, clock=clock, wait=wait))
+    monkeypatch.setattr(session, "Progress", partial(Progress, clock=clock, wait=wait))
     monkeypatch.setattr(Client, "page", page_after_ten_minutes)
     stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - DAY)
     output = run(config_for(stripe), catalog=selecting("coupons"))

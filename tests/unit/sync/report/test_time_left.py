@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tap_stripe_connect.api.request_stats import Tally
+from tap_stripe_connect.api.request_stats import RequestStats
 from tap_stripe_connect.catalog import LISTED
-from tap_stripe_connect.sync.plan.backfill import Plan
+from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.events import Change
 from tap_stripe_connect.sync.plan.jobs import Job, Page, Purpose
-from tap_stripe_connect.sync.plan.refetch import Rereads
+from tap_stripe_connect.sync.plan.refetch import RefetchWork
 from tap_stripe_connect.sync.plan.windows import Window
 from tap_stripe_connect.sync.report.estimate import Estimate
 from tap_stripe_connect.sync.report.progress import Progress
@@ -101,7 +101,7 @@ class Listing:
         self._ages = [-moment for moment in reversed(history)]
         self._readers = readers
         self._under_way: list[Window] = []
-        self.plan = Plan([Window(start, END_OF_TIME, frozenset({"charges"}))])
+        self.plan = Backfill([Window(start, END_OF_TIME, frozenset({"charges"}))])
         self.job = Job(LISTED["charges"], "acct_1Example", None, self.plan)
 
     def pages(self) -> Iterator[Page]:
@@ -144,7 +144,7 @@ def told(line: str, at: float) -> Told:
 
 def lines(listing: Listing, every: int) -> tuple[list[Told], float]:
     """Return what was told after each so many pages, and how long it took in the end."""
-    tally, clock = Tally(), Clock()
+    tally, clock = RequestStats(), Clock()
     progress = Progress(tally, clock=clock)
     progress.expect([listing.job], NOW)
     said = []
@@ -201,13 +201,13 @@ def test_a_start_date_makes_a_single_reader_sure(readers: int) -> None:
 
 def test_a_long_list_does_not_become_faster_when_the_short_ones_are_read() -> None:
     """Three lists are read at 25 pages a second each, and then the fourth one alone."""
-    tally, clock = Tally(), Clock()
+    tally, clock = RequestStats(), Clock()
     progress = Progress(tally, clock=clock, per_endpoint=25)
     sizes = {"charges": 400, "coupons": 20, "customers": 20, "plans": 20}
     jobs = {}
     for name in sizes:
         window = Window(NOW - YEAR, END_OF_TIME, frozenset({name}))
-        jobs[name] = Job(LISTED[name], "acct_1Example", None, Plan([window]))
+        jobs[name] = Job(LISTED[name], "acct_1Example", None, Backfill([window]))
     progress.expect(jobs.values(), NOW)
     edges = {
         name: [NOW - YEAR * part // size for part in range(size + 1)]
@@ -227,12 +227,12 @@ def test_a_long_list_does_not_become_faster_when_the_short_ones_are_read() -> No
 
 def test_nested_lists_that_take_a_request_each_are_counted() -> None:
     """An invoice of many lines costs more than a charge: its pages take forty times as long."""
-    tally, clock = Tally(), Clock()
+    tally, clock = RequestStats(), Clock()
     progress = Progress(tally, clock=clock, per_endpoint=25)
     window = Window(NOW - YEAR, END_OF_TIME, frozenset({"invoices"}))
-    job = Job(LISTED["invoices"], "acct_1Example", None, Plan([window]))
+    job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([window]))
     quick = Window(NOW - YEAR, END_OF_TIME, frozenset({"charges"}))
-    other = Job(LISTED["charges"], "acct_1Example", None, Plan([quick]))
+    other = Job(LISTED["charges"], "acct_1Example", None, Backfill([quick]))
     progress.expect([job, other], NOW)
     for _ in range(500):
         tally.sent(None, "/v1/charges")
@@ -248,11 +248,11 @@ def test_nested_lists_that_take_a_request_each_are_counted() -> None:
 
 def test_objects_that_are_retrieved_cost_a_load_nothing() -> None:
     """What changed is read again by requests of its own, of which a load has none."""
-    tally, clock = Tally(), Clock()
+    tally, clock = RequestStats(), Clock()
     progress = Progress(tally, clock=clock, per_endpoint=25)
     changes = {f"ch_{place}": Change(NOW, NOW) for place in range(1000)}
     again = Job(
-        LISTED["charges"], "acct_1Example", None, Rereads(changes, frozenset()), Purpose.REREAD
+        LISTED["charges"], "acct_1Example", None, RefetchWork(changes, frozenset()), Purpose.REREAD
     )
     progress.expect([again], NOW)
     for name in changes:
@@ -260,7 +260,7 @@ def test_objects_that_are_retrieved_cost_a_load_nothing() -> None:
         progress.wrote(Page(again, frozenset(), [{"id": name}]), 1)
     progress.finished(again)
     window = Window(NOW - YEAR, END_OF_TIME, frozenset({"charges"}))
-    load = Job(LISTED["charges"], "acct_1Example", None, Plan([window]))
+    load = Job(LISTED["charges"], "acct_1Example", None, Backfill([window]))
     progress.expect([load], NOW)
     tally.sent(None, "/v1/charges")
     progress.wrote(Page(load, frozenset({"charges"}), [{}] * 100, (NOW - YEAR // 100, NOW)), 100)
