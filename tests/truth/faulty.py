@@ -256,8 +256,7 @@ def nested_gives_up(page: Any) -> Any:
 def overtaken_loses(overtake: Any) -> Any:
     def overtaking(self: Window) -> Window:
         other: Window = overtake(self)
-        other.end = max(other.start, other.reached - 1)
-        other.filter = other.start, other.end
+        other.filter = other.start, max(other.start, other.reached - 1)
         return other
 
     return overtaking
