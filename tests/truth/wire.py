@@ -31,6 +31,7 @@ from tap_stripe_connect.sync import engine as engine_module
 from tap_stripe_connect.sync import feed, nested, schedule, transfer, windows
 from tap_stripe_connect.sync.bookmarks import Bookmarks
 from tap_stripe_connect.sync.messages import MessageWriter
+from tap_stripe_connect.sync.patience import Patience
 from tap_stripe_connect.sync.progress import Progress
 from tap_stripe_connect.sync.signals import Signals
 from tests.harness import Output, TapWithManyStates, selecting
@@ -265,6 +266,8 @@ def _quick(*, hasty: bool) -> Iterator[None]:
         mock.patch.object(client, "version", return_value="0", create=True),
         mock.patch.object(client.Client, "backoff", 0.0),
         mock.patch.object(client.Client, "attempts", 4),
+        # Time is virtual here, so answers may be late whatever the other tests do.
+        mock.patch.object(engine_module, "Patience", Patience),
         mock.patch.object(transfer, "STATE_SHARE", 0),
         mock.patch.object(windows, "ROWS_WORTH_SPLITTING", worth_splitting),
         mock.patch.object(windows, "PAGE_SIZE", ROWS),
