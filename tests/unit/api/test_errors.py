@@ -75,7 +75,7 @@ REVOKED = (
     ],
 )
 def test_stripes_answers_mean(status: int, code: str, message: str, wanted: ErrorAction) -> None:
-    """Each of the answers that Stripe gives to reads leads to the action that fits it (C6, C7, D6)."""
+    """Each answer that Stripe gives to reads leads to the action that fits it (C6, C7, D6)."""
     assert rule_for(status, code, message).action is wanted
 
 
