@@ -41,7 +41,7 @@ class Checkpointer:
                 given = resume.relisted(known)
                 state.full_table = True
                 state.written_from = 0
-            bookmark = resume.trusted(given, self._scope.stripe_now)
+            bookmark = resume.trusted(given, self._scope.stripe_now, self._scope.now)
             if bookmark is not given:
                 yield resume.doubt(stream, account, given, self._scope.stripe_now)
             if listed.changes == "unseen" and _complete(bookmark):
