@@ -37,8 +37,8 @@ class Environment:
     folder: Path
     packages: tuple[str, ...]
     """Lines of a requirements file."""
-    lock: Path
-    """The file that pins the releases."""
+    lock: Path | None = None
+    """The file that pins the releases; None takes the newest that fit."""
     groups: tuple[str, ...] = ()
     """Options that name dependency groups of pyproject.toml."""
 
@@ -67,6 +67,7 @@ class Task:
 # Reads what the target wrote; the target's own release is in meltano.yml.
 DUCKDB = "duckdb>=1.2.2,<1.5"
 LOCK = Path("requirements/dev.txt")
+MELTANO_LOCK = Path("requirements/meltano.txt")
 DEVELOP = Environment(
     "the tap and its development tools",
     VENV,
@@ -77,9 +78,7 @@ DEVELOP = Environment(
 DEMO = Environment("the tap, its simulator and DuckDB", VENV, ("-e .[simulator]", DUCKDB), LOCK)
 BENCH = Environment("the tap and its simulator", VENV, ("-e .[simulator]",), LOCK)
 # Separate, because its requirements conflict with newer releases of the tap's.
-MELTANO = Environment(
-    "Meltano", VENV / "meltano", ("meltano==4.4.1",), Path("requirements/meltano.txt")
-)
+MELTANO = Environment("Meltano", VENV / "meltano", ("meltano==4.4.1",), MELTANO_LOCK)
 
 TASKS: Mapping[str, Task] = {
     "demo": Task(
@@ -205,7 +204,9 @@ def prepare(environment: Environment) -> None:
         create = ["-m", "venv", "--without-pip", "--clear", str(environment.folder)]
         step(f"Creating {environment.folder}", [sys.executable, *create])
     packages = [word for line in environment.packages for word in line.split()]
-    options = ["--python", str(environment.python), "--constraint", str(environment.lock)]
+    options = ["--python", str(environment.python)]
+    if environment.lock:
+        options += ["--constraint", str(environment.lock)]
     arguments = ["pip", "install", *options, *packages, *environment.groups]
     step(f"Installing {environment.about}", [uv(), *arguments])
     stamp.parent.mkdir(exist_ok=True)
@@ -214,7 +215,8 @@ def prepare(environment: Environment) -> None:
 
 def fingerprint(environment: Environment) -> str:
     """Return a digest of everything that decides what is installed."""
-    files = [file.read_text("utf-8") for file in (Path("pyproject.toml"), environment.lock)]
+    locks = [environment.lock] if environment.lock else []
+    files = [file.read_text("utf-8") for file in (Path("pyproject.toml"), *locks)]
     parts = [*environment.packages, *environment.groups, sys.version, *files]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

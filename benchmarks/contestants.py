@@ -127,7 +127,7 @@ def install_peer() -> None:
     try:
         dev.prepare(PEER)
     except dev.SetupError as error:
-        raise AbsentError(f"{PEER.requirements[0]} can't be installed: {error}") from error
+        raise AbsentError(f"{PEER.packages[0]} can't be installed: {error}") from error
 
 
 def install_release() -> None:

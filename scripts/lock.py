@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dev import DEVELOP, MELTANO, OLDEST_PYTHON, Environment, uv
+from dev import DEVELOP, LOCK, MELTANO, MELTANO_LOCK, OLDEST_PYTHON, Environment, uv
 
 HEADER = "# Written by `python3 dev.py lock`; dev.py installs these releases.\n"
 
@@ -30,9 +30,9 @@ def pins(environment: Environment) -> str:
 
 def main() -> int:
     """Write the lock of each environment that has one of its own."""
-    for environment in (DEVELOP, MELTANO):
-        environment.lock.write_text(HEADER + pins(environment), "utf-8")
-        print(f"wrote {environment.lock}")
+    for environment, lock in ((DEVELOP, LOCK), (MELTANO, MELTANO_LOCK)):
+        lock.write_text(HEADER + pins(environment), "utf-8")
+        print(f"wrote {lock}")
     return 0
 
 

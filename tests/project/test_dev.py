@@ -67,7 +67,7 @@ def test_every_requirement_is_pinned() -> None:
     assert required - {"tap-stripe-connect"} <= pinned
 
 
-@pytest.mark.parametrize("lock", [dev.DEVELOP.lock, dev.MELTANO.lock])
+@pytest.mark.parametrize("lock", [dev.LOCK, dev.MELTANO_LOCK])
 def test_pins_name_no_host(lock: Path) -> None:
     """Pins hold for any mirror of the package index: they name no address."""
     assert "://" not in (ROOT / lock).read_text("utf-8")
