@@ -12,6 +12,8 @@ from singer_sdk.mapper import CustomStreamMap
 from tap_stripe_connect.catalog import columns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from singer_sdk.mapper import StreamMap
 
 Record = dict[str, Any]
@@ -20,6 +22,23 @@ ADDITIONAL = columns.ADDITIONAL.name
 
 SAFE_TO_QUOTE = (AttributeError, NameError, TypeError)
 """Errors whose messages speak of types and names, never of the values in a record."""
+
+
+class LazyStreamMaps(dict[str, "list[StreamMap]"]):
+    """The stream maps of streams that nothing maps, each made when it is asked for.
+
+    The SDK makes those of all streams at once, though a run needs those of the selected ones.
+    """
+
+    def __init__(self, register: Callable[[str], None]) -> None:
+        """Prepare; `register` has the SDK's mapper put a stream's map in here."""
+        super().__init__()
+        self._register = register
+
+    def __missing__(self, stream: str) -> list[StreamMap]:
+        """Return the maps of a stream."""
+        self._register(stream)
+        return self[stream]
 
 
 class MapError(Exception):
