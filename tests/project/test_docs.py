@@ -68,7 +68,8 @@ def test_check_names_stale_files_and_leaves_them(
 
 def test_a_missing_marker_is_an_error() -> None:
     """A file without a place for a generated part is rejected, naming both."""
-    with pytest.raises(generate_docs.MarkerError, match=r"settings\.md lacks .*generated: settings"):
+    wanted = r"settings\.md lacks .*generated: settings"
+    with pytest.raises(generate_docs.MarkerError, match=wanted):
         generate_docs.filled("docs/settings.md", "")
 
 
