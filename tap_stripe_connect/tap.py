@@ -263,13 +263,13 @@ class TapStripeConnect(Tap):
         The SDK marks its own method as final and walks the streams one after another. Stripe
         limits each endpoint, so only streams side by side reach what it allows an account.
         """
-        with self._signals.noted():
+        with self._signals.deferred():
             self._sync_all()
 
     def _sync_all(self) -> None:
         selected = self._wanted()
         for name in selected:
-            if name in self.bookmarks.doubtful:
+            if name in self.bookmarks.untrusted:
                 logger.warning(
                     "%s: the bookmark is not this tap's or not whole; what it does not tell "
                     "for certain is read again",

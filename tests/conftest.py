@@ -30,7 +30,7 @@ class Patient:
 
     seconds = float("inf")
 
-    def took(self, seconds: float) -> None:
+    def observe(self, seconds: float) -> None:
         """Learn nothing from an answer."""
 
 

@@ -16,11 +16,11 @@ from tap_stripe_connect.sync.fetch.job_queue import JobQueue
 from tap_stripe_connect.sync.fetch.nested import (
     NestedList,
     UnfinishedPage,
-    cut_short,
+    truncated_lists,
     last_unfinished,
 )
 from tap_stripe_connect.sync.fetch.scheduler import Scheduler
-from tap_stripe_connect.sync.fetch.workers import LOOK, WorkerPool
+from tap_stripe_connect.sync.fetch.workers import CPU_SAMPLE_SECONDS, WorkerPool
 from tap_stripe_connect.sync.plan.jobs import Job, Page
 from tap_stripe_connect.sync.plan.refetch import RetrieveTask
 from tap_stripe_connect.sync.plan.windows import Window
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from tap_stripe_connect.api.responses import ListPage
     from tap_stripe_connect.sync.fetch.scheduler import Unit
 
-FRUITLESS_RESTARTS = 3
+MAX_STALLED_RESTARTS = 3
 """Times that a list may lose its cursor without getting on before it is given up (C12)."""
 
-LOOK_AGAIN = 0.25
+HEDGE_POLL_SECONDS = 0.25
 """Seconds after which readers without work look whether a request takes too long."""
 
 
@@ -47,12 +47,12 @@ class Engine:
         self._client = client
         self._stopping = stopping
         self._changed = threading.Condition()
-        self._readers = WorkerPool(self._read)
+        self._workers = WorkerPool(self._read)
         self._unfinished = 0
         self._queue = JobQueue()
         self._budget = InFlightBudget()
         self._hedge_timer = HedgeTimer()
-        self._schedule = Scheduler(client, self._queue, self._budget, self._hedge_timer)
+        self._scheduler = Scheduler(client, self._queue, self._budget, self._hedge_timer)
         self._weights: dict[str, float] = {}
         self._woken = False
         self._watched = False
@@ -63,7 +63,7 @@ class Engine:
         with self._changed:
             for job in jobs:
                 self._unfinished += 1
-                job.weights = self._weights
+                job.row_bytes_by_list = self._weights
                 if job.plan.done:
                     self._arrived.put(job)
                 else:
@@ -76,11 +76,11 @@ class Engine:
         A page counts as written once the next one is asked for. Raises what stops the
         whole run; leaving the iterator early stops the readers.
         """
-        self._readers.start()
+        self._workers.start()
         try:
             while self._unfinished:
                 try:
-                    arrived = self._arrived.get(timeout=LOOK)
+                    arrived = self._arrived.get(timeout=CPU_SAMPLE_SECONDS)
                 except Empty:
                     with self._changed:
                         self._hire(spare=1)
@@ -96,7 +96,7 @@ class Engine:
                     self._unfinished -= 1
         finally:
             self.stop()
-            self._readers.join(1.0)
+            self._workers.join(1.0)
 
     def wake(self) -> None:
         """Make `pages` end after the page being handled; safe inside a signal handler."""
@@ -141,7 +141,7 @@ class Engine:
         """Wait for something to read and room for its page; None when the engine stops."""
         with self._changed:
             while not self._stopping.is_set():
-                if found := self._schedule.next():
+                if found := self._scheduler.acquire():
                     self._hire()
                     # Where one found something there may be something for the next.
                     self._changed.notify()
@@ -155,9 +155,9 @@ class Engine:
         One of those who wait looks from time to time; nobody tells when an answer is late.
         """
         watching, self._watched = not self._watched, True
-        self._readers.idle += 1
-        self._changed.wait(LOOK_AGAIN if watching else None)
-        self._readers.idle -= 1
+        self._workers.idle += 1
+        self._changed.wait(HEDGE_POLL_SECONDS if watching else None)
+        self._workers.idle -= 1
         if watching:
             self._watched = False
 
@@ -167,9 +167,9 @@ class Engine:
         Where nothing comes for a while, `spare` ones wait for what else there may be to do, be it
         to ask once more for a page that is late.
         """
-        if not self._readers.idle and not self._budget.crowded:
-            unused = self._schedule.unused()
-            self._readers.grow(spare if unused is None else unused)
+        if not self._workers.idle and not self._budget.congested:
+            unused = self._scheduler.spare_requests()
+            self._workers.scale_up(spare if unused is None else unused)
 
     # Reading
 
@@ -180,7 +180,7 @@ class Engine:
         elif isinstance(unit, RetrieveTask):
             found, size = requests.retrieved(self._client, job, unit)
             with self._changed:
-                job.weighed(1 if found else 0, size)
+                job.observe(1 if found else 0, size)
                 if found:
                     page = Page(job, unit.streams, [found], weight=size)
                 else:
@@ -201,45 +201,45 @@ class Engine:
         except StripeError as error:
             dead_cursor = window.cursor is not None and says_no_cursor(error)
             final = error.action is not ErrorAction.RETRY or size == 1
-            if window.fruitless >= FRUITLESS_RESTARTS if dead_cursor else final:
+            if window.stalled_restarts >= MAX_STALLED_RESTARTS if dead_cursor else final:
                 raise
             with self._changed:
                 if dead_cursor:
                     window.restart()
                 else:
-                    job.failed_with(size)
-                self._budget.answered(weight)
-                if not job.failure and not window.lost:
+                    job.page_failed(size)
+                self._budget.release(weight)
+                if not job.failure and not window.superseded:
                     job.plan.retry(window)
-                    self._queue.returned(job)
+                    self._queue.release(job)
                 self._changed.notify()
             return None
         with self._changed:
             # Of a page that was asked for once more it is known that it is late.
-            if not window.lost:
-                self._hedge_timer.took(time.monotonic() - window.asked_at)
-            job.came_whole()
-            job.weighed(len(listing.rows), listing.size)
+            if not window.superseded:
+                self._hedge_timer.observe(time.monotonic() - window.requested_at)
+            job.page_succeeded()
+            job.observe(len(listing.rows), listing.size)
         return listing
 
     def _take(self, job: Job, unit: Window | RetrieveTask, page: Page, weight: int) -> None:
         """Pass a page on, or keep it until its nested lists have come; called under the lock."""
-        lists = cut_short(job, page.streams, page.objects)
-        self._budget.answered(weight)
+        lists = truncated_lists(job, page.streams, page.objects)
+        self._budget.release(weight)
         if not job.failure and not _is_lost(job, unit):
             job.nested_in_page = len(lists)
             before = last_unfinished(unit.unfinished) if isinstance(unit, Window) else None
             if lists:
                 before = UnfinishedPage(page, lists, before)
                 job.unfinished.add(before)
-                self._budget.hold(before.weight)
+                self._budget.hold_unfinished(before.weight)
                 self._queue.add_nested(lists)
             else:
-                self._hand_over(before.claiming(page) if before else page)
+                self._hand_over(before.absorb_claim(page) if before else page)
             if isinstance(unit, Window):
                 unit.unfinished = before
-            job.plan.give_back(unit)
-            self._queue.returned(job)
+            job.plan.release(unit)
+            self._queue.release(job)
             if job.done:
                 self._arrived.put(job)
         self._changed.notify()
@@ -252,16 +252,16 @@ class Engine:
         except StripeError as error:
             dead_cursor = nested.cursor is not None and says_no_cursor(error)
             vanished = not dead_cursor and says_missing(error, nested.owner["id"])
-            if nested.restarts >= FRUITLESS_RESTARTS if dead_cursor else not vanished:
+            if nested.restarts >= MAX_STALLED_RESTARTS if dead_cursor else not vanished:
                 raise
         with self._changed:
-            queue = self._queue.nested_returned(nested)
+            queue = self._queue.release_nested(nested)
             if nested.page not in job.unfinished:
                 # The job has failed, or another list has told that the object is gone.
                 self._forget(nested)
             elif vanished or (listing and nested.take(listing)):
                 if not vanished:
-                    queue.weighed(nested)
+                    queue.observe(nested)
                 self._forget(nested)
                 self._complete(job, nested, vanished=vanished)
             else:
@@ -269,7 +269,7 @@ class Engine:
                     nested.restart()
                 more = max(0, nested.size - nested.reserved)
                 nested.reserved += more
-                self._budget.reserve(more)
+                self._budget.reserve_nested(more)
                 queue.add(nested)
             self._changed.notify()
 
@@ -278,22 +278,22 @@ class Engine:
         page = nested.page
         held = page.weight
         part = page.vanished(nested) if vanished else page.completed(nested)
-        self._budget.hold(page.weight - held)
+        self._budget.hold_unfinished(page.weight - held)
         if part:
             self._hand_over(part)
         if page.finished:
             job.unfinished.remove(page)
-            self._queue.returned(job)
+            self._queue.release(job)
             if job.done:
                 self._arrived.put(job)
 
     def _hand_over(self, page: Page) -> None:
-        self._budget.wait(page.weight)
+        self._budget.received(page.weight)
         self._arrived.put(page)
 
     def _forget(self, nested: NestedList) -> None:
         """Give up the room of a nested list that is not read on."""
-        self._budget.reserve(-nested.reserved)
+        self._budget.reserve_nested(-nested.reserved)
         nested.reserved = 0
 
     # Failures, and what has been written
@@ -301,20 +301,20 @@ class Engine:
     def _fail(self, job: Job, unit: Unit, error: StripeError, weight: int) -> None:
         """Give a job up, or all of its account; the others go on."""
         with self._changed:
-            self._budget.answered(weight)
+            self._budget.release(weight)
             if isinstance(unit, NestedList):
-                self._queue.nested_returned(unit)
+                self._queue.release_nested(unit)
                 self._forget(unit)
             if not job.failure and not _is_lost(job, unit):
                 whole_account = error.action is ErrorAction.SKIP_ACCOUNT
-                for one in self._queue.of(job.account) if whole_account else [job]:
+                for one in self._queue.of_account(job.account) if whole_account else [job]:
                     self._give_up(one, error)
             self._changed.notify()
 
     def _give_up(self, job: Job, error: StripeError) -> None:
         job.failure = error
-        self._budget.hold(-sum(page.weight for page in job.unfinished))
-        for nested in self._queue.drop(job):
+        self._budget.hold_unfinished(-sum(page.weight for page in job.unfinished))
+        for nested in self._queue.cancel(job):
             self._forget(nested)
         self._arrived.put(job)
 
@@ -328,4 +328,4 @@ def _is_lost(job: Job, unit: Unit) -> bool:
     """Return whether nobody waits for a unit any more, because of what came meanwhile."""
     if isinstance(unit, NestedList):
         return unit.page not in job.unfinished
-    return isinstance(unit, Window) and unit.lost
+    return isinstance(unit, Window) and unit.superseded

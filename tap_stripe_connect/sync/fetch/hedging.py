@@ -8,10 +8,10 @@ MIN_SECONDS = 1.0
 FIRST_GUESS = 1.0
 """Seconds that requests are taken to need before any has been answered."""
 
-SLOW = 2
+SLOW_FACTOR = 2
 """How many times what requests usually take makes one late."""
 
-RECENT_REQUESTS = 20
+SMOOTHING = 20
 """Requests of which the usual time is a mean, about."""
 
 
@@ -20,13 +20,13 @@ class HedgeTimer:
 
     def __init__(self) -> None:
         """Begin without having seen an answer."""
-        self._usual = FIRST_GUESS
+        self._typical = FIRST_GUESS
 
     @property
-    def seconds(self) -> float:
+    def delay(self) -> float:
         """How long a request may take."""
-        return max(MIN_SECONDS, SLOW * self._usual)
+        return max(MIN_SECONDS, SLOW_FACTOR * self._typical)
 
-    def took(self, seconds: float) -> None:
+    def observe(self, seconds: float) -> None:
         """Take note of an answer; the few that take very long are no measure of what is usual."""
-        self._usual += (min(seconds, 2 * self._usual) - self._usual) / RECENT_REQUESTS
+        self._typical += (min(seconds, 2 * self._typical) - self._typical) / SMOOTHING

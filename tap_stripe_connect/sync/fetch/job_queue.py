@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.plan.windows import Window
 
 ORDER = (
-    Purpose.REREAD,
+    Purpose.REFETCH,
     Purpose.LAST_EVENT,
     Purpose.LOOK_BACK,
     Purpose.FEED,
@@ -50,10 +50,10 @@ class JobQueue:
         """Let a job stand in line."""
         job.number = self._added
         self._added += 1
-        self._idle[job.purpose, job.nests].append(job)
+        self._idle[job.purpose, job.has_nested_lists].append(job)
 
-    def next(
-        self, worth_splitting: Callable[[Job], bool], allowed: Callable[[Job], bool]
+    def peek(
+        self, has_spare_requests: Callable[[Job], bool], allowed: Callable[[Job], bool]
     ) -> Job | None:
         """Return the job that should get a reader now, if any can use one and is `allowed` to."""
         for purpose in ORDER:
@@ -65,36 +65,36 @@ class JobQueue:
             (
                 job
                 for job in self._active
-                if (job.plan.has_waiting or (job.plan.has_work and worth_splitting(job)))
+                if (job.plan.has_waiting or (job.plan.has_work and has_spare_requests(job)))
                 and allowed(job)
             ),
-            key=lambda job: (job.plan.readers, not job.plan.has_waiting),
+            key=lambda job: (job.plan.workers, not job.plan.has_waiting),
             default=None,
         )
 
-    def hand_out(self, job: Job) -> Window | RetrieveTask:
+    def acquire(self, job: Job) -> Window | RetrieveTask:
         """Give a reader to the job that `next` returned."""
-        line = self._idle[job.purpose, job.nests]
+        line = self._idle[job.purpose, job.has_nested_lists]
         if line and line[0] is job:
             line.popleft()
             self._active.append(job)
-        return job.plan.next()
+        return job.plan.acquire()
 
-    def overtake(
-        self, now: float, patience: float, worth_splitting: Callable[[Job], bool]
+    def hedge(
+        self, now: float, delay: float, has_spare_requests: Callable[[Job], bool]
     ) -> tuple[Job, Window] | None:
         """Hand out again what takes too long, where there is nothing else to do."""
         for job in self._active:
-            if worth_splitting(job) and (window := job.plan.overtake(now, patience)):
+            if has_spare_requests(job) and (window := job.plan.hedge(now, delay)):
                 return job, window
         return None
 
-    def returned(self, job: Job) -> None:
+    def release(self, job: Job) -> None:
         """Release a reader of a job; one that is begun goes on before others."""
-        if not job.plan.readers and not job.unfinished:
+        if not job.plan.workers and not job.unfinished:
             self._active.remove(job)
             if not job.plan.done:
-                self._idle[job.purpose, job.nests].appendleft(job)
+                self._idle[job.purpose, job.has_nested_lists].appendleft(job)
 
     # Nested lists
 
@@ -106,32 +106,32 @@ class JobQueue:
                 self._nested[route] = NestedQueue(route)
             self._nested[route].add(nested)
 
-    def nested(self, allowed: Callable[[NestedQueue], bool]) -> list[NestedQueue]:
+    def ready_nested(self, allowed: Callable[[NestedQueue], bool]) -> list[NestedQueue]:
         """Return the queues whose first list may be read now, those with few readers first."""
         waiting = [queue for queue in self._nested.values() if queue.first and allowed(queue)]
-        return sorted(waiting, key=lambda queue: queue.readers)
+        return sorted(waiting, key=lambda queue: queue.workers)
 
-    def nested_returned(self, nested: NestedList) -> NestedQueue:
+    def release_nested(self, nested: NestedList) -> NestedQueue:
         """Release the reader of a nested list, and return the queue it came from."""
         queue = self._nested[nested.route]
-        queue.returned(nested)
+        queue.release(nested)
         return queue
 
     # Failures
 
-    def of(self, account: str) -> list[Job]:
+    def of_account(self, account: str) -> list[Job]:
         """Return all jobs of an account."""
         found = [job for job in self._active if job.account == account]
         for idle in self._idle.values():
             found += [job for job in idle if job.account == account]
         return found
 
-    def drop(self, job: Job) -> list[NestedList]:
+    def cancel(self, job: Job) -> list[NestedList]:
         """Remove a job, whoever still reads for it; return its nested lists that waited."""
-        job.plan.abandon()
+        job.plan.cancel()
         job.unfinished.clear()
         if job in self._active:
             self._active.remove(job)
         else:
-            self._idle[job.purpose, job.nests].remove(job)
-        return [one for queue in self._nested.values() for one in queue.drop(job)]
+            self._idle[job.purpose, job.has_nested_lists].remove(job)
+        return [one for queue in self._nested.values() for one in queue.cancel(job)]

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tap_stripe_connect.api import responses
 from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.catalog import nested_in
-from tap_stripe_connect.sync.plan.jobs import FADING, ROW_BYTES
+from tap_stripe_connect.sync.plan.jobs import DECAY, ROW_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.api.responses import ListPage
     from tap_stripe_connect.sync.plan.jobs import Job, Page
 
-PART_BYTES = 1_000_000
+PARTIAL_PAGE_BYTES = 1_000_000
 """Bytes of complete objects for which a page is handed on before the others are complete."""
 
 FIRST_ROWS = 750
@@ -87,7 +87,7 @@ class NestedList:
         return True
 
 
-def cut_short(
+def truncated_lists(
     job: Job, streams: frozenset[str], objects: Iterable[dict[str, Any]]
 ) -> list[NestedList]:
     """Return the nested lists that go on in objects of a job; one that no stream wants is none."""
@@ -125,7 +125,7 @@ class UnfinishedPage:
     ) -> None:
         """Wait for `lists`, all of them in objects of the page, and for the page `before` it."""
         self._rest = replace(page, objects=[])
-        self._before = before
+        self._previous = before
         self._waiting: Counter[int] = Counter()
         self._bytes: dict[int, int] = {}
         each = page.weight // len(page.objects)
@@ -135,7 +135,7 @@ class UnfinishedPage:
             self._bytes[id(one.owner)] = each
         self._ready = [one for one in page.objects if id(one) not in self._waiting]
         self._ready_bytes = each * len(self._ready)
-        self._gone: list[str] = []
+        self._vanished_ids: list[str] = []
 
     @property
     def weight(self) -> int:
@@ -151,22 +151,22 @@ class UnfinishedPage:
                 del self._waiting[owner]
                 self._ready.append(nested.owner)
                 self._ready_bytes += self._bytes.pop(owner) + nested.size
-        return self._part()
+        return self._next_part()
 
     def vanished(self, nested: NestedList) -> Page | None:
         """Leave an object out that no longer exists; return what can be handed on (C9)."""
         owner = id(nested.owner)
         if self._waiting.pop(owner, 0):
             del self._bytes[owner]
-            self._gone.append(nested.owner["id"])
-        return self._part()
+            self._vanished_ids.append(nested.owner["id"])
+        return self._next_part()
 
     @property
     def finished(self) -> bool:
         """Whether nothing of the page is left here."""
         return not self._waiting
 
-    def claiming(self, page: Page) -> Page:
+    def absorb_claim(self, page: Page) -> Page:
         """Claim with this page what one after it completes; return that without a claim.
 
         The second that a page ends in may go on in the next one, which claims it for both.
@@ -178,8 +178,8 @@ class UnfinishedPage:
         self._rest = replace(self._rest, covered=(min(start, own[0]), max(end, own[1])))
         return replace(page, covered=(end, end))
 
-    def _part(self) -> Page | None:
-        if self._waiting and self._ready_bytes < PART_BYTES:
+    def _next_part(self) -> Page | None:
+        if self._waiting and self._ready_bytes < PARTIAL_PAGE_BYTES:
             return None
         objects, weight = self._ready, self._ready_bytes
         self._ready, self._ready_bytes = [], 0
@@ -189,16 +189,16 @@ class UnfinishedPage:
             # Something has been written, but no second of it is complete.
             return replace(part, covered=covered and (covered[1], covered[1]))
         if not covered:
-            return replace(part, absent=tuple(self._gone))
-        part = replace(part, vanished=len(self._gone))
-        self._before = last_unfinished(self._before)
-        return self._before.claiming(part) if self._before else part
+            return replace(part, absent=tuple(self._vanished_ids))
+        part = replace(part, vanished=len(self._vanished_ids))
+        self._previous = last_unfinished(self._previous)
+        return self._previous.absorb_claim(part) if self._previous else part
 
 
 def last_unfinished(page: UnfinishedPage | None) -> UnfinishedPage | None:
     """Return a page, or the last one before it, that still waits for nested lists."""
     while page and page.finished:
-        page = page._before  # noqa: SLF001 - its own kind
+        page = page._previous  # noqa: SLF001 - its own kind
     return page
 
 
@@ -209,14 +209,14 @@ class NestedQueue:
         """Begin without any."""
         self.route = route
         self._waiting: list[tuple[int, NestedList]] = []
-        self._reading: set[int] = set()
+        self._in_progress: set[int] = set()
         self._rows: float = FIRST_ROWS
         self._row_bytes: float = ROW_BYTES
 
     @property
-    def readers(self) -> int:
+    def workers(self) -> int:
         """How many requests are under way."""
-        return len(self._reading)
+        return len(self._in_progress)
 
     @property
     def first(self) -> NestedList | None:
@@ -226,9 +226,9 @@ class NestedQueue:
     @property
     def first_is_oldest(self) -> bool:
         """Whether no list that was met before the first one is being read."""
-        return not self._reading or self._waiting[0][0] < min(self._reading)
+        return not self._in_progress or self._waiting[0][0] < min(self._in_progress)
 
-    def expected(self, nested: NestedList) -> int:
+    def expected_bytes(self, nested: NestedList) -> int:
         """Return what a list will weigh, in bytes."""
         rows = nested.owner[nested.name].get("total_count")
         return int((rows if type(rows) is int else self._rows) * self._row_bytes)
@@ -238,23 +238,23 @@ class NestedQueue:
         heappush(self._waiting, (nested.number, nested))
         nested.job.nested_waiting += 1
 
-    def next(self) -> NestedList:
+    def acquire(self) -> NestedList:
         """Hand out the first list."""
         number, nested = heappop(self._waiting)
         nested.job.nested_waiting -= 1
-        self._reading.add(number)
+        self._in_progress.add(number)
         return nested
 
-    def returned(self, nested: NestedList) -> None:
+    def release(self, nested: NestedList) -> None:
         """Take a list back after its request."""
-        self._reading.discard(nested.number)
+        self._in_progress.discard(nested.number)
 
-    def weighed(self, nested: NestedList) -> None:
+    def observe(self, nested: NestedList) -> None:
         """Expect lists like one that is complete, or nearly as before."""
-        self._rows = max(len(nested.rows), FADING * self._rows)
-        self._row_bytes = max(nested.size / max(1, len(nested.rows)), FADING * self._row_bytes)
+        self._rows = max(len(nested.rows), DECAY * self._rows)
+        self._row_bytes = max(nested.size / max(1, len(nested.rows)), DECAY * self._row_bytes)
 
-    def drop(self, job: Job) -> list[NestedList]:
+    def cancel(self, job: Job) -> list[NestedList]:
         """Take the waiting lists of a job off, and return them."""
         dropped = [one for _, one in self._waiting if one.job is job]
         if dropped:

@@ -76,5 +76,5 @@ def test_progress_is_not_told_without_a_thread_for_it(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     told = progress.Progress(SimpleNamespace(total=lambda: None))  # type: ignore[arg-type]
-    with told.telling():
+    with told.reporting():
         pass

@@ -100,7 +100,7 @@ def test_objects_read_again_are_counted_singly(clock: Clock) -> None:
     """Half of the changed objects written is half of the work."""
     progress = Progress(RequestStats(), clock=clock)
     changes = {f"ch_{place}": Change(NOW, NOW) for place in range(1000)}
-    job = Job(LISTED["charges"], ONE, ONE, RefetchWork(changes, frozenset()), Purpose.REREAD)
+    job = Job(LISTED["charges"], ONE, ONE, RefetchWork(changes, frozenset()), Purpose.REFETCH)
     progress.expect([job], NOW)
     for _ in range(500):
         progress.wrote(page(job, 1), 1)

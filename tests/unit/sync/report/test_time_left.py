@@ -99,7 +99,7 @@ class Listing:
     def __init__(self, history: list[int], readers: int, start: int = 0) -> None:
         """Read a history, the oldest row first, from `start` on."""
         self._ages = [-moment for moment in reversed(history)]
-        self._readers = readers
+        self._workers = readers
         self._under_way: list[Window] = []
         self.plan = Backfill([Window(start, END_OF_TIME, frozenset({"charges"}))])
         self.job = Job(LISTED["charges"], "acct_1Example", None, self.plan)
@@ -107,12 +107,12 @@ class Listing:
     def pages(self) -> Iterator[Page]:
         """Yield the pages as the engine would."""
         while not self.plan.done:
-            while len(self._under_way) < self._readers and self.plan.has_work:
-                self._under_way.append(self.plan.next())
+            while len(self._under_way) < self._workers and self.plan.has_work:
+                self._under_way.append(self.plan.acquire())
             window = self._under_way.pop(0)
             rows, has_more = self._page(window)
             kept, covered = window.take(rows, has_more=has_more)
-            self.plan.give_back(window)
+            self.plan.release(window)
             yield Page(self.job, window.streams, kept, covered)
 
     def _page(self, window: Window) -> tuple[list[dict[str, object]], bool]:
@@ -252,7 +252,7 @@ def test_objects_that_are_retrieved_cost_a_load_nothing() -> None:
     progress = Progress(tally, clock=clock, per_endpoint=25)
     changes = {f"ch_{place}": Change(NOW, NOW) for place in range(1000)}
     again = Job(
-        LISTED["charges"], "acct_1Example", None, RefetchWork(changes, frozenset()), Purpose.REREAD
+        LISTED["charges"], "acct_1Example", None, RefetchWork(changes, frozenset()), Purpose.REFETCH
     )
     progress.expect([again], NOW)
     for name in changes:
