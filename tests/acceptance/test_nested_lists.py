@@ -16,8 +16,8 @@ from tap_stripe_connect.sync.fetch.backpressure import InFlightBudget
 from tap_stripe_connect.sync.fetch.nested import (
     PARTIAL_PAGE_BYTES,
     UnfinishedPage,
-    truncated_lists,
     last_unfinished,
+    truncated_lists,
 )
 from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Job, Page

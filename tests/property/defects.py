@@ -6,7 +6,7 @@ from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.sync.emit.dedupe import RecordFilter
 from tap_stripe_connect.sync.emit.messages import MessageWriter
 from tap_stripe_connect.sync.emit.writer import OutputLoop
-from tap_stripe_connect.sync.fetch import engine as engine_module
+from tap_stripe_connect.sync.fetch import fetcher
 from tap_stripe_connect.sync.plan import events as changes_module
 from tap_stripe_connect.sync.plan import resume
 from tap_stripe_connect.sync.plan.account_plan import AccountPlan
@@ -66,7 +66,7 @@ DEFECTS: tuple[Defect, ...] = (
     one(
         "ten lines",
         "nested lists end where Stripe cuts them",
-        engine_module,
+        fetcher,
         "truncated_lists",
         lambda _: lambda *_arguments: [],
     ),

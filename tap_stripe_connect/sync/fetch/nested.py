@@ -1,4 +1,4 @@
-"""The lists inside objects, which Stripe cuts short: each is read to its end by itself."""
+"""Nested lists that Stripe truncates inside objects: each is read to its end on its own."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.plan.jobs import Job, Page
 
 PARTIAL_PAGE_BYTES = 1_000_000
-"""Bytes of complete objects for which a page is handed on before the others are complete."""
+"""Bytes of complete objects after which a part of a page is passed on."""
 
 FIRST_ROWS = 750
-"""Rows that a nested list is taken to have before one has been read: few are begun at first."""
+"""Assumed length of a nested list before one has been read, so that few start at first."""
 
 _numbers = count()
 
 
 @dataclass(eq=False)
 class NestedList:
-    """A list inside an object, to be read a page at a time from its own url."""
+    """A list inside an object, read a page at a time from its own URL."""
 
     job: Job
     owner: dict[str, Any]
-    """The object that holds it."""
+    """The object that contains it."""
     name: str
-    """The field of the object."""
+    """The name of its field in the object."""
     path: str
     filters: dict[str, str]
-    """The query that the url has."""
+    """The query of its URL."""
     number: int = field(default_factory=lambda: next(_numbers))
-    """Place in the order in which nested lists were met."""
+    """Nested lists are numbered in the order in which they arrive."""
     rows: list[dict[str, Any]] = field(default_factory=list)
     size: int = 0
-    """Bytes read of it."""
+    """Bytes read so far."""
     cursor: str | None = None
     restarts: int = 0
-    """How often Stripe no longer had the row that a page ended with."""
+    """How often its cursor expired because the row was deleted."""
     reserved: int = 0
-    """Bytes kept free for it, those read among them; 0 before its first request."""
+    """Bytes reserved for it, including those already read; 0 before its first request."""
     page: UnfinishedPage = field(init=False)
-    """The page that its owner came with."""
+    """The page that contains its owner."""
 
     @property
     def route(self) -> str:
-        """The endpoint that it is read from; ids left out."""
+        """Its endpoint, without ids."""
         return responses.route(self.path, self.owner["id"])
 
     @property
     def objects(self) -> tuple[str, ...]:
-        """Value of Stripe's `object` field on its rows."""
+        """Allowed values of the `object` field on its rows."""
         children = nested_in(self.job.listed.name)
         return tuple(one.object for one in children if one.list_field == self.name)
 
@@ -71,13 +71,13 @@ class NestedList:
         return {**self.filters, **cursor}
 
     def restart(self) -> None:
-        """Begin again: Stripe no longer knows the cursor's row (C10)."""
+        """Start over, because the cursor's row was deleted."""
         self.restarts += 1
         self.rows.clear()
         self.size, self.cursor = 0, None
 
     def take(self, listing: ListPage) -> bool:
-        """Add a page; return whether the list is complete now, and in its owner."""
+        """Add a page; return whether the list is complete and has been stored in its owner."""
         self.rows += listing.rows
         self.size += listing.size
         if listing.has_more:
@@ -90,7 +90,7 @@ class NestedList:
 def truncated_lists(
     job: Job, streams: frozenset[str], objects: Iterable[dict[str, Any]]
 ) -> list[NestedList]:
-    """Return the nested lists that go on in objects of a job; one that no stream wants is none."""
+    """Return the truncated nested lists in `objects` that a selected stream needs."""
     wanted = [one.list_field for one in nested_in(job.listed.name) if one.name in streams]
     return [
         _nested_list(job, owner, name)
@@ -115,17 +115,17 @@ def _nested_list(job: Job, owner: dict[str, Any], name: str) -> NestedList:
 
 
 class UnfinishedPage:
-    """A page of which some objects wait for their nested lists.
+    """A page with objects that wait for their nested lists.
 
-    Objects that are complete are handed on in parts; the page counts with the last part.
+    Complete objects are passed on in parts. The last part carries the page's claim.
     """
 
     def __init__(
-        self, page: Page, lists: Iterable[NestedList], before: UnfinishedPage | None = None
+        self, page: Page, lists: Iterable[NestedList], previous: UnfinishedPage | None = None
     ) -> None:
-        """Wait for `lists`, all of them in objects of the page, and for the page `before` it."""
+        """Wait for `lists`, all in objects of this page, and for the `previous` page."""
         self._rest = replace(page, objects=[])
-        self._previous = before
+        self._previous = previous
         self._waiting: Counter[int] = Counter()
         self._bytes: dict[int, int] = {}
         each = page.weight // len(page.objects)
@@ -139,11 +139,11 @@ class UnfinishedPage:
 
     @property
     def weight(self) -> int:
-        """Bytes that are held here."""
+        """Bytes held in memory."""
         return self._ready_bytes + sum(self._bytes.values())
 
     def completed(self, nested: NestedList) -> Page | None:
-        """Count a nested list as read; return what can be handed on, if it is enough."""
+        """Record that a nested list is complete; return the next part of the page, if it is due."""
         owner = id(nested.owner)
         if owner in self._waiting:
             self._waiting[owner] -= 1
@@ -154,7 +154,7 @@ class UnfinishedPage:
         return self._next_part()
 
     def vanished(self, nested: NestedList) -> Page | None:
-        """Leave an object out that no longer exists; return what can be handed on (C9)."""
+        """Drop an object that no longer exists; return the next part of the page, if it is due."""
         owner = id(nested.owner)
         if self._waiting.pop(owner, 0):
             del self._bytes[owner]
@@ -163,13 +163,13 @@ class UnfinishedPage:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of the page is left here."""
+        """Whether the whole page has been passed on."""
         return not self._waiting
 
     def absorb_claim(self, page: Page) -> Page:
-        """Claim with this page what one after it completes; return that without a claim.
+        """Add the claim of a later page to this one, and return that page without it.
 
-        The second that a page ends in may go on in the next one, which claims it for both.
+        A second can span both pages, so only the one that is passed on last may claim it.
         """
         if not page.covered:
             return page
@@ -186,7 +186,7 @@ class UnfinishedPage:
         part = replace(self._rest, objects=objects, weight=weight)
         covered = self._rest.covered
         if self._waiting:
-            # Something has been written, but no second of it is complete.
+            # Objects are passed on, but the claim waits for the last part.
             return replace(part, covered=covered and (covered[1], covered[1]))
         if not covered:
             return replace(part, absent=tuple(self._vanished_ids))
@@ -196,17 +196,16 @@ class UnfinishedPage:
 
 
 def last_unfinished(page: UnfinishedPage | None) -> UnfinishedPage | None:
-    """Return a page, or the last one before it, that still waits for nested lists."""
+    """Return `page`, or the latest one before it, that still waits for nested lists."""
     while page and page.finished:
-        page = page._previous  # noqa: SLF001 - its own kind
+        page = page._previous  # noqa: SLF001 - same class
     return page
 
 
 class NestedQueue:
-    """The nested lists of one endpoint that are still to be read, those met first before others."""
+    """The waiting nested lists of one endpoint, oldest first."""
 
     def __init__(self, route: str) -> None:
-        """Begin without any."""
         self.route = route
         self._waiting: list[tuple[int, NestedList]] = []
         self._in_progress: set[int] = set()
@@ -215,50 +214,50 @@ class NestedQueue:
 
     @property
     def workers(self) -> int:
-        """How many requests are under way."""
+        """Number of requests in flight."""
         return len(self._in_progress)
 
     @property
     def first(self) -> NestedList | None:
-        """The list that should be read next."""
+        """The list to read next."""
         return self._waiting[0][1] if self._waiting else None
 
     @property
     def first_is_oldest(self) -> bool:
-        """Whether no list that was met before the first one is being read."""
+        """Whether no list older than the first one is being read."""
         return not self._in_progress or self._waiting[0][0] < min(self._in_progress)
 
     def expected_bytes(self, nested: NestedList) -> int:
-        """Return what a list will weigh, in bytes."""
+        """Return the expected size of a list."""
         rows = nested.owner[nested.name].get("total_count")
         return int((rows if type(rows) is int else self._rows) * self._row_bytes)
 
     def add(self, nested: NestedList) -> None:
-        """Let a list wait for a reader."""
+        """Enqueue a list."""
         heappush(self._waiting, (nested.number, nested))
         nested.job.nested_waiting += 1
 
     def acquire(self) -> NestedList:
-        """Hand out the first list."""
+        """Remove and return the first list."""
         number, nested = heappop(self._waiting)
         nested.job.nested_waiting -= 1
         self._in_progress.add(number)
         return nested
 
     def release(self, nested: NestedList) -> None:
-        """Take a list back after its request."""
+        """Release a list after its request."""
         self._in_progress.discard(nested.number)
 
     def observe(self, nested: NestedList) -> None:
-        """Expect lists like one that is complete, or nearly as before."""
+        """Update the expected length and row size with a complete list."""
         self._rows = max(len(nested.rows), DECAY * self._rows)
         self._row_bytes = max(nested.size / max(1, len(nested.rows)), DECAY * self._row_bytes)
 
     def cancel(self, job: Job) -> list[NestedList]:
-        """Take the waiting lists of a job off, and return them."""
-        dropped = [one for _, one in self._waiting if one.job is job]
-        if dropped:
+        """Remove and return the waiting lists of a job."""
+        cancelled = [one for _, one in self._waiting if one.job is job]
+        if cancelled:
             self._waiting = [pair for pair in self._waiting if pair[1].job is not job]
             heapify(self._waiting)
-        job.nested_waiting -= len(dropped)
-        return dropped
+        job.nested_waiting -= len(cancelled)
+        return cancelled

@@ -1,4 +1,4 @@
-"""What is read next: which unit of which job, as far as there is room for it."""
+"""Scheduling: which unit of work is fetched next, within the rate limits and the byte budget."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.plan.jobs import Job
 
 Unit = Window | RetrieveTask | NestedList
-"""What one request reads on."""
+"""What one request advances."""
 
 MAX_NESTED_AHEAD = 100
-"""Nested lists of a job that may wait while another page of it is read: enough to keep their
-endpoint busy meanwhile, and few enough that hardly a page waits for them."""
+"""Nested lists of a job that may wait while it requests another page.
+
+That is enough to keep their endpoint busy, and few enough that pages hardly ever wait for them.
+"""
 
 
 class Scheduler:
-    """Chooses among jobs and nested lists; used under the engine's lock only."""
+    """Chooses among jobs and nested lists; used with the engine's lock held."""
 
     def __init__(
         self, client: Client, queue: JobQueue, budget: InFlightBudget, hedge_timer: HedgeTimer
     ) -> None:
-        """Choose among what is on the board."""
         self._client = client
         self._queue = queue
         self._budget = budget
         self._hedge_timer = hedge_timer
 
     def acquire(self) -> tuple[Job, Unit, int] | None:
-        """Hand out what should be read next, with the room that is kept for it.
+        """Return what to fetch next and the budget reserved for it; None if nothing is ready.
 
-        Nested lists go first where their endpoint has turns left: pages wait for them.
+        Nested lists come first if their endpoint has spare requests, because pages wait for them.
         """
         queues = self._queue.ready_nested(self._can_continue)
         for queue in queues:
@@ -54,8 +55,8 @@ class Scheduler:
             return self._assign(job, self._queue.acquire(job), weight)
         if queues:
             return self._assign_nested(queues[0])
-        if not job and (late := self._hedge()):
-            job, window = late
+        if not job and (hedged := self._hedge()):
+            job, window = hedged
             return self._assign(job, window, job.page_bytes)
         return None
 
@@ -78,7 +79,7 @@ class Scheduler:
         )
 
     def _can_request_page(self, job: Job) -> bool:
-        """Return whether a page may come before the nested lists of those that came are read."""
+        """Return whether a page may arrive before the nested lists of earlier pages are read."""
         if not job.has_nested_lists or (not job.nested_waiting and job.nested_in_page == 0):
             return True
         coming = job.plan.workers * (job.nested_in_page or 0)
@@ -87,9 +88,9 @@ class Scheduler:
         )
 
     def _can_continue(self, queue: NestedQueue) -> bool:
-        """Return whether there is room for the first list of a queue, or it has to go on anyway.
+        """Return whether the first list of a queue may be read now.
 
-        The one that was met first always goes on once it is begun: room comes of it at last.
+        The oldest list always continues once it is started, so that its budget is released.
         """
         nested = queue.first
         if not nested or (self._budget.congested and not nested.reserved):
@@ -98,15 +99,15 @@ class Scheduler:
         return queue.first_is_oldest or self._budget.can_read_nested(more)
 
     def spare_requests(self) -> int | None:
-        """Return how many more requests there could have been; None if nothing is to be read."""
+        """Return how many more requests could be in flight; None if nothing is ready."""
         queues = self._queue.ready_nested(self._can_continue)
-        unused = [self._client.unused(queue.route) for queue in queues]
+        spare = [self._client.unused(queue.route) for queue in queues]
         job = self._queue.peek(self._has_spare_requests, self._can_request_page)
         if job and self._budget.can_request(job.page_bytes):
             more = self._client.unused(job.route)
-            unused.append(min(more, self._budget.spare_requests(job.page_bytes)))
-        return max(unused, default=None)
+            spare.append(min(more, self._budget.spare_requests(job.page_bytes)))
+        return max(spare, default=None)
 
     def _has_spare_requests(self, job: Job) -> bool:
-        """Tell whether more readers of a list would be faster: its budget is not used up."""
+        """Return whether another worker would help, i.e. the list's rate limit has slack."""
         return self._client.unused(job.route) > 0

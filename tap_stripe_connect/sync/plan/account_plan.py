@@ -33,7 +33,7 @@ Steps = tuple[list[Page], list[Job]]
 class AccountPlan:
     """Decides, each time a page or a job of an account is done, what to read next."""
 
-    __slots__ = ("_checkpointer", "_feed", "_scope", "account", "untrusted", "first_jobs", "lists")
+    __slots__ = ("_checkpointer", "_feed", "_scope", "account", "first_jobs", "lists", "untrusted")
 
     def __init__(self, account: Account, scope: Scope, checkpointer: Checkpointer) -> None:
         self.account = account

@@ -28,11 +28,11 @@ from tap_stripe_connect.sync.state.bookmark import (
     Bookmark,
     StateError,
     as_object,
-    invalid_value,
-    read_bookmark,
-    parse_time,
     bookmark_json,
     format_time,
+    invalid_value,
+    parse_time,
+    read_bookmark,
 )
 from tap_stripe_connect.sync.state.input import check_bookmarks, unwrapped
 

@@ -8,10 +8,10 @@ from tap_stripe_connect.sync.fetch.backpressure import (
     LARGE_PAGE,
     MAX_IN_FLIGHT,
     MAX_NESTED,
+    MAX_RECEIVED,
     MAX_REQUESTED,
     MAX_REQUESTED_LARGE,
     MAX_UNFINISHED,
-    MAX_RECEIVED,
     InFlightBudget,
 )
 

@@ -16,9 +16,9 @@ from tap_stripe_connect.sync.state.bookmark import (
     RECENT_KEPT,
     Bookmark,
     StateError,
-    recent_digests,
     last_covered,
     recent_by_object,
+    recent_digests,
 )
 from tap_stripe_connect.sync.state.format import HEADER, SHORTEST_RUN, VERSION, Bookmarks
 from tap_stripe_connect.sync.state.ranges import clipped, merged
