@@ -40,7 +40,7 @@ class Fetcher:
     Requests are made without the lock. Everything else changes under `condition`.
     """
 
-    def __init__(  # noqa: PLR0913 - it connects the parts of the engine
+    def __init__(  # noqa: PLR0913, PLR0917 - it connects the parts of the engine
         self,
         client: Client,
         condition: threading.Condition,

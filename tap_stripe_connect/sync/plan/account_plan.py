@@ -231,10 +231,10 @@ class AccountPlan:
         unknown = {
             name: one
             for name, one in alive.items()
-            if one.replaced and one.created and one.created < feed.start
+            if one.replaced and one.created and one.created < feed.followed_from
         }
         if unknown:
-            yield list_jobs.look_back(state, unknown, feed.start)
+            yield list_jobs.look_back(state, unknown, feed.followed_from)
         known = {name: one for name, one in alive.items() if name not in unknown}
         if known or last:
             yield list_jobs.refetch(state, known)

@@ -48,9 +48,8 @@ class Feed:
         *,
         checked_at: int | None = None,
     ) -> None:
-        """Read on from `feed_from`; check what came before, too, if the last check is told."""
+        """Read on from `since`; check what came before, too, if the last check is told."""
         self._account = account
-        self._since = since
         self._horizon = horizon
         self.checking = checked_at is not None
         """Whether this run checks what the feed cannot prove."""
@@ -66,6 +65,8 @@ class Feed:
         """Start of the hours that objects without events are looked for in, in unix seconds."""
         self.start = min(since, self.checked_from, self._known_range[0]) if self.checking else since
         """The feed has to be read from here on."""
+        self.followed_from = since // HOUR * HOUR
+        """Start of the hours whose changes are all followed; earlier ones are only compared."""
         self.in_batches = False
         """Whether the feed was handed on in several parts."""
         self.complete = False
@@ -134,7 +135,7 @@ class Feed:
         if late := self._hour_differs(hour):
             self.late_hours.append((hour * HOUR, (hour + 1) * HOUR))
         # What earlier runs followed is read only to be compared.
-        if late or (hour + 1) * HOUR > self._since:
+        if late or hour * HOUR >= self.followed_from:
             changes.merge(found, late=late)
 
     def _hour_differs(self, hour: int) -> bool:
