@@ -201,7 +201,7 @@ def walked(fake: FakeList, gaps: list[Range], data: st.DataObject) -> Walk:
     walk = Walk(fake, plan)
     overtaking = iter(data.draw(st.lists(st.booleans(), max_size=9), label="overtake"))
     small: dict[str, Any] = {
-        "ROWS_WORTH_SPLITTING": 2,
+        "MIN_ROWS_TO_SPLIT": 2,
         "PAGE_SIZE": 1,
         "SPARSE_FACTOR": 2,
         "STRIPE_EPOCH": 0,
