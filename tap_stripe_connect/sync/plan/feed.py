@@ -65,8 +65,8 @@ class Feed:
         """Start of the hours that objects without events are looked for in, in unix seconds."""
         self.start = min(since, self.checked_from, self._known_range[0]) if self.checking else since
         """The feed has to be read from here on."""
-        self.followed_from = since // HOUR * HOUR
-        """Start of the hours whose changes are all followed; earlier ones are only compared."""
+        self.followed_from = max(self.start, since // HOUR * HOUR)
+        """Changes from here on are all followed; earlier events are only compared."""
         self.in_batches = False
         """Whether the feed was handed on in several parts."""
         self.complete = False
@@ -135,7 +135,7 @@ class Feed:
         if late := self._hour_differs(hour):
             self.late_hours.append((hour * HOUR, (hour + 1) * HOUR))
         # What earlier runs followed is read only to be compared.
-        if late or hour * HOUR >= self.followed_from:
+        if late or (hour + 1) * HOUR > self.followed_from:
             changes.merge(found, late=late)
 
     def _hour_differs(self, hour: int) -> bool:
