@@ -97,7 +97,9 @@ class RecordFilter:
         self, page: Page, name: str, change: Change, floor: Floor
     ) -> Iterator[tuple[str, Json]]:
         value = _decode(change.last_payload)
-        streams = self._unwritten(page, name, change.last, {"gone": change.deleted_at})
+        # A late event can name children that left before the end that was written already.
+        content = {"gone": change.deleted_at, "children": sorted(change.former_children)}
+        streams = self._unwritten(page, name, change.last, content)
         moment = change.deleted_at
         updated = max(moment, floor.updated_at)
         context = RecordContext(page.job.account, self._livemode, updated, deleted_at=moment)
