@@ -102,6 +102,15 @@ NEVER_TOLD = tuple(
 BLIND = (
     story(CHARGE, Run(), Make(0, "charge", 1), Wait(400), Run(denied=EVENTS), Wait(400)),
     story(CHARGE, Run(denied=EVENTS), Alter(0, "charge", 0, 1), Wait(400), Run(denied=EVENTS)),
+    story(
+        CHARGE,
+        Run(),
+        Make(0, "charge", 1),
+        Wait(2),
+        Alter(0, "charge", 1, 1),
+        Run(),
+        Run(denied=EVENTS),
+    ),
 )
 """The key may not read events."""
 
