@@ -111,6 +111,13 @@ BLIND = (
         Run(),
         Run(denied=EVENTS),
     ),
+    story(
+        CHARGE,
+        Run(),
+        Alter(0, "charge", 0, 1),
+        Run(),
+        Run(denied=EVENTS, clocks=Clocks(date=-2 * HOURS)),
+    ),
 )
 """The key may not read events."""
 
