@@ -45,11 +45,11 @@ def payload_noted(note: Any) -> Any:
 
 
 def payload_shown(of_object: Any) -> Any:
-    def showing(self: RecordFilter, page: Any, value: Any, change: Any, floor: Any) -> Any:
+    def showing(self: RecordFilter, page: Any, value: Any, change: Any, minimum: Any) -> Any:
         moment, shown = _payloads.get(value["id"], (0, None))
         if change and moment == change.last:
             value = deepcopy(shown)
-        return of_object(self, page, value, change, floor)
+        return of_object(self, page, value, change, minimum)
 
     return showing
 
@@ -303,7 +303,9 @@ def grouped_only(read: Any) -> Any:
 def passed_over(walk: Walk, page: Window) -> set[str]:
     """Return the wanted objects that a page did not have, though it reached as far back."""
     return {
-        name for created, name in walk._left if created >= page.end and name in (page.wanted or ())
+        name
+        for created, name in walk._remaining
+        if created >= page.end and name in (page.wanted or ())
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tap_stripe_connect.api.matching import FOREVER, MismatchError
-from tap_stripe_connect.sync.plan.floor import NO_FLOOR
+from tap_stripe_connect.sync.plan.min_updated_at import NO_MINIMUM
 from tests.property.faulty import passed_over
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ def newest_part_first(_: Any) -> Any:
 
 
 def claims_pending(_: Any) -> Any:
-    def reached(self: ListState) -> int:
+    def written_until(self: ListState) -> int:
         return int(self._until)
 
-    return reached
+    return written_until
 
 
 def hours_alike(_: Any) -> Any:
@@ -88,17 +88,17 @@ def unread_feed_claimed(without_feed: Any) -> Any:
 # Checks, and what they write
 
 
-def nothing_unproven(unproven: Any) -> Any:
+def nothing_without_events(without_events: Any) -> Any:
     def proving(self: Recheck, objects: Any) -> Any:
-        unproven(self, objects)
+        without_events(self, objects)
         return []
 
     return proving
 
 
-def without_floor(of: Any) -> Any:
+def without_minimum(of: Any) -> Any:
     def showing(self: RecordFilter, output: Any) -> Any:
-        return of(self, replace(output, floor=NO_FLOOR))
+        return of(self, replace(output, min_updated_at=NO_MINIMUM))
 
     return showing
 
@@ -107,9 +107,9 @@ def without_read_at(moments: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in moments if name != "read_at")
 
 
-def pause_ends_feed(listed_anew: Any) -> Any:
+def pause_ends_feed(relisted: Any) -> Any:
     def listing(bookmark: Any, events_until: int | None = None) -> Any:
-        found = listed_anew(bookmark, events_until)
+        found = relisted(bookmark, events_until)
         return found if events_until is None else replace(found, events_until=0)
 
     return listing

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.sync.emit.records import Json, Records
     from tap_stripe_connect.sync.plan.events import Change
-    from tap_stripe_connect.sync.plan.floor import Floor
     from tap_stripe_connect.sync.plan.jobs import Page
+    from tap_stripe_connect.sync.plan.min_updated_at import MinUpdatedAt
     from tap_stripe_connect.sync.plan.page_output import PageOutput
     from tap_stripe_connect.sync.state.digests import Digests
 
@@ -53,14 +53,14 @@ class RecordFilter:
 
     def records_of(self, output: PageOutput) -> Iterator[tuple[str, Json]]:
         """Yield the records of a page, each with its stream's name."""
-        page, changes, floor = output.page, output.changes, output.floor
+        page, changes, minimum = output.page, output.changes, output.min_updated_at
         for value in page.objects:
             change = changes.get(str(value.get("id")))
-            yield from self._object_records(page, value, change, floor)
+            yield from self._object_records(page, value, change, minimum)
         for name in page.absent:
             change = changes[name]
             if change.deleted_at:
-                yield from self._deletion_records(page, name, change, floor)
+                yield from self._deletion_records(page, name, change, minimum)
             elif change.last >= self._digests.horizon:
                 self._count_unexplained(page.job.listed.name, page.job.account, name)
 
@@ -71,7 +71,7 @@ class RecordFilter:
             self.unexplained[stream] += 1
 
     def _object_records(
-        self, page: Page, value: Json, change: Change | None, floor: Floor
+        self, page: Page, value: Json, change: Change | None, minimum: MinUpdatedAt
     ) -> Iterator[tuple[str, Json]]:
         name = value.get("id")
         created = unix_time(value.get("created")) or 0
@@ -86,7 +86,7 @@ class RecordFilter:
         streams = self._unwritten(page, str(name), newest, [value, newest, sorted(gone)])
         if not streams:
             return
-        updated = max(newest, floor.of(created, change))
+        updated = max(newest, minimum.of(created, change))
         context = RecordContext(page.job.account, self._livemode, updated or None)
         yield from self._records.of(page.job.listed, streams, value, context)
         if gone:
@@ -94,14 +94,14 @@ class RecordFilter:
             yield from self._tombstones(streams, gone, str(name), left)
 
     def _deletion_records(
-        self, page: Page, name: str, change: Change, floor: Floor
+        self, page: Page, name: str, change: Change, minimum: MinUpdatedAt
     ) -> Iterator[tuple[str, Json]]:
         value = _decode(change.last_payload)
         # A late event can name children that left before the end that was written already.
         content = {"gone": change.deleted_at, "children": sorted(change.former_children)}
         streams = self._unwritten(page, name, change.last, content)
         moment = change.deleted_at
-        updated = max(moment, floor.updated_at)
+        updated = max(moment, minimum.updated_at)
         context = RecordContext(page.job.account, self._livemode, updated, deleted_at=moment)
         yield from self._tombstones(streams, change.former_children, name, context)
         if page.job.listed.name in streams:

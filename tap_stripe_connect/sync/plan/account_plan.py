@@ -121,11 +121,11 @@ class AccountPlan:
             page = replace(page, streams=page.streams - {FEED})
             return PageOutput(page, {}) if page.streams else None
         if purpose is Purpose.LOOK_BACK:
-            self._owner(page.job).remember_children(page.objects)
+            self._owner(page.job).add_former_children(page.objects)
             return None
         if purpose is Purpose.LAST_EVENT:
             state = self._owner(page.job)
-            return page_output.gone(state, gone_page(state, state.learn_last_payloads(page)))
+            return page_output.gone(state, gone_page(state, state.mark_by_last_events(page)))
         state = self.lists[page.job.listed.name]
         return page_output.of_list(state, page, self._scope, self._checkpointer)
 
@@ -145,8 +145,8 @@ class AccountPlan:
         if purpose is Purpose.REFETCH:
             assert state  # noqa: S101 - only its own list reads an object again
             names = {*page.absent, *(value["id"] for value in page.objects)}
-            state.refetched(names.difference(state.missing_by_event.values()))
-            self._claim_feed(state, state.reached())
+            state.mark_refetched(names.difference(state.missing_by_event.values()))
+            self._claim_feed(state, state.feed_written_until())
             return [], []
         if state:
             self._checkpointer.claim_page(state, page, page.streams - {FEED})
@@ -214,13 +214,13 @@ class AccountPlan:
             if feed.in_batches or any(change.late for change in concerned.values()):
                 # Its newest event may not have been read yet.
                 self._checkpointer.raise_read_at(state)
-            fresh = state.expect(concerned, batch.until, self._scope.horizon)
+            fresh = state.add_changes(concerned, batch.until, self._scope.horizon)
             gone = tuple(name for name, one in fresh.items() if one.gone)
             if gone:
                 pages.append(gone_page(state, gone))
             alive = {name: one for name, one in fresh.items() if not one.gone}
             jobs += self._refetch(state, alive, feed, last=batch.last)
-            self._claim_feed(state, state.reached())
+            self._claim_feed(state, state.feed_written_until())
         return pages, jobs
 
     def _refetch(
@@ -247,7 +247,7 @@ class AccountPlan:
         feed = self._feed
         if feed is None or state.jobs or state.failed or not feed.complete:
             return [], []
-        if nameless := state.mark_unexplained():
+        if nameless := state.mark_without_event():
             return [gone_page(state, nameless)], [list_jobs.refetch(state, {})]
         if state.missing_by_event and job.purpose is not Purpose.LAST_EVENT:
             return [], [list_jobs.last_event(state)]
@@ -298,7 +298,7 @@ class AccountPlan:
         if recheck:
             state.recheck = None
             state.fingerprints = recheck.fingerprints()
-            if ranges := recheck.differing():
+            if ranges := recheck.changed_days():
                 return [list_jobs.load_again(state, ranges)]
         self._checkpointer.complete_list(state)
         if state.listed.name == "events":
@@ -326,7 +326,7 @@ class AccountPlan:
             state.feed_denied |= denied
             if denied and state.feed_from and self._feed and not self._feed.in_batches:
                 # Some of these rows were written when the feed could still be read.
-                state.listing_floor = self._checkpointer.raise_without_feed(state)
+                state.listing_minimum = self._checkpointer.raise_without_feed(state)
                 state.feed_from = {}
                 if state.listed.recheck_days and self._is_due(state):
                     state.recheck = self._recheck(state, self._scope.horizon, None)

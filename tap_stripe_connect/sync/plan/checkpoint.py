@@ -57,8 +57,8 @@ class Checkpointer:
                 bookmark = self._bookmarks.set(stream, account, bookmark)
             state.bookmarks[stream] = bookmark
             self._digests.begin(stream, account, bookmark)
-        self._raise_to_farthest_stream(state)
-        state.listing_floor = state.read_at
+        self._raise_to_newest_stream(state)
+        state.listing_minimum = state.read_at
         state.unlisted = any(state.gaps(self._scope.start(listed)).values())
 
     def _follow(
@@ -81,7 +81,7 @@ class Checkpointer:
             bookmark = replace(bookmark, checked_at=horizon)
         return bookmark
 
-    def _raise_to_farthest_stream(self, state: ListState) -> None:
+    def _raise_to_newest_stream(self, state: ListState) -> None:
         """Let no row carry less than the stream that is farthest ahead may have written.
 
         Streams of one list are at different places where they were not always selected together.

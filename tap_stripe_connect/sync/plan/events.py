@@ -125,7 +125,7 @@ class Changes:
             else:
                 change.alive_at = max(change.alive_at, moment)
             for nested in nested_in(listed.name):
-                _note_children(change, nested, event, value)
+                _collect_children(change, nested, event, value)
         for stream, name in _touched(value):
             touched = self._change(stream, name, moment)
             touched.alive_at = max(touched.alive_at, moment)
@@ -144,21 +144,21 @@ class Changes:
             change.deleted_at = moment
             change.last_payload = encode(value)
         for nested in nested_in(stream):
-            remember(change, nested, value)
+            add_former_children(change, nested, value)
 
 
-def _note_children(change: Change, nested: Nested, event: Json, value: Json) -> None:
+def _collect_children(change: Change, nested: Nested, event: Json, value: Json) -> None:
     """Keep what an event says of nested objects that may be gone by now."""
     before = event["data"].get("previous_attributes") or {}
     if nested.list_field in before:
-        remember(change, nested, before)
+        add_former_children(change, nested, before)
     elif event.get("type") in nested.replaced_by:
         change.replaced = True
     if nested.temporary_in and value.get("status") == nested.temporary_in:
-        remember(change, nested, value)
+        add_former_children(change, nested, value)
 
 
-def remember(change: Change, nested: Nested, parent: Mapping[str, Any]) -> None:
+def add_former_children(change: Change, nested: Nested, parent: Mapping[str, Any]) -> None:
     """Keep the nested objects of a parent, to tell later which of them are gone (B4)."""
     nested_list = parent.get(nested.list_field)
     rows = nested_list.get("data") if isinstance(nested_list, dict) else None

@@ -27,13 +27,13 @@ that."""
 DECAY = 0.8
 """Part of a row's weight that is still expected after a page of lighter ones."""
 
-SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
+NEXT_SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
 """The next smaller page that is asked for where one keeps failing."""
 
-SIZES = (*SMALLER, 1)
+PAGE_SIZES = (*NEXT_SMALLER, 1)
 """Rows that a page can be asked to hold."""
 
-LARGER = {small: large for large, small in SMALLER.items()}
+NEXT_LARGER = {small: large for large, small in NEXT_SMALLER.items()}
 
 PAGES_BEFORE_GROWTH = 20
 """Pages in a row that must come whole before larger ones are tried again."""
@@ -132,8 +132,8 @@ class Job:
     @property
     def page_size(self) -> int:
         """Rows to ask for in the next page."""
-        fitting = (size for size in SIZES if size * self.row_bytes <= PAGE_BYTES)
-        return min(self.max_rows, next(fitting, SIZES[-1]))
+        fitting = (size for size in PAGE_SIZES if size * self.row_bytes <= PAGE_BYTES)
+        return min(self.max_rows, next(fitting, PAGE_SIZES[-1]))
 
     @property
     def page_bytes(self) -> int:
@@ -153,14 +153,14 @@ class Job:
 
     def page_failed(self, size: int) -> None:
         """Ask for smaller pages than those of `size` rows from now on (C5)."""
-        self.max_rows = min(self.max_rows, SMALLER[size])
+        self.max_rows = min(self.max_rows, NEXT_SMALLER[size])
         self.pages_since_failure = 0
 
     def page_succeeded(self) -> None:
         """Take note of a page that came; after enough of them try larger ones again."""
         self.pages_since_failure += 1
-        if self.max_rows in LARGER and self.pages_since_failure >= PAGES_BEFORE_GROWTH:
-            self.max_rows, self.pages_since_failure = LARGER[self.max_rows], 0
+        if self.max_rows in NEXT_LARGER and self.pages_since_failure >= PAGES_BEFORE_GROWTH:
+            self.max_rows, self.pages_since_failure = NEXT_LARGER[self.max_rows], 0
 
     def observe(self, rows: int, size: int) -> None:
         """Expect rows as heavy as those of an answer of `size` bytes, or nearly as before."""

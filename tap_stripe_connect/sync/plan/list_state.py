@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tap_stripe_connect.catalog import nested_in
-from tap_stripe_connect.sync.plan.events import encode, remember
+from tap_stripe_connect.sync.plan.events import add_former_children, encode
 from tap_stripe_connect.sync.plan.resume import backfill_from
 from tap_stripe_connect.sync.state.ranges import END_OF_TIME, missing
 
@@ -55,7 +55,7 @@ class ListState:
         "has_rows",
         "jobs",
         "listed",
-        "listing_floor",
+        "listing_minimum",
         "look_backs",
         "missing_by_event",
         "newly_followed",
@@ -82,7 +82,7 @@ class ListState:
         """The newest moment up to which an earlier run followed the feed, in unix seconds."""
         self.full_table = False
         """Whether the catalog asks for everything to be listed again."""
-        self.listing_floor = 0
+        self.listing_minimum = 0
         """The least `updated_at` of rows that are listed though they may have been written."""
         self.unlisted = False
         """Whether rows created before the feed began have not all been listed."""
@@ -111,7 +111,7 @@ class ListState:
         return min(bookmark.checked_at for bookmark in self.bookmarks.values())
 
     @property
-    def listed_anew(self) -> bool:
+    def relists_all(self) -> bool:
         """Whether everything is listed, so that there is nothing to check."""
         return any(bookmark.list_from is not None for bookmark in self.bookmarks.values())
 
@@ -150,7 +150,9 @@ class ListState:
             and (change.created is None or max(0, change.created) >= oldest)
         }
 
-    def expect(self, found: Mapping[str, Change], until: int, horizon: int) -> dict[str, Change]:
+    def add_changes(
+        self, found: Mapping[str, Change], until: int, horizon: int
+    ) -> dict[str, Change]:
         """Add what the feed told up to `until`; return what of it has to be read again.
 
         An object that this run has read already, or is going to read, shows all that happened
@@ -194,7 +196,7 @@ class ListState:
             if not change.deleted_at and change.last < horizon:
                 self.missing_by_event[change.event or name] = name
 
-    def mark_unexplained(self) -> tuple[str, ...]:
+    def mark_without_event(self) -> tuple[str, ...]:
         """Return lost objects that no event shows, to be marked with their key alone."""
         found = []
         for event, name in list(self.missing_by_event.items()):
@@ -208,7 +210,7 @@ class ListState:
                 found.append(name)
         return tuple(found)
 
-    def learn_last_payloads(self, page: Page) -> tuple[str, ...]:
+    def mark_by_last_events(self, page: Page) -> tuple[str, ...]:
         """Take what the last events of lost objects show; return the ids of the objects."""
         shown = {event["id"]: event["data"]["object"] for event in page.objects}
         names = []
@@ -223,18 +225,18 @@ class ListState:
         change.deleted_at = change.last
         change.last_payload = encode(value)
         for nested in nested_in(self.listed.name):
-            remember(change, nested, value)
+            add_former_children(change, nested, value)
 
-    def remember_children(self, events: Iterable[dict[str, Any]]) -> None:
+    def add_former_children(self, events: Iterable[dict[str, Any]]) -> None:
         """Keep what older events say of the children of objects whose children were replaced."""
         for event in events:
             value = event["data"]["object"]
             change = self.changes.get(str(value.get("id")))
             if change and change.replaced:
                 for nested in nested_in(self.listed.name):
-                    remember(change, nested, value)
+                    add_former_children(change, nested, value)
 
-    def refetched(self, names: Iterable[str]) -> None:
+    def mark_refetched(self, names: Iterable[str]) -> None:
         """Record objects whose present state has been written."""
         counts = self._pending.counts if self._pending else Counter[str]()
         for name in names:
@@ -243,7 +245,7 @@ class ListState:
             else:
                 del counts[name]
 
-    def reached(self) -> int:
+    def feed_written_until(self) -> int:
         """Return the moment up to which everything that the feed told has been written (A26)."""
         if not self._pending:
             return self._until

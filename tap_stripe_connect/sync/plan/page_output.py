@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.sync.plan.floor import NO_FLOOR, Floor
 from tap_stripe_connect.sync.plan.jobs import Page, Purpose
+from tap_stripe_connect.sync.plan.min_updated_at import NO_MINIMUM, MinUpdatedAt
 from tap_stripe_connect.sync.state.ranges import unix_time
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class PageOutput:
     page: Page
     changes: Mapping[str, Change]
     """What events tell of the objects, by id."""
-    floor: Floor = NO_FLOOR
+    min_updated_at: MinUpdatedAt = NO_MINIMUM
 
 
 def of_backfill(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOutput:
@@ -33,22 +33,22 @@ def of_backfill(state: ListState, page: Page, checkpointer: Checkpointer) -> Pag
     dated = state.listed.dated
     if dated and (state.written_from is None or state.listed.changes == "none"):
         return PageOutput(page, state.changes)
-    anew = state.listed_anew or state.full_table or state.fingerprints is not None
+    anew = state.relists_all or state.full_table or state.fingerprints is not None
     if anew or not dated:
         checkpointer.raise_read_at(state)
-        state.listing_floor = state.read_at
-    floor = Floor(state.listing_floor, state.written_from or 0, state.read_at)
-    return PageOutput(page, state.changes, floor)
+        state.listing_minimum = state.read_at
+    minimum = MinUpdatedAt(state.listing_minimum, state.written_from or 0, state.read_at)
+    return PageOutput(page, state.changes, minimum)
 
 
 def of_check(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOutput | None:
     """Return those rows of a check that no event told of; None if there are none."""
     assert state.recheck  # noqa: S101 - a check is under way
-    found = state.recheck.unproven(page.objects)
+    found = state.recheck.without_events(page.objects)
     if not found:
         return None
     moment = checkpointer.raise_read_at(state)
-    return PageOutput(replace(page, objects=found), state.changes, Floor(moment))
+    return PageOutput(replace(page, objects=found), state.changes, MinUpdatedAt(moment))
 
 
 def of_refetch(state: ListState, page: Page, scope: Scope) -> PageOutput:
@@ -59,12 +59,12 @@ def of_refetch(state: ListState, page: Page, scope: Scope) -> PageOutput:
         one for one in page.objects if max(0, unix_time(one.get("created")) or oldest) >= oldest
     ]
     state.record_missing(page.absent, scope.horizon)
-    return PageOutput(replace(page, objects=wanted), state.changes, Floor(state.read_at))
+    return PageOutput(replace(page, objects=wanted), state.changes, MinUpdatedAt(state.read_at))
 
 
 def gone(state: ListState, page: Page) -> PageOutput:
     """Return a page of objects that no longer exist."""
-    return PageOutput(page, state.changes, Floor(state.read_at))
+    return PageOutput(page, state.changes, MinUpdatedAt(state.read_at))
 
 
 def of_list(

@@ -31,7 +31,7 @@ class Planner:
         self._scope = scope
         self._checkpointer = Checkpointer(scope, bookmarks, digests)
         self._accounts: dict[str, AccountPlan] = {}
-        self._open: Counter[str] = Counter()
+        self._unfinished_jobs: Counter[str] = Counter()
         """Jobs of each account that are not finished."""
         self._dormant: dict[str, Account] = {}
         """Accounts that nothing has been read of: only their bookmarks are kept in memory."""
@@ -56,7 +56,7 @@ class Planner:
             else:
                 self._accounts[account.id] = plan
         jobs += self._permission_probe()
-        self._open.update(job.account for job in jobs)
+        self._unfinished_jobs.update(job.account for job in jobs)
         return jobs
 
     def _permission_probe(self) -> list[Job]:
@@ -86,7 +86,7 @@ class Planner:
         Returns what that makes possible.
         """
         pages, jobs = self._plan_of(page.job.account).written(page)
-        self._open[page.job.account] += len(jobs)
+        self._unfinished_jobs[page.job.account] += len(jobs)
         return pages, jobs
 
     def finished(self, job: Job) -> Steps:
@@ -101,8 +101,8 @@ class Planner:
             pages, more = plan.finished(done)
             jobs += more
             idle += [one for one in more if one.plan.done]
-        self._open[job.account] += len(jobs) - 1
-        if not self._open[job.account] and not pages:
+        self._unfinished_jobs[job.account] += len(jobs) - 1
+        if not self._unfinished_jobs[job.account] and not pages:
             # Nothing more comes of this account.
             self._accounts.pop(job.account, None)
         return pages, jobs

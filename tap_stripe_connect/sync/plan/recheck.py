@@ -37,14 +37,14 @@ class Recheck:
         named: frozenset[str] | None,
     ) -> None:
         self._days = listed.recheck_days
-        self._cross_from = cross_from
-        self._named = named
+        self._events_from = cross_from
+        self._ids_with_events = named
         self._horizon = horizon
         self._checked_at = last.checked_at
         self.start = self._first_day(horizon) if self._days else cross_from
         """Start of the creation times to list, in unix seconds; they end at the horizon."""
         text = last.fingerprints if self._days else ""
-        self._then = Fingerprints.decoded(text, self._first_day(last.checked_at), DAY)
+        self._previous_rows = Fingerprints.decoded(text, self._first_day(last.checked_at), DAY)
         self._same_rows = Fingerprints(DAY)
         self._new_rows = Fingerprints(DAY)
         self._seen_days: set[int] = set()
@@ -55,9 +55,9 @@ class Recheck:
     @property
     def needed(self) -> bool:
         """Whether there is anything to list."""
-        return bool(self._days) or self._named is not None
+        return bool(self._days) or self._ids_with_events is not None
 
-    def unproven(self, objects: Iterable[Json]) -> list[Json]:
+    def without_events(self, objects: Iterable[Json]) -> list[Json]:
         """Return those of a page's objects that no event names; count all of them."""
         found = []
         for value in objects:
@@ -68,17 +68,17 @@ class Recheck:
                 self._seen_days.add(created // DAY)
                 rows = self._same_rows if created < self._checked_at else self._new_rows
                 rows.add(created, _encode(value))
-            named = self._named is None or value.get("id") in self._named
-            if created >= self._cross_from and not named:
+            named = self._ids_with_events is None or value.get("id") in self._ids_with_events
+            if created >= self._events_from and not named:
                 found.append(value)
         return found
 
-    def differing(self) -> list[Range]:
+    def changed_days(self) -> list[Range]:
         """Return the creation times whose rows are not what they were at the last check."""
         return [
             (max(day * DAY, self.start), min((day + 1) * DAY, self._horizon))
             for day in sorted(self._seen_days)
-            if self._same_rows.of(day) != self._then.of(day)
+            if self._same_rows.of(day) != self._previous_rows.of(day)
         ]
 
     def fingerprints(self) -> str:

@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.sync.plan.events import Change
 
-TOGETHER = 1000
+WALK_OBJECTS = 1000
 """Objects that one walk looks for at most; walks are read side by side."""
 
-STEPS = 10
-"""Steps in which the feed's position moves on, at least, where more than `TOGETHER` objects have
+MIN_STEPS = 10
+"""Steps in which the feed's position moves on, at least, where more than `WALK_OBJECTS` objects have
 changed: the work of less than one of them is lost with a run that is killed (A26)."""
 
-LONGEST_STEP = 10_000
+MAX_STEP_OBJECTS = 10_000
 """Objects of a step, at most."""
 
-WORTHWHILE = 2
+MIN_MATCHES = 2
 """Changed objects that a page has to promise: one alone is retrieved instead."""
 
-NEAR = 3600
+INITIAL_SPAN = 3600
 """Seconds of creation time that a page is taken to span before one has told."""
 
-MANY = 10
+MIN_OBJECTS_TO_PROBE = 10
 """Objects for which a page is asked for at once, to learn how densely rows lie."""
 
-LOOK = 4
+RETRIEVES_BEFORE_PROBE = 4
 """Objects that are retrieved before a page takes the place of one, to learn that anew."""
 
 
@@ -55,49 +55,54 @@ class Walk:
 
     def __init__(self, wanted: list[tuple[int, str]], streams: frozenset[str]) -> None:
         """Look for `wanted`: creation times and ids, in this order."""
-        self._left = wanted
+        self._remaining = wanted
         self._streams = streams
-        self._span = NEAR
+        self._span = INITIAL_SPAN
         self._retrieved = 0
-        self._look = 0 if len(wanted) >= MANY else LOOK
+        self._probe_after = 0 if len(wanted) >= MIN_OBJECTS_TO_PROBE else RETRIEVES_BEFORE_PROBE
 
     def units(self) -> Iterator[Window | RetrieveTask]:
         """Yield what can be read before a page tells more; the page itself comes last."""
-        while self._left:
-            if self._promised() >= WORTHWHILE or (
-                self._retrieved >= self._look and len(self._left) >= WORTHWHILE
+        while self._remaining:
+            if self._expected_matches() >= MIN_MATCHES or (
+                self._retrieved >= self._probe_after and len(self._remaining) >= MIN_MATCHES
             ):
-                span = self._left[0][0], self._left[-1][0] + 1
-                yield Window(*span, self._streams, wanted={name for _, name in self._left})
+                span = self._remaining[0][0], self._remaining[-1][0] + 1
+                yield Window(*span, self._streams, wanted={name for _, name in self._remaining})
                 return
             self._retrieved += 1
             yield self._retrieve()
 
     def read(self, page: Window) -> Iterator[Window | RetrieveTask]:
         """Yield what follows on a page; what should have been in it but was not is retrieved."""
-        worthwhile = page.matched >= WORTHWHILE
+        worthwhile = page.matched >= MIN_MATCHES
         self._span = page.span
-        self._retrieved, self._look = 0, LOOK if worthwhile else max(LOOK, 2 * self._look)
+        self._retrieved, self._probe_after = (
+            0,
+            RETRIEVES_BEFORE_PROBE
+            if worthwhile
+            else max(RETRIEVES_BEFORE_PROBE, 2 * self._probe_after),
+        )
         missing = page.wanted or set()
-        self._left = [one for one in self._left if one[1] in missing]
+        self._remaining = [one for one in self._remaining if one[1] in missing]
         # The second that a page ended in may go on behind it, for the same cursor only.
         second = page.start if page.finished else page.reached - 1
-        goes_on = worthwhile and not page.finished and self._promised() >= WORTHWHILE
-        while self._left and self._left[-1][0] >= second:
-            if self._left[-1][0] == second and goes_on:
-                page.wanted = {name for _, name in self._left}
+        goes_on = worthwhile and not page.finished and self._expected_matches() >= MIN_MATCHES
+        while self._remaining and self._remaining[-1][0] >= second:
+            if self._remaining[-1][0] == second and goes_on:
+                page.wanted = {name for _, name in self._remaining}
                 yield page
                 return
             yield self._retrieve()
         yield from self.units()
 
     def _retrieve(self) -> RetrieveTask:
-        return RetrieveTask(self._left.pop()[1], self._streams)
+        return RetrieveTask(self._remaining.pop()[1], self._streams)
 
-    def _promised(self) -> int:
+    def _expected_matches(self) -> int:
         """Return how many objects lie within the span of a page that begins with the newest."""
-        oldest = self._left[-1][0] - self._span if self._left else 0
-        return len(self._left) - bisect_left(self._left, (oldest, ""))
+        oldest = self._remaining[-1][0] - self._span if self._remaining else 0
+        return len(self._remaining) - bisect_left(self._remaining, (oldest, ""))
 
 
 class RefetchWork:
@@ -115,7 +120,7 @@ class RefetchWork:
         """How many there were to read at first."""
         # Oldest events first, so that the feed's position can follow what has been written (A26).
         self._names = deque(sorted(changes, key=lambda name: (changes[name].first, name)))
-        self._step = min(max(TOGETHER, -(-len(changes) // STEPS)), LONGEST_STEP)
+        self._step = min(max(WALK_OBJECTS, -(-len(changes) // MIN_STEPS)), MAX_STEP_OBJECTS)
         self._waiting: deque[Window | RetrieveTask] = deque()
         self._in_progress: list[Window | RetrieveTask] = []
         self._walks: dict[Window, Walk] = {}
@@ -183,7 +188,7 @@ class RefetchWork:
         for group in _groups(self._changes, names):
             walk = Walk(group, self._streams)
             self._add(walk, walk.units())
-        undated = (name for name in names if not _moment(self._changes[name]))
+        undated = (name for name in names if not _created_at(self._changes[name]))
         self._waiting.extend(RetrieveTask(name, self._streams) for name in undated)
 
     def _add(self, walk: Walk, units: Iterable[Window | RetrieveTask]) -> None:
@@ -199,9 +204,9 @@ class RefetchWork:
 def _groups(changes: Mapping[str, Change], names: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
     """Yield the creation times and ids of objects in order, no second in two groups."""
     group: list[tuple[int, str]] = []
-    dated = ((created, name) for name in names if (created := _moment(changes[name])))
+    dated = ((created, name) for name in names if (created := _created_at(changes[name])))
     for created, name in sorted(dated):
-        if len(group) >= TOGETHER and created > group[-1][0]:
+        if len(group) >= WALK_OBJECTS and created > group[-1][0]:
             yield group
             group = []
         group.append((created, name))
@@ -209,7 +214,7 @@ def _groups(changes: Mapping[str, Change], names: Iterable[str]) -> Iterator[lis
         yield group
 
 
-def _moment(change: Change) -> int:
+def _created_at(change: Change) -> int:
     """Return when an object was created, in unix seconds; 0 where no list could tell."""
     created = change.created
     return created if type(created) is int and 0 < created < END_OF_TIME else 0

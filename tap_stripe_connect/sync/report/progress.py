@@ -83,7 +83,7 @@ class Progress:
         self._clock = clock
         self._wait = wait
         self._lock = threading.Lock()
-        self._open: dict[Job, Part] = {}
+        self._parts: dict[Job, Part] = {}
         self._closed = 0
         self._closed_work: defaultdict[Group, WorkLeft] = defaultdict(WorkLeft)
         self._rows = 0
@@ -97,7 +97,7 @@ class Progress:
     def expect(self, jobs: Iterable[Job], until: int) -> None:
         """Take note of work to come; nothing is created after `until`, in unix seconds."""
         with self._lock:
-            self._open |= {job: Part(job, until) for job in jobs if not job.plan.done}
+            self._parts |= {job: Part(job, until) for job in jobs if not job.plan.done}
 
     def wrote(self, page: Page, rows: int) -> None:
         """Take note of a page whose rows have been written."""
@@ -105,13 +105,13 @@ class Progress:
             self._rows += rows
             self._latest = page
             self._progressed_at = self._clock()
-            if part := self._open.get(page.job):
+            if part := self._parts.get(page.job):
                 part.wrote(page)
 
     def finished(self, job: Job) -> None:
         """Take note that nothing more comes of a job."""
         with self._lock:
-            if part := self._open.pop(job, None):
+            if part := self._parts.pop(job, None):
                 self._closed += 1
                 self._closed_work[part.group].add(part.work(finished=True))
 
@@ -175,7 +175,7 @@ class Progress:
 
         Jobs that have not begun are taken to be like those that have.
         """
-        started = [part for part in self._open.values() if part.started]
+        started = [part for part in self._parts.values() if part.started]
         number = len(started) + self._closed
         if not number:
             return {}
@@ -188,7 +188,7 @@ class Progress:
         for work in works.values():
             whole.add(work)
         usual = WorkLeft(0.0, (whole.done + whole.left) / number, whole.uncertainty / number)
-        for part in self._open.values():
+        for part in self._parts.values():
             if not part.started:
                 works[part.group].add(usual)
         return works

@@ -45,9 +45,9 @@ EVENT_FEED = "event_feed"
 """Key in the header of what was seen of the event feed, in the form of a stream's bookmarks."""
 READ_AT = "read_at"
 """Key in the header of the newest `updated_at` that a run wrote and did not claim in the end."""
-SHARED = 1000
+MAX_SHARED = 1000
 """Bookmarks that are looked through for an equal one."""
-SHORTEST_RUN = 3
+MIN_RUN_LENGTH = 3
 """Neighbouring accounts that share a value before they are written as a run."""
 
 
@@ -161,7 +161,7 @@ class Bookmarks:
 
     def set(self, stream: str, account: str, bookmark: Bookmark) -> Bookmark:
         """Replace the bookmark of a stream and account; return it as others share it."""
-        if len(self._shared) > SHARED:
+        if len(self._shared) > MAX_SHARED:
             self._shared.clear()
         bookmark = self._shared.setdefault(bookmark, bookmark)
         if account not in self._listed:
@@ -220,7 +220,7 @@ class Bookmarks:
 
     def _names(self, first: int, last: int) -> list[str]:
         """Return the keys that stand for a run of listed accounts."""
-        if last - first < SHORTEST_RUN:
+        if last - first < MIN_RUN_LENGTH:
             return self.accounts[first : last + 1]
         return [f"{self.accounts[first]}:{self.accounts[last]}"]
 

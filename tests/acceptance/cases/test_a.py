@@ -491,8 +491,8 @@ def test_a26_twenty_five_busy_days_are_claimed_day_by_day(
     # In the order in which they are begun, and no more in a step than a day brings.
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.FIRST_WORKERS", 1)
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.MAX_WORKERS", 1)
-    monkeypatch.setattr("tap_stripe_connect.sync.plan.refetch.TOGETHER", 40)
-    monkeypatch.setattr("tap_stripe_connect.sync.plan.refetch.STEPS", 25)
+    monkeypatch.setattr("tap_stripe_connect.sync.plan.refetch.WALK_OBJECTS", 40)
+    monkeypatch.setattr("tap_stripe_connect.sync.plan.refetch.MIN_STEPS", 25)
     monkeypatch.setattr("tap_stripe_connect.sync.emit.writer.STATE_SHARE", 0)
     account = stripe.world.platform
     bulk.load(account, customers=1000, start=NOW - 3 * YEAR, until=NOW - DAY)

@@ -150,7 +150,7 @@ def test_f04_one_list_gives_what_a_hundred_retrieves_give(
     asked = routes(stripe)
     assert asked.count("/v1/charges") <= 2
     assert asked.count("/v1/charges/{id}") == 0
-    monkeypatch.setattr("tap_stripe_connect.sync.plan.refetch.WORTHWHILE", 1000)
+    monkeypatch.setattr("tap_stripe_connect.sync.plan.refetch.MIN_MATCHES", 1000)
     stripe.journal.clear()
     retrieved = run(config_for(stripe), state=first.state, catalog=selecting("charges"))
     assert routes(stripe).count("/v1/charges/{id}") == 100

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_stripe_connect.sync.plan.events import Change
-from tap_stripe_connect.sync.plan.refetch import TOGETHER, RefetchWork, RetrieveTask
+from tap_stripe_connect.sync.plan.refetch import WALK_OBJECTS, RefetchWork, RetrieveTask
 from tests.support.harness import DAY, NOW
 from tests.unit.sync.plan.test_windows import FakeList
 
@@ -176,12 +176,12 @@ def test_a_row_of_which_no_list_could_tell_is_retrieved(created: Any) -> None:
 
 def test_oldest_events_are_done_with_first() -> None:
     """However many have changed, a killed run has done a part of them for good."""
-    fake = FakeList(NOW - HOUR * place for place in range(3 * TOGETHER))
-    changes = changed(fake, range(3 * TOGETHER), any_order=True)
+    fake = FakeList(NOW - HOUR * place for place in range(3 * WALK_OBJECTS))
+    changes = changed(fake, range(3 * WALK_OBJECTS), any_order=True)
     done = [changes[name].first - NOW for name in read(fake, changes).order]
     for step in range(3):
-        part = done[step * TOGETHER : (step + 1) * TOGETHER]
-        assert sorted(part) == list(range(step * TOGETHER, (step + 1) * TOGETHER))
+        part = done[step * WALK_OBJECTS : (step + 1) * WALK_OBJECTS]
+        assert sorted(part) == list(range(step * WALK_OBJECTS, (step + 1) * WALK_OBJECTS))
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)

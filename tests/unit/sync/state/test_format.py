@@ -20,7 +20,7 @@ from tap_stripe_connect.sync.state.bookmark import (
     recent_by_object,
     recent_digests,
 )
-from tap_stripe_connect.sync.state.format import HEADER, SHORTEST_RUN, VERSION, Bookmarks
+from tap_stripe_connect.sync.state.format import HEADER, MIN_RUN_LENGTH, VERSION, Bookmarks
 from tap_stripe_connect.sync.state.ranges import clipped, merged
 
 if TYPE_CHECKING:
@@ -449,7 +449,7 @@ class Compared(str):
 
 def test_a_state_of_accounts_that_differ_is_read_in_linear_time() -> None:
     """Finding the accounts of a run takes a lookup, not a walk along the list of accounts."""
-    runs, length = 500, SHORTEST_RUN + 1
+    runs, length = 500, MIN_RUN_LENGTH + 1
     saved = Bookmarks()
     accounts = [f"acct_1N{place:05}" for place in range(runs * length)]
     for place, account in enumerate(accounts):

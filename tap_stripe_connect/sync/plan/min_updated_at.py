@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Floor:
+class MinUpdatedAt:
     """The least `updated_at` of rows that earlier runs, or this one, may have written already."""
 
     updated_at: int = 0
@@ -26,4 +26,4 @@ class Floor:
         return max(known, self.changed) if change else known
 
 
-NO_FLOOR = Floor()
+NO_MINIMUM = MinUpdatedAt()
