@@ -1,1 +1,1 @@
-"""What a run reads: windows, changed objects and checks, from bookmarks. No input or output."""
+"""Planning: turns bookmarks into jobs, and results into bookmarks. Does no input or output."""

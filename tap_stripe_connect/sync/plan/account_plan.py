@@ -1,4 +1,4 @@
-"""What one account still needs: its lists, its event feed, and what follows on what."""
+"""The plan of one account: what to read first, and what to read after each result."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.state.ranges import Range
 
 Steps = tuple[list[Page], list[Job]]
-"""Pages to write at once, and jobs to read then."""
+"""Pages to write at once, and jobs to run afterwards."""
 
 
 class AccountPlan:
-    """Decides, each time a page or a job of an account is done, what to read next."""
+    """Decides what to read next after each page and each job of an account."""
 
     __slots__ = ("_checkpointer", "_feed", "_scope", "account", "first_jobs", "lists", "untrusted")
 
@@ -41,16 +41,16 @@ class AccountPlan:
         self._checkpointer = checkpointer
         self._feed: Feed | None = None
         states = [ListState(listed, account, streams) for listed, streams in scope.lists]
-        self.untrusted = [doubt for state in states for doubt in checkpointer.open(state)]
-        """Bookmarks that cannot be followed from where they stand."""
+        self.untrusted = [one for state in states for one in checkpointer.open(state)]
+        """Bookmarks that the feed cannot be followed from."""
         self.lists = {state.listed.name: state for state in states}
-        """By the stream that lists."""
+        """Lists by the name of their stream."""
         self.first_jobs = self._first_jobs()
-        """What can be read at once."""
+        """Jobs that can start at once."""
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether the bookmarks say all there is to know of the account so far."""
+        """Whether the plan can be made again from the bookmarks as long as no page has arrived."""
         return [job.purpose for job in self.first_jobs] == [Purpose.FEED] and not any(
             state.newly_followed or state.full_table for state in self.lists.values()
         )
@@ -62,7 +62,7 @@ class AccountPlan:
 
     @property
     def needs_events(self) -> bool:
-        """Whether later runs see changes in the event feed only."""
+        """Whether later runs depend on the event feed."""
         return any(state.listed.changes == "feed" for state in self.lists.values())
 
     def _first_jobs(self) -> list[Job]:
@@ -79,7 +79,7 @@ class AccountPlan:
             feed = self._feed = self._follow_feed(following)
             gaps[FEED] = [(feed.start, END_OF_TIME)]
             if events and feed.remembered_until < last_covered(events.bookmarks["events"]):
-                # A killed run wrote these rows; which events appeared later is not recorded.
+                # A killed run wrote these rows and did not record which events it had seen.
                 unknown = (feed.remembered_until, END_OF_TIME)
                 gaps["events"] = merged([*gaps["events"], unknown])
         if gaps:
@@ -100,7 +100,7 @@ class AccountPlan:
         return feed
 
     def _is_due(self, state: ListState) -> bool:
-        """Return whether a list has to be checked; one that is being loaded needs no check."""
+        """Return whether a list has to be checked; one in its backfill needs no check."""
         interval = self._scope.settings.recheck_interval
         return not state.unlisted and self._scope.horizon - state.checked_at >= interval
 
@@ -113,7 +113,7 @@ class AccountPlan:
     # Pages
 
     def prepare(self, page: Page) -> PageOutput | None:
-        """Return what of a page is written; None for nothing."""
+        """Return what to write of a page; None for nothing."""
         purpose = page.job.purpose
         if purpose is Purpose.FEED:
             if FEED in page.streams and self._feed:
@@ -130,20 +130,20 @@ class AccountPlan:
         return page_output.of_list(state, page, self._scope, self._checkpointer)
 
     def _owner(self, job: Job) -> ListState:
-        """Return the list that a job about its events is for."""
+        """Return the list whose events a job reads."""
         return self.lists[job.owner]
 
     def written(self, page: Page) -> Steps:
-        """Claim what a page completes; all its records must have been written.
+        """Claim what a page completes, once all its records have been written.
 
-        Returns what that makes possible.
+        Returns pages to write and jobs to run next.
         """
         purpose = page.job.purpose
         if purpose not in {Purpose.FEED, Purpose.LOAD, Purpose.REFETCH}:
             return [], []
         state = self.lists.get(page.job.listed.name)
         if purpose is Purpose.REFETCH:
-            assert state  # noqa: S101 - only its own list reads an object again
+            assert state  # noqa: S101 - a list refetches only its own objects
             names = {*page.absent, *(value["id"] for value in page.objects)}
             state.mark_refetched(names.difference(state.missing_by_event.values()))
             self._claim_feed(state, state.feed_written_until())
@@ -164,10 +164,10 @@ class AccountPlan:
         followers = (self.lists[name] for name in feed.pending_streams)
         self._checkpointer.save_feed_progress(self.account.id, feed, followers)
 
-    # What follows on what
+    # Next steps
 
     def finished(self, job: Job) -> Steps:
-        """Return what a finished job makes possible: pages to write now, and jobs to read."""
+        """Return pages to write and jobs to run after a finished job."""
         if job.failure:
             return [], self._failed(job)
         if job.purpose is Purpose.FEED:
@@ -188,7 +188,7 @@ class AccountPlan:
         return self._process_batch(feed, batch) if batch else ([], [])
 
     def _feed_finished(self) -> Steps:
-        """Plan to read again what the feed told of; only then are missing windows listed."""
+        """Process the last batch of the feed, and list the hours with late events again."""
         events, feed = self.lists.get("events"), self._feed
         if events:
             self._checkpointer.complete_list(events)
@@ -203,18 +203,18 @@ class AccountPlan:
         return pages, jobs
 
     def _process_batch(self, feed: Feed, batch: Batch) -> Steps:
-        """Return what a part of the feed makes necessary, list by list."""
+        """Return the tombstones and refetches for a batch of the feed, list by list."""
         pages: list[Page] = []
         jobs: list[Job] = []
         for state in self.lists.values():
             if not state.feed_from or state.failed:
                 continue
             start = self._scope.start(state.listed)
-            concerned = state.relevant_changes(batch.changes.of(state.listed.name), start)
-            if feed.in_batches or any(change.late for change in concerned.values()):
-                # Its newest event may not have been read yet.
+            relevant = state.relevant_changes(batch.changes.of(state.listed.name), start)
+            if feed.in_batches or any(change.late for change in relevant.values()):
+                # An object's newest event may not have been read yet.
                 self._checkpointer.raise_read_at(state)
-            fresh = state.add_changes(concerned, batch.until, self._scope.horizon)
+            fresh = state.add_changes(relevant, batch.until, self._scope.horizon)
             gone = tuple(name for name, one in fresh.items() if one.gone)
             if gone:
                 pages.append(gone_page(state, gone))
@@ -226,8 +226,8 @@ class AccountPlan:
     def _refetch(
         self, state: ListState, alive: Mapping[str, Change], feed: Feed, *, last: bool
     ) -> Iterator[Job]:
-        """Yield the jobs that read changed objects again; with the last part at least one."""
-        # Their former children may stand in events from before this feed.
+        """Yield the jobs that refetch changed objects; for the last batch at least one."""
+        # Only events from before this feed may contain their former children.
         unknown = {
             name: one
             for name, one in alive.items()
@@ -240,30 +240,30 @@ class AccountPlan:
             yield list_jobs.refetch(state, known)
 
     def _after_refetch(self, state: ListState, job: Job) -> Steps:
-        """Go on after a job that read changed objects again, or what it needs."""
+        """Return the steps after a job that refetched objects, or prepared a refetch."""
         state.jobs -= 1
         if unknown := state.look_backs.pop(job, None):
             return [], [list_jobs.refetch(state, unknown)]
         feed = self._feed
         if feed is None or state.jobs or state.failed or not feed.complete:
             return [], []
-        if nameless := state.mark_without_event():
-            return [gone_page(state, nameless)], [list_jobs.refetch(state, {})]
+        if marked := state.mark_without_event():
+            return [gone_page(state, marked)], [list_jobs.refetch(state, {})]
         if state.missing_by_event and job.purpose is not Purpose.LAST_EVENT:
             return [], [list_jobs.last_event(state)]
         return [], self._feed_followed(state, feed)
 
     def _feed_followed(self, state: ListState, feed: Feed) -> list[Job]:
-        """Claim the feed up to the horizon, and list what was never listed."""
+        """Claim the feed up to the horizon; return the job that lists what has not been listed."""
         state.missing_by_event.clear()
         self._claim_feed(state, self._scope.horizon)
         self._stop_following(state)
         if feed.checking and not state.unlisted:
-            named = feed.changed_ids(state.listed.name)
-            state.recheck = self._recheck(state, feed.checked_from, named)
+            ids = feed.changed_ids(state.listed.name)
+            state.recheck = self._recheck(state, feed.checked_from, ids)
         return [self._load(state)]
 
-    def _recheck(self, state: ListState, cross_from: int, named: frozenset[str] | None) -> Recheck:
+    def _recheck(self, state: ListState, events_from: int, ids: frozenset[str] | None) -> Recheck:
         last, *others = state.bookmarks.values()
         alike = all(
             (one.checked_at, one.fingerprints) == (last.checked_at, last.fingerprints)
@@ -271,18 +271,18 @@ class AccountPlan:
         )
         if not state.listed.windowed:
             # The newest rows cannot be listed by themselves.
-            named = None
+            ids = None
         horizon = self._scope.horizon
-        return Recheck(state.listed, horizon, last if alike else EMPTY, cross_from, named)
+        return Recheck(state.listed, horizon, last if alike else EMPTY, events_from, ids)
 
     def _stop_following(self, state: ListState) -> None:
-        """Remember what was seen of the feed once no list waits for it any more."""
+        """Save which events were seen, once every list has followed the feed."""
         feed = self._feed
         if feed is None:
             return
         feed.pending_streams.discard(state.listed.name)
         feed.has_failures |= state.failed
-        # What came late would count as seen, though not all of it has been followed.
+        # After a failure, late events have not all been followed, so they must not count as seen.
         if (
             feed.complete
             and not feed.pending_streams
@@ -291,7 +291,7 @@ class AccountPlan:
             self._checkpointer.complete_feed(self.account.id, feed)
 
     def _list_finished(self, state: ListState, job: Job) -> list[Job]:
-        """Go on after a list has been read: to its check, to what the check found, to the end."""
+        """Return the job after a list: its check, or the days that the check found."""
         recheck = state.recheck
         if recheck and job.purpose is Purpose.LOAD and recheck.needed:
             return [list_jobs.check(state, (recheck.start, self._scope.horizon))]
@@ -305,7 +305,7 @@ class AccountPlan:
             self._stop_following(state)
         return []
 
-    # What cannot be read
+    # Failures
 
     def _failed(self, job: Job) -> list[Job]:
         if job.purpose is Purpose.FEED:
@@ -319,13 +319,13 @@ class AccountPlan:
         return []
 
     def _continue_without_feed(self, job: Job) -> list[Job]:
-        """List new rows where the key may not read the feed, which tells of all other changes."""
+        """Return jobs that list new rows if the key may not read the event feed."""
         denied = job.failure is not None and job.failure.action is ErrorAction.SKIP_STREAM
         jobs = []
         for state in self.lists.values():
             state.feed_denied |= denied
             if denied and state.feed_from and self._feed and not self._feed.in_batches:
-                # Some of these rows were written when the feed could still be read.
+                # Some of these rows were written while the feed could still be read.
                 state.listing_minimum = self._checkpointer.raise_without_feed(state)
                 state.feed_from = {}
                 if state.listed.recheck_days and self._is_due(state):

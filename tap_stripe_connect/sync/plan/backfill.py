@@ -1,4 +1,4 @@
-"""The windows that one list still needs, and which of them is read next."""
+"""Which windows of a list are left to read, and which one comes next."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.plan.windows import Window
 
 PART_ROWS = 1000
-"""Estimated rows left in a window above which an oldest-first plan reads its older half first."""
+"""Estimated rows left above which a window is split, if windows are read oldest first."""
 
 
 class Backfill:
-    """The windows that one list of one account still needs."""
+    """The windows of one list of one account that are left to read."""
 
     def __init__(self, windows: Iterable[Window], *, oldest_first: bool = False) -> None:
-        """Queue all windows, newest first unless what is read has to be used in order."""
+        """Queue `windows`; the feed is read oldest first because changes are followed in order."""
         self._oldest_first = oldest_first
         newest = sorted(windows, key=lambda window: -window.end)
         self._waiting = deque(reversed(newest) if oldest_first else newest)
         self.wanted = [window.filter for window in self._waiting]
-        """The creation times that were wanted at first."""
+        """The ranges of creation time that were requested at first."""
         self._in_progress: list[Window] = []
 
     @property
     def workers(self) -> int:
-        """How many windows are being read right now."""
+        """How many windows are being read."""
         return len(self._in_progress)
 
     @property
     def next_is_retrieve(self) -> bool:
-        """Whether what waits first is one object; windows never are."""
+        """Whether the next request retrieves one object; windows never do."""
         return False
 
     @property
@@ -43,16 +43,16 @@ class Backfill:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether a window waits for a reader."""
+        """Whether a window waits for a worker."""
         return bool(self._waiting)
 
     @property
     def has_work(self) -> bool:
-        """Whether one more reader could start now."""
+        """Whether one more worker could start now."""
         return bool(self._waiting) or any(window.splittable for window in self._in_progress)
 
     def acquire(self) -> Window:
-        """Hand out a waiting window, or half of the longest one that is being read."""
+        """Return a waiting window, or half of the longest one that is being read."""
         if self._waiting:
             window = self._waiting.popleft()
         else:
@@ -62,10 +62,10 @@ class Backfill:
         return window
 
     def hedge(self, now: float, delay: float) -> Window | None:
-        """Hand out the page again that has been under way for more than `delay` seconds.
+        """Return a copy of a window whose request has taken more than `delay` seconds.
 
-        Each time for the same page it takes twice that, so that one that is always slow comes
-        at last.
+        The delay doubles with each hedge of the same page, so that a page that is always slow
+        arrives eventually.
         """
         for window in self._in_progress:
             waited = now - window.requested_at
@@ -76,7 +76,7 @@ class Backfill:
         return None
 
     def release(self, window: Window) -> None:
-        """Take a window back after a page; it waits again unless all of it has been read."""
+        """Return a window after a page; queue it again if rows are left."""
         self._in_progress.remove(window)
         if window.finished:
             return
@@ -85,7 +85,7 @@ class Backfill:
             self._waiting.appendleft(window.split())
 
     def retry(self, window: Window) -> None:
-        """Take a window back whose page has to be asked for in another form."""
+        """Queue a window again whose request has to be repeated in another form."""
         self._in_progress.remove(window)
         self._waiting.appendleft(window)
 

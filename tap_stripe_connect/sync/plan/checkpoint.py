@@ -1,4 +1,4 @@
-"""Moves bookmarks: they claim what has been written, and nothing else."""
+"""Checkpointing: bookmarks claim exactly what has been written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Checkpointer:
-    """The one place where the bookmarks of a run move."""
+    """The only place where a run changes bookmarks."""
 
     def __init__(self, scope: Scope, bookmarks: Bookmarks, digests: Digests) -> None:
         self._scope = scope
@@ -33,7 +33,7 @@ class Checkpointer:
         self._digests = digests
 
     def open(self, state: ListState) -> Iterator[UntrustedBookmark]:
-        """Read the bookmarks of a list, and put right what can no longer be followed."""
+        """Load the bookmarks of a list, and correct those that cannot be resumed from."""
         listed, account = state.listed, state.account.id
         for stream in state.streams:
             known = given = self._bookmarks.get(stream, account)
@@ -64,7 +64,7 @@ class Checkpointer:
     def _follow(
         self, state: ListState, stream: str, known: Bookmark, bookmark: Bookmark
     ) -> Bookmark:
-        """Return a bookmark from which on the feed tells of changes."""
+        """Return the bookmark of a stream that follows the feed."""
         if bookmark.events_until:
             state.feed_from[stream] = bookmark.events_until
             oldest = bookmark.oldest or 0
@@ -72,37 +72,37 @@ class Checkpointer:
             state.written_from = oldest if written is None else min(oldest, written)
         else:
             state.newly_followed[stream] = known
-        # Stamped before the first list call, and kept however often it is resumed; in the state
-        # before the first record, so that a kill does not lose it.
+        # Both starts are set before the first request and kept by later runs. They are in the state
+        # before the first record, so that a killed run does not lose them.
         start, horizon = self._scope.start(state.listed), self._scope.horizon
         bookmark = resume.with_backfill_start(resume.with_feed_start(bookmark, horizon), start)
         if stream in state.newly_followed:
-            # A list that is loaded needs no check of what the feed did not tell before.
+            # A list that is loaded from the beginning needs no check for now.
             bookmark = replace(bookmark, checked_at=horizon)
         return bookmark
 
     def _raise_to_newest_stream(self, state: ListState) -> None:
-        """Let no row carry less than the stream that is farthest ahead may have written.
+        """Keep `updated_at` from going back in the stream that has followed the feed furthest.
 
-        Streams of one list are at different places where they were not always selected together.
+        The streams of a list differ in this if they were not always selected together.
         """
-        foremost = max(state.feed_from.values(), default=0)
-        if any(since < foremost for since in state.feed_from.values()):
-            state.raise_read_at(foremost)
-            self._bookmarks.read_at = max(self._bookmarks.read_at, foremost)
+        newest = max(state.feed_from.values(), default=0)
+        if any(since < newest for since in state.feed_from.values()):
+            state.raise_read_at(newest)
+            self._bookmarks.read_at = max(self._bookmarks.read_at, newest)
 
     def feed_bookmark(self, account: str) -> Bookmark:
-        """Return what earlier runs saw of an account's event feed."""
+        """Return the bookmark of an account's event feed: which events earlier runs have seen."""
         return self._bookmarks.get(EVENT_FEED, account)
 
     def raise_read_at(self, state: ListState) -> int:
-        """Let rows carry the time of their reading, and have STATE say so before they go out."""
+        """Let rows have the current time as `updated_at`; a STATE must say so first."""
         return self._raise_read_at(state, self._scope.now)
 
     def raise_without_feed(self, state: ListState) -> int:
-        """Let listed rows carry at least what an earlier run may have taken from the feed.
+        """Let listed rows have at least the `updated_at` that an earlier run took from the feed.
 
-        That run saw changes up to its own present, and this run's clocks may be behind it.
+        That run saw changes up to its own time, and the clocks of this run may be behind.
         """
         latest = state.followed_until + self._scope.settings.lag_seconds
         return self._raise_read_at(state, max(self._scope.now, latest))
@@ -125,21 +125,21 @@ class Checkpointer:
             self._claim(state, stream, (start, min(end, limit)))
 
     def claim_feed(self, state: ListState, reached: int) -> None:
-        """Claim what the feed told until `reached`; what was created since then came with it."""
+        """Claim the changes of the feed until `reached`, and the objects created in that time."""
         for stream, since in state.feed_from.items():
             bookmark = state.bookmarks[stream]
             if reached > bookmark.events_until:
-                # A row re-read now may be listed by a later run, which knows nothing of its change.
-                noted = state.changes and bookmark.has_unclaimed_rows
-                read_at = max(bookmark.read_at, reached) if noted else bookmark.read_at
+                # A later run may list a refetched row without knowing its change.
+                raised = state.changes and bookmark.has_unclaimed_rows
+                read_at = max(bookmark.read_at, reached) if raised else bookmark.read_at
                 bookmark = replace(bookmark, events_until=reached, read_at=read_at)
                 state.bookmarks[stream] = bookmark
-                # What is listed anew is claimed as it is listed.
+                # What is listed again is claimed page by page.
                 span = (since, reached) if bookmark.list_from is None else (0, 0)
                 self._claim(state, stream, span)
 
     def save_feed_progress(self, account: str, feed: Feed, followers: Iterable[ListState]) -> None:
-        """Keep what was seen of the hours that all lists have followed: a run may be killed."""
+        """Save which events were seen in the hours that all lists have followed."""
         reached = min(
             (
                 state.bookmarks[stream].events_until
@@ -153,16 +153,16 @@ class Checkpointer:
             self._bookmarks.set(EVENT_FEED, account, feed.bookmark(hour))
 
     def complete_feed(self, account: str, feed: Feed) -> None:
-        """Keep what was seen of a feed that every list has followed to its end."""
+        """Save which events were seen in a feed that every list has followed to its end."""
         self._bookmarks.set(EVENT_FEED, account, feed.bookmark(self._scope.horizon))
 
     def complete_list(self, state: ListState) -> None:
-        """Forget what needs no remembering once all of a list has been written."""
+        """Drop what a bookmark need not remember once its whole list has been written."""
         for stream, bookmark in state.bookmarks.items():
-            anew = not bookmark.checked_at or bookmark.list_from is not None
+            loaded = not bookmark.checked_at or bookmark.list_from is not None
             past = bookmark.read_at <= bookmark.events_until and not bookmark.has_unclaimed_rows
             settled = replace(bookmark, list_from=None, read_at=0 if past else bookmark.read_at)
-            if state.listed.changes == "feed" and (anew or state.fingerprints is not None):
+            if state.listed.changes == "feed" and (loaded or state.fingerprints is not None):
                 settled = replace(
                     settled,
                     checked_at=self._scope.horizon,
@@ -173,7 +173,7 @@ class Checkpointer:
         state.changes = {}
 
     def roll_back(self, state: ListState) -> None:
-        """Leave the bookmarks as they were where nothing has been written."""
+        """Restore the previous bookmarks if nothing has been written."""
         for stream, known in () if state.has_rows else state.newly_followed.items():
             if known == EMPTY:
                 self._bookmarks.remove(stream, state.account.id)
@@ -188,5 +188,5 @@ class Checkpointer:
 
 
 def _complete(bookmark: Bookmark) -> bool:
-    """Return whether the last run listed everything there was."""
+    """Return whether the last run finished the list."""
     return len(bookmark.covered) == 1

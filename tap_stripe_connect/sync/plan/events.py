@@ -1,4 +1,4 @@
-"""The event feed: which objects changed, which are gone, and how to read them again cheaply."""
+"""Events: which objects changed, and which were deleted."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ encode = msgspec.json.encode
 
 @dataclass(slots=True)
 class Change:
-    """What the feed tells of one object; its payloads are never shown as rows (A2)."""
+    """What the feed says about one object. Payloads are only used for deleted objects."""
 
     first: int
-    """Time of its oldest event read, in unix seconds; the feed is not claimed beyond it."""
+    """Time of its oldest event, in unix seconds; the feed is not claimed beyond it for now."""
     last: int
-    """Time of its newest event read."""
+    """Time of its newest event."""
     created: int | None = None
     deleted_at: int = 0
-    """Time of the event that says it is gone; 0 for none."""
+    """Time of its deletion event; 0 for none."""
     alive_at: int = 0
-    """Time of the newest event that does not."""
+    """Time of its newest other event."""
     last_payload: bytes = b""
-    """The object as its deletion event shows it, as JSON."""
+    """The object in its deletion event, as JSON."""
     event: str = ""
-    """Id of its newest own event; an event about another object shows nothing of this one."""
+    """Id of the newest event that contains the object."""
     late: bool = False
-    """Whether an event of it was not there yet when its hour was followed."""
+    """Whether one of its events appeared after its hour had been followed."""
     replaced: bool = False
-    """Whether an event gave its nested objects other ids and did not name the old ones."""
+    """Whether its nested objects got new ids in an event that does not name the old ones."""
     former_children: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    """Nested objects that an event says were there before it: JSON by stream and id."""
+    """Nested objects that it contained before: JSON by stream and id."""
 
     @property
     def gone(self) -> bool:
-        """Whether it certainly no longer exists.
+        """Whether the object certainly no longer exists.
 
-        An id that users choose can be used again, and events of the same second have no order:
-        only a deletion that is strictly the newest event decides.
+        Ids chosen by users can be reused, and events of the same second have no order. The deletion
+        must therefore be newer than every other event.
         """
         return self.deleted_at > self.alive_at
 
     def merge(self, other: Change) -> None:
-        """Add what other events tell of the same object."""
+        """Add other events of the same object."""
         if other.last >= self.last:
             self.event = other.event or self.event
         if other.deleted_at >= self.deleted_at:
@@ -87,7 +87,7 @@ class Changes:
         return sum(map(len, self._by_stream.values()))
 
     def merge(self, later: Changes, *, late: bool = False) -> None:
-        """Add what later events tell; `late` marks changes that earlier runs have missed."""
+        """Add later changes; `late` marks those that earlier runs have not seen."""
         for stream, changes in later._by_stream.items():
             known = self._by_stream[stream]
             for name, change in changes.items():
@@ -102,10 +102,9 @@ class Changes:
         return self._by_stream.keys()
 
     def add(self, event: Json) -> None:
-        """Add one event, in any order; types that nobody has heard of work too (A9).
+        """Add one event, in any order and of any type.
 
-        A platform's feed can hold events of connected accounts; they say nothing of its own
-        objects.
+        A platform's feed can contain events of connected accounts; those are ignored.
         """
         data = event.get("data")
         moment = event.get("created")
@@ -148,7 +147,7 @@ class Changes:
 
 
 def _collect_children(change: Change, nested: Nested, event: Json, value: Json) -> None:
-    """Keep what an event says of nested objects that may be gone by now."""
+    """Add the nested objects of an event that may no longer exist."""
     before = event["data"].get("previous_attributes") or {}
     if nested.list_field in before:
         add_former_children(change, nested, before)
@@ -159,7 +158,7 @@ def _collect_children(change: Change, nested: Nested, event: Json, value: Json) 
 
 
 def add_former_children(change: Change, nested: Nested, parent: Mapping[str, Any]) -> None:
-    """Keep the nested objects of a parent, to tell later which of them are gone (B4)."""
+    """Add the nested objects of a parent, to find out later which of them were removed."""
     nested_list = parent.get(nested.list_field)
     rows = nested_list.get("data") if isinstance(nested_list, dict) else None
     for row in rows if isinstance(rows, list) else ():
@@ -168,7 +167,7 @@ def add_former_children(change: Change, nested: Nested, parent: Mapping[str, Any
 
 
 def _touched(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Yield the objects that this one's change alters without an event of theirs (A22)."""
+    """Yield other objects that change with this one but get no event of their own."""
     for listed, path in TOUCHED.get(value.get("object", ""), ()):
         found: Any = value
         for step in path.split("."):

@@ -1,4 +1,4 @@
-"""The event feed of one account in one run: what it tells, handed on oldest part first."""
+"""The event feed of one account in one run, processed in batches, the oldest first."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 HOUR = 3600
 
 RECHECK_HOURS = 48
-"""Hours before a check for which the next one compares events with what was seen of them."""
+"""Hours before a check whose events the next check compares with those seen by then."""
 
 MEMORY_SECONDS = 28 * 24 * HOUR
-"""Seconds for which that is remembered where no check comes for long."""
+"""How long the seen events are remembered if no check takes place, in seconds."""
 
 BATCH_OBJECTS = 1000
-"""Changed objects that are followed up together while the rest of the feed is being read."""
+"""Fewest changed objects in a batch, except in the last one."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A part of the feed that has been read whole."""
+    """Changes of a part of the feed that is complete."""
 
     changes: Changes
     until: int
-    """Everything before this moment has been handed on, in unix seconds."""
+    """All changes before this moment are in this batch or an earlier one, in unix seconds."""
     last: bool
     """Whether the whole feed has been read."""
 
 
 class Feed:
-    """Collects events by hour, and hands on the hours that have been read, in order."""
+    """Collects events by hour, and returns complete hours in order."""
 
     def __init__(
         self,
@@ -48,46 +48,47 @@ class Feed:
         *,
         checked_at: int | None = None,
     ) -> None:
-        """Read on from `since`; check what came before, too, if the last check is told."""
+        """Follow the feed from `since`; after a check at `checked_at`, compare older hours too."""
         self._account = account
         self._horizon = horizon
         self.checking = checked_at is not None
-        """Whether this run checks what the feed cannot prove."""
-        # What a killed run has read is not recorded, so it counts as not seen.
+        """Whether this run looks for changes without events."""
+        # What a killed run has read is not recorded, so it counts as unseen.
         first, last = seen.covered[0][0] if seen.covered else since, last_covered(seen)
         self._known_range = first, max(last, since)
-        """Time of which it is known what earlier runs saw."""
+        """The range whose seen events are known."""
         reach = horizon - RECHECK_HOURS * HOUR
         if checked_at:
-            # Runs that were killed after the last check have moved on.
+            # Runs that were killed after the last check have advanced the feed.
             reach = min(reach, max(checked_at, first))
         self.checked_from = reach // HOUR * HOUR
-        """Start of the hours that objects without events are looked for in, in unix seconds."""
+        """Start of the hours that are checked for objects without events, in unix seconds."""
         self.start = min(since, self.checked_from, self._known_range[0]) if self.checking else since
-        """The feed has to be read from here on."""
+        """Start of the events to read."""
         self.followed_from = max(self.start, since // HOUR * HOUR)
-        """Changes from here on are all followed; earlier events are only compared."""
+        """Start of the events to follow; earlier events are only compared."""
         self.in_batches = False
-        """Whether the feed was handed on in several parts."""
+        """Whether the feed is processed in several batches."""
         self.complete = False
         """Whether the whole feed has been read."""
         self.has_failures = False
-        """Whether a list could not be brought up to date with it."""
+        """Whether a list failed to follow it."""
         self.pending_streams: set[str] = set()
-        """Listed streams that have not been brought up to date with it."""
+        """Lists that have not followed it to its end."""
         self.late_hours: list[Range] = []
-        """Hours of which earlier runs have not seen all events, as far as handed on."""
+        """Hours with events that earlier runs have not seen, in the batches so far."""
         self._covered: list[Range] = []
         self._hours: dict[int, Changes] = {}
         self._batched_until = self.start
         self._changed_ids: dict[str, set[str]] = {}
         self.remembered_until = last or since
-        """The bookmark of the feed says what was seen up to there."""
+        """End of the range that the saved bookmark of the feed describes."""
         self._seen = Fingerprints.decoded(seen.fingerprints, self._known_range[0], HOUR)
-        """What earlier runs saw of the events of that time."""
+        """Events of the known range that earlier runs have seen."""
         self._seen_now = Fingerprints(HOUR)
-        """What this run has read of the same time."""
+        """Events of the same range that this run has read."""
         self._seen_first = Fingerprints(HOUR)
+        """Events of later times that this run has read."""
 
     def add(self, events: Iterable[dict[str, Any]]) -> None:
         """Add events, in any order."""
@@ -107,13 +108,13 @@ class Feed:
                 self._seen_first.add(moment, name)
 
     def mark_read(self, span: Range) -> None:
-        """Record that all events of a range have been noted."""
+        """Record that all events of a range have been added."""
         self._covered = merged([*self._covered, span])
 
     def next_batch(self) -> Batch | None:
-        """Return what can be followed up now: hours that are read, with all those before them.
+        """Return the changes of the complete hours, without gaps; None if they are too few.
 
-        While the rest is being read only a batch that is worth it is returned.
+        The last batch can have any size.
         """
         until = END_OF_TIME if self.complete else self._read_until()
         hours = sorted(hour for hour in self._hours if (hour + 1) * HOUR <= until)
@@ -134,28 +135,28 @@ class Feed:
                 self._changed_ids.setdefault(stream, set()).update(found.of(stream))
         if late := self._hour_differs(hour):
             self.late_hours.append((hour * HOUR, (hour + 1) * HOUR))
-        # What earlier runs followed is read only to be compared.
+        # Hours that earlier runs followed are only read to compare them.
         if late or (hour + 1) * HOUR > self.followed_from:
             changes.merge(found, late=late)
 
     def _hour_differs(self, hour: int) -> bool:
-        """Return whether the feed tells of an hour what earlier runs did not see."""
+        """Return whether an hour has events that earlier runs have not seen."""
         first, last = self._known_range
         compared = first // HOUR <= hour and hour * HOUR < last
         return self.checking and compared and self._seen_now.of(hour) != self._seen.of(hour)
 
     def _read_until(self) -> int:
-        """Return the moment up to which everything has been read, from the start on."""
+        """Return the end of the part that has been read without gaps."""
         first = self._covered[0] if self._covered else (self.start, self.start)
         return first[1] if first[0] <= self.start else self.start
 
     def changed_ids(self, stream: str) -> frozenset[str]:
-        """Return the ids of a listed stream that the checked hours told of."""
+        """Return the ids of changed objects of a list in the checked hours."""
         return frozenset(self._changed_ids.get(stream, ()))
 
     def bookmark(self, until: int) -> Bookmark:
-        """Return what the next runs have to know of the feed, of which all is followed to there."""
-        # What this check has compared already, the next one need not compare again.
+        """Return the bookmark of a feed that all lists have followed until `until`."""
+        # The next check need not compare what this one has compared.
         checked = min(self._horizon - RECHECK_HOURS * HOUR, until - HOUR)
         known_from = checked if self.checking else until - MEMORY_SECONDS
         start = max(self._known_range[0], known_from // HOUR * HOUR)

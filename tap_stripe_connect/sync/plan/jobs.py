@@ -1,4 +1,4 @@
-"""What there is to read, and what comes of it."""
+"""Jobs, which read a list, and the pages that they return."""
 
 from __future__ import annotations
 
@@ -18,37 +18,36 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.state.ranges import Range
 
 ROW_BYTES = 4_000
-"""What a row is taken to weigh before the first page of its list has come."""
+"""Assumed size of a row before the first page of its list arrives."""
 
 PAGE_BYTES = 3_000_000
-"""What a page may weigh; of heavier rows fewer are asked for. Decoded it takes about five times
-that."""
+"""Target size of a page; fewer large rows are requested. Decoded it takes five times as much."""
 
 DECAY = 0.8
-"""Part of a row's weight that is still expected after a page of lighter ones."""
+"""Factor by which the expected size of a row falls at most with each page of smaller rows."""
 
 NEXT_SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
-"""The next smaller page that is asked for where one keeps failing."""
+"""The next page size to request if one keeps failing."""
 
 PAGE_SIZES = (*NEXT_SMALLER, 1)
-"""Rows that a page can be asked to hold."""
+"""Page sizes, the largest first."""
 
 NEXT_LARGER = {small: large for large, small in NEXT_SMALLER.items()}
 
 PAGES_BEFORE_GROWTH = 20
-"""Pages in a row that must come whole before larger ones are tried again."""
+"""Consecutive successful pages before larger ones are tried again."""
 
 
 class Work(Protocol):
-    """What a job still has to read; used under the engine's lock only."""
+    """What a job still has to read; only used with the engine's lock held."""
 
     @property
     def workers(self) -> int:
-        """How many requests are under way."""
+        """How many requests are in progress."""
 
     @property
     def next_is_retrieve(self) -> bool:
-        """Whether what waits first is an object to be retrieved by its id."""
+        """Whether the next request retrieves one object by its id."""
 
     @property
     def done(self) -> bool:
@@ -56,23 +55,23 @@ class Work(Protocol):
 
     @property
     def has_waiting(self) -> bool:
-        """Whether something waits for a reader."""
+        """Whether something waits for a worker."""
 
     @property
     def has_work(self) -> bool:
-        """Whether one more reader could start now."""
+        """Whether one more worker could start now."""
 
     def acquire(self) -> Window | RetrieveTask:
-        """Hand out what is to be read next."""
+        """Return what to read next."""
 
     def hedge(self, now: float, delay: float) -> Window | None:
-        """Hand out again what has been under way for longer than `delay` seconds."""
+        """Return a copy of a unit whose request has taken longer than `delay` seconds."""
 
-    def release(self, unit: Any, /) -> None:  # noqa: ANN401 - each takes what it hands out
-        """Take a unit back after its request."""
+    def release(self, unit: Any, /) -> None:  # noqa: ANN401 - each releases what it returned
+        """Return a unit after its request."""
 
     def retry(self, unit: Any, /) -> None:  # noqa: ANN401
-        """Take a unit back whose request has to be made again in another form."""
+        """Queue a unit again whose request has to be repeated in another form."""
 
     def cancel(self) -> None:
         """Read nothing more."""
@@ -82,11 +81,11 @@ class Purpose(Enum):
     """What a job is for."""
 
     FEED = "read the event feed"
-    LOOK_BACK = "read what the feed said before, of objects whose children were replaced"
+    LOOK_BACK = "read older events of objects whose children were replaced"
     REFETCH = "read changed objects again"
     LAST_EVENT = "read the last event of objects that no longer exist"
-    LOAD = "list what is missing"
-    CHECK = "list what the event feed cannot prove"
+    LOAD = "list what has not been listed"
+    CHECK = "list what may have changed without an event"
 
 
 @dataclass(eq=False)
@@ -95,75 +94,75 @@ class Job:
 
     listed: Listed
     account: str
-    """The account that rows belong to."""
+    """The account that the rows belong to."""
     header: str | None
-    """The connected account to act on; None for the key's own."""
+    """The connected account to send in the request's header; None for the key's own."""
     plan: Work
     purpose: Purpose = Purpose.LOAD
     row_bytes_by_list: dict[str, float] = field(default_factory=dict)
-    """What a row of each list weighed last, in bytes; shared by the jobs of an engine."""
+    """Last known size of a row by list, in bytes; shared by the jobs of an engine."""
     max_rows: int = PAGE_SIZE
-    """Rows to ask for at most; fewer after pages that failed."""
+    """Most rows to request in a page; fewer after failures."""
     pages_since_failure: int = 0
-    """Pages in a row that came whole."""
+    """Consecutive successful pages."""
     owner: str = ""
-    """The stream whose objects a job about their events is for."""
+    """The stream whose objects a job reads events about, if it does not read the stream itself."""
     number: int = 0
     """Place in the order in which jobs were added."""
     unfinished: set[UnfinishedPage] = field(default_factory=set)
-    """Pages of which some objects wait for their nested lists."""
+    """Pages with objects that wait for nested lists."""
     nested_waiting: int = 0
-    """Nested lists that wait for a reader."""
+    """Nested lists that wait for a worker."""
     nested_in_page: int | None = None
-    """Nested lists that the newest page left to be read; None before the first page."""
+    """Nested lists to read for the newest page; None before the first page."""
     failure: StripeError | None = None
     _row_bytes: float = 0.0
 
     @property
     def row_bytes(self) -> float:
-        """What a row is expected to weigh."""
+        """Expected size of a row."""
         return self._row_bytes or self.row_bytes_by_list.get(self.listed.name, ROW_BYTES)
 
     @property
     def has_nested_lists(self) -> bool:
-        """Whether objects of this kind hold lists of their own."""
+        """Whether the objects contain lists."""
         return bool(nested_in(self.listed.name))
 
     @property
     def page_size(self) -> int:
-        """Rows to ask for in the next page."""
+        """Rows to request in the next page."""
         fitting = (size for size in PAGE_SIZES if size * self.row_bytes <= PAGE_BYTES)
         return min(self.max_rows, next(fitting, PAGE_SIZES[-1]))
 
     @property
     def page_bytes(self) -> int:
-        """What the next answer is expected to weigh."""
+        """Expected size of the next response."""
         rows = 1 if self.plan.next_is_retrieve else self.page_size
         return int(rows * self.row_bytes)
 
     @property
     def route(self) -> str:
-        """The endpoint that the next request goes to."""
+        """The endpoint of the next request."""
         return f"{self.listed.path}/{{id}}" if self.plan.next_is_retrieve else self.listed.path
 
     @property
     def done(self) -> bool:
-        """Whether everything has been read and handed on."""
+        """Whether everything has been read and delivered."""
         return self.plan.done and not self.unfinished
 
     def page_failed(self, size: int) -> None:
-        """Ask for smaller pages than those of `size` rows from now on (C5)."""
+        """Request pages of fewer than `size` rows from now on."""
         self.max_rows = min(self.max_rows, NEXT_SMALLER[size])
         self.pages_since_failure = 0
 
     def page_succeeded(self) -> None:
-        """Take note of a page that came; after enough of them try larger ones again."""
+        """Count a successful page; after enough of them larger pages are tried again."""
         self.pages_since_failure += 1
         if self.max_rows in NEXT_LARGER and self.pages_since_failure >= PAGES_BEFORE_GROWTH:
             self.max_rows, self.pages_since_failure = NEXT_LARGER[self.max_rows], 0
 
     def observe(self, rows: int, size: int) -> None:
-        """Expect rows as heavy as those of an answer of `size` bytes, or nearly as before."""
+        """Update the expected size of a row from a response of `size` bytes."""
         if rows:
             self._row_bytes = max(size / rows, DECAY * self.row_bytes)
             self.row_bytes_by_list[self.listed.name] = self._row_bytes
@@ -171,15 +170,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Page:
-    """Objects of one list that belong together: once written, `covered` may be claimed."""
+    """Objects of one list; once they are written, `covered` may be claimed."""
 
     job: Job
     streams: frozenset[str]
     objects: list[dict[str, Any]]
     covered: Range | None = None
-    """Creation times that are complete with this page; None where it was not for them."""
+    """Creation times that this page completes; None if it does not complete any."""
     absent: tuple[str, ...] = ()
-    """Ids that were looked for and do not exist."""
+    """Ids of requested objects that do not exist."""
     vanished: int = 0
-    """Objects left out because they were deleted while they were read (C9)."""
+    """Number of objects that were deleted while they were read."""
     weight: int = 0

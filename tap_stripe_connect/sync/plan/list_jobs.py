@@ -23,34 +23,34 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.state.ranges import Range
 
 FEED = "the event feed"
-"""Stands among the streams that a window of `/v1/events` is read for."""
+"""Listed among the streams of a window of `/v1/events` that is read to follow changes."""
 
 
 def events(account: Account, gaps: Mapping[str, list[Range]], purpose: Purpose) -> Job:
-    """Return the job that lists events: oldest first where they are followed."""
+    """Return the job that lists events, oldest first if it follows them."""
     windows = [Window(*span, lacking) for span, lacking in split_by_streams(gaps)]
     plan = Backfill(windows, oldest_first=purpose is Purpose.FEED)
     return Job(LISTED["events"], account.id, account.header, plan, purpose)
 
 
 def load(state: ListState, start: int) -> Job:
-    """Return the job that lists what is missing."""
+    """Return the job that lists what has not been listed."""
     return _listing(state, split_by_streams(state.gaps(start)), Purpose.LOAD)
 
 
 def load_again(state: ListState, ranges: Iterable[Range]) -> Job:
-    """Return the job that lists some creation times, whatever was listed before."""
+    """Return the job that lists ranges of creation time again."""
     streams = frozenset(state.streams)
     return _listing(state, [(span, streams) for span in ranges], Purpose.LOAD)
 
 
 def check(state: ListState, span: Range) -> Job:
-    """Return the job that lists what the event feed cannot prove."""
+    """Return the job that lists what may have changed without an event."""
     return _listing(state, [(span, frozenset(state.streams))], Purpose.CHECK)
 
 
 def refetch(state: ListState, changes: Mapping[str, Change]) -> Job:
-    """Return the job that reads changed objects again."""
+    """Return the job that refetches changed objects."""
     state.jobs += 1
     if not state.listed.windowed:
         changes = {name: replace(one, created=None) for name, one in changes.items()}
@@ -59,7 +59,7 @@ def refetch(state: ListState, changes: Mapping[str, Change]) -> Job:
 
 
 def look_back(state: ListState, unknown: dict[str, Change], until: int) -> Job:
-    """Return the job that reads what older events say of objects whose children were replaced."""
+    """Return the job that reads older events of objects whose children were replaced."""
     state.jobs += 1
     oldest = min(one.created or 0 for one in unknown.values())
     plan = Backfill([Window(oldest, until, frozenset(state.feed_from))])
@@ -81,7 +81,7 @@ def last_event(state: ListState) -> Job:
 
 
 def gone_page(state: ListState, names: tuple[str, ...]) -> Page:
-    """Return a page that says that objects no longer exist."""
+    """Return a page for objects that no longer exist."""
     streams = frozenset(state.feed_from)
     job = _job(state.listed, state, RefetchWork({}, streams), Purpose.REFETCH)
     return Page(job, streams, [], absent=names)

@@ -1,4 +1,4 @@
-"""One list of one account: which streams load it, which follow it, what is being read again."""
+"""The progress of one list of one account: backfill, changes to follow, and checks."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ if TYPE_CHECKING:
 
 
 class _Pending:
-    """Objects that are being read again, and how often; created where there are any."""
+    """Objects that are being refetched; most lists have none, so it is created on demand."""
 
     __slots__ = ("counts", "firsts")
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        """How many refetches of each object are in progress, by id."""
         self.firsts: deque[tuple[int, str]] = deque()
-        """Times of their oldest events, in order."""
+        """Times of their oldest events, with their ids, in order."""
 
 
 class ListState:
-    """What is known of one list of one account during a run.
+    """The progress of one list of one account during a run.
 
-    With thousands of accounts there are a hundred thousand, so each is kept small.
+    A run over thousands of accounts has a hundred thousand of them, so each is small.
     """
 
     __slots__ = (
@@ -71,57 +72,57 @@ class ListState:
         self.streams = streams
         self.bookmarks: dict[str, Bookmark] = {}
         self.feed_from: dict[str, int] = {}
-        """From when on the feed tells a stream's changes; missing for streams that load."""
+        """Where each stream resumes the feed, in unix seconds; not for streams in a first load."""
         self.has_rows = False
         """Whether a page of the list has been written."""
         self.newly_followed: dict[str, Bookmark] = {}
-        """What the bookmarks were of streams that the feed is going to tell of from now on."""
+        """Previous bookmarks of the streams that begin to follow the feed."""
         self.written_from: int | None = None
-        """Creation time from which on earlier runs may have written rows; None for no rows."""
+        """Oldest creation time that earlier runs may have written; None for no rows."""
         self.followed_until = 0
-        """The newest moment up to which an earlier run followed the feed, in unix seconds."""
+        """How far an earlier run followed the feed at most, in unix seconds."""
         self.full_table = False
-        """Whether the catalog asks for everything to be listed again."""
+        """Whether the catalog requests a full-table replication."""
         self.listing_minimum = 0
-        """The least `updated_at` of rows that are listed though they may have been written."""
+        """The lowest `updated_at` of listed rows that may have been written before."""
         self.unlisted = False
-        """Whether rows created before the feed began have not all been listed."""
+        """Whether some rows created before the start of the feed have not been listed."""
         self.feed_denied = False
-        """Whether the key may not read the event feed, so that new rows come by listing only."""
+        """Whether the key may not read the event feed; then only new rows can be found."""
         self.changes: dict[str, Change] = {}
-        """Changed objects by id, those that have been read again among them."""
+        """Changed objects by id, including those that have been refetched."""
         self.missing_by_event: dict[str, str] = {}
-        """Ids of objects that no longer exist, by the id of the last event about each."""
+        """Ids of missing objects without a deletion event, by the id of their last event."""
         self.recheck: Recheck | None = None
-        """The check of this list that is due, until it is done."""
+        """The check of this list, while it is due or in progress."""
         self.fingerprints: str | None = None
-        """What a check has found; None if there was none."""
+        """Result of a check; None if there was none."""
         self.look_backs: dict[Job, dict[str, Change]] = {}
-        """Changes that wait for a job that reads older events."""
+        """Changes that wait for a job which reads older events."""
         self.failed = False
-        """Whether something of the list could not be read, so that nothing more is claimed."""
+        """Whether a job of the list failed, so that nothing more is claimed."""
         self.jobs = 0
-        """Jobs under way that read changed objects again."""
+        """Jobs in progress that refetch changed objects."""
         self._until = 0
         self._pending: _Pending | None = None
 
     @property
     def checked_at(self) -> int:
-        """When the list was last held against the event feed, in unix seconds."""
+        """When the list was last compared with the event feed, in unix seconds."""
         return min(bookmark.checked_at for bookmark in self.bookmarks.values())
 
     @property
     def relists_all(self) -> bool:
-        """Whether everything is listed, so that there is nothing to check."""
+        """Whether everything is listed again."""
         return any(bookmark.list_from is not None for bookmark in self.bookmarks.values())
 
     @property
     def read_at(self) -> int:
-        """The newest `updated_at` that rows may carry though no event says so."""
+        """The newest `updated_at` that rows may have without an event of that time."""
         return max(bookmark.read_at for bookmark in self.bookmarks.values())
 
     def gaps(self, start: int) -> dict[str, list[Range]]:
-        """Return what each stream has never listed; what the feed follows ends where it begins."""
+        """Return the ranges that each stream has not listed, up to the start of the feed."""
         return {
             stream: missing(
                 bookmark.covered,
@@ -136,12 +137,12 @@ class ListState:
         }
 
     def oldest(self, start: int) -> int:
-        """Return the creation time from which on objects are written, or may have been."""
+        """Return the oldest creation time that is wanted, or that may have been written."""
         known = [self.bookmarks[stream].oldest for stream in self.feed_from]
         return min(moment for moment in [start, *known] if moment is not None)
 
     def relevant_changes(self, changes: dict[str, Change], start: int) -> dict[str, Change]:
-        """Return the changes of objects that the settings want and a stream has to show."""
+        """Return the changes of wanted objects that a stream has not followed yet."""
         since, oldest = min(self.feed_from.values()), self.oldest(start)
         return {
             name: change
@@ -153,10 +154,10 @@ class ListState:
     def add_changes(
         self, found: Mapping[str, Change], until: int, horizon: int
     ) -> dict[str, Change]:
-        """Add what the feed told up to `until`; return what of it has to be read again.
+        """Add the changes of the feed up to `until`; return those that have to be refetched.
 
-        An object that this run has read already, or is going to read, shows all that happened
-        before `horizon`; reading it once is enough.
+        A refetched object includes all changes before `horizon`, so it is usually refetched only
+        once in a run.
         """
         self._until = until
         fresh: dict[str, Change] = {}
@@ -181,15 +182,15 @@ class ListState:
         return fresh
 
     def raise_read_at(self, moment: int) -> None:
-        """Record that rows carry the time of their reading; later ones must not carry less."""
+        """Record an `updated_at` that rows may have; later records must not have an older one."""
         for stream, bookmark in self.bookmarks.items():
             if bookmark.read_at < moment:
                 self.bookmarks[stream] = replace(bookmark, read_at=moment)
 
     def record_missing(self, names: Iterable[str], horizon: int) -> None:
-        """Record objects that do not exist although no event told of their deletion.
+        """Record objects that no longer exist although no event reports their deletion.
 
-        Where the newest event is later than `horizon`, that event may still come.
+        If their newest event is later than `horizon`, a deletion event may still appear.
         """
         for name in names:
             change = self.changes[name]
@@ -197,12 +198,12 @@ class ListState:
                 self.missing_by_event[change.event or name] = name
 
     def mark_without_event(self) -> tuple[str, ...]:
-        """Return lost objects that no event shows, to be marked with their key alone."""
+        """Mark missing objects that no event contains as deleted; return their ids."""
         found = []
         for event, name in list(self.missing_by_event.items()):
             change = self.changes[name]
             if change.deleted_at:
-                # An event that was read later told of it; it has been marked.
+                # A deletion event was read later, and the object has been marked.
                 del self.missing_by_event[event]
             elif not change.event:
                 del self.missing_by_event[event]
@@ -211,7 +212,7 @@ class ListState:
         return tuple(found)
 
     def mark_by_last_events(self, page: Page) -> tuple[str, ...]:
-        """Take what the last events of lost objects show; return the ids of the objects."""
+        """Mark missing objects as deleted, with payloads of their last events; return the ids."""
         shown = {event["id"]: event["data"]["object"] for event in page.objects}
         names = []
         for event in [*shown, *page.absent]:
@@ -228,7 +229,7 @@ class ListState:
             add_former_children(change, nested, value)
 
     def add_former_children(self, events: Iterable[dict[str, Any]]) -> None:
-        """Keep what older events say of the children of objects whose children were replaced."""
+        """Add former children from older events to the objects whose children were replaced."""
         for event in events:
             value = event["data"]["object"]
             change = self.changes.get(str(value.get("id")))
@@ -237,7 +238,7 @@ class ListState:
                     add_former_children(change, nested, value)
 
     def mark_refetched(self, names: Iterable[str]) -> None:
-        """Record objects whose present state has been written."""
+        """Record that refetched objects have been written."""
         counts = self._pending.counts if self._pending else Counter[str]()
         for name in names:
             if counts[name] > 1:
@@ -246,7 +247,7 @@ class ListState:
                 del counts[name]
 
     def feed_written_until(self) -> int:
-        """Return the moment up to which everything that the feed told has been written (A26)."""
+        """Return the moment up to which all changes of the feed have been written."""
         if not self._pending:
             return self._until
         counts, firsts = self._pending.counts, self._pending.firsts

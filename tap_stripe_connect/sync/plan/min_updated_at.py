@@ -1,4 +1,4 @@
-"""The least `updated_at` that a row may carry, so that it never goes back in time."""
+"""The lowest `updated_at` that a record may have, so that it never goes back."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MinUpdatedAt:
-    """The least `updated_at` of rows that earlier runs, or this one, may have written already."""
+    """The lowest `updated_at` of records that may have been written before."""
 
     updated_at: int = 0
-    """Unix seconds; 0 where every row carries the time of its newest known change."""
+    """Unix seconds; 0 if every record has the time of its newest known change."""
     created_from: int = 0
-    """Rows created before this moment have not been written yet, but for those that changed."""
+    """Unchanged objects created before this moment have not been written before."""
     changed: int = 0
-    """The same of objects that changed: this run may have written them already."""
+    """The lowest `updated_at` of changed objects, which this run may have written."""
 
     def of(self, created: int, change: Change | None) -> int:
-        """Return the least `updated_at` of one object, in unix seconds."""
+        """Return the lowest `updated_at` of one object, in unix seconds."""
         known = self.updated_at if created >= self.created_from else 0
         return max(known, self.changed) if change else known
 

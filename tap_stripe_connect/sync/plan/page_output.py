@@ -1,4 +1,4 @@
-"""What of a page becomes records, and which time they carry at least."""
+"""Which objects of a page become records, and their lowest `updated_at`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PageOutput:
-    """A page, and what is known of its objects."""
+    """A page to write, with what events say about its objects."""
 
     page: Page
     changes: Mapping[str, Change]
-    """What events tell of the objects, by id."""
+    """Changes by object id."""
     min_updated_at: MinUpdatedAt = NO_MINIMUM
 
 
 def of_backfill(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOutput:
-    """Return listed rows; what is listed again carries the time of this reading."""
+    """Return a listed page; rows that are listed again get the current time as `updated_at`."""
     dated = state.listed.dated
     if dated and (state.written_from is None or state.listed.changes == "none"):
         return PageOutput(page, state.changes)
-    anew = state.relists_all or state.full_table or state.fingerprints is not None
-    if anew or not dated:
+    again = state.relists_all or state.full_table or state.fingerprints is not None
+    if again or not dated:
         checkpointer.raise_read_at(state)
         state.listing_minimum = state.read_at
     minimum = MinUpdatedAt(state.listing_minimum, state.written_from or 0, state.read_at)
@@ -42,8 +42,8 @@ def of_backfill(state: ListState, page: Page, checkpointer: Checkpointer) -> Pag
 
 
 def of_check(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOutput | None:
-    """Return those rows of a check that no event told of; None if there are none."""
-    assert state.recheck  # noqa: S101 - a check is under way
+    """Return the objects of a check that have no event; None if there are none."""
+    assert state.recheck  # noqa: S101 - a check is in progress
     found = state.recheck.without_events(page.objects)
     if not found:
         return None
@@ -52,8 +52,8 @@ def of_check(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOu
 
 
 def of_refetch(state: ListState, page: Page, scope: Scope) -> PageOutput:
-    """Return objects that were read again, less those that the settings leave out."""
-    # Events about others do not say when it was created; now that is known.
+    """Return refetched objects, except those that start_date excludes."""
+    # Events about other objects do not say when this one was created; now it is known.
     oldest = state.oldest(scope.start(state.listed))
     wanted = [
         one for one in page.objects if max(0, unix_time(one.get("created")) or oldest) >= oldest
@@ -63,14 +63,14 @@ def of_refetch(state: ListState, page: Page, scope: Scope) -> PageOutput:
 
 
 def gone(state: ListState, page: Page) -> PageOutput:
-    """Return a page of objects that no longer exist."""
+    """Return a page for objects that no longer exist."""
     return PageOutput(page, state.changes, MinUpdatedAt(state.read_at))
 
 
 def of_list(
     state: ListState, page: Page, scope: Scope, checkpointer: Checkpointer
 ) -> PageOutput | None:
-    """Return what of a page of its own list is written."""
+    """Return what to write of a page of the list itself."""
     if page.job.purpose is Purpose.LOAD:
         return of_backfill(state, page, checkpointer)
     if page.job.purpose is Purpose.CHECK:

@@ -1,4 +1,4 @@
-"""What a run reads, account by account: bookmarks into jobs, and what follows on each of them."""
+"""Planning a run: the plans of its accounts, which are kept while they have jobs."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ class Planner:
         self._checkpointer = Checkpointer(scope, bookmarks, digests)
         self._accounts: dict[str, AccountPlan] = {}
         self._unfinished_jobs: Counter[str] = Counter()
-        """Jobs of each account that are not finished."""
+        """Number of unfinished jobs by account."""
         self._dormant: dict[str, Account] = {}
-        """Accounts that nothing has been read of: only their bookmarks are kept in memory."""
+        """Accounts without any page so far; their plans are not kept in memory."""
         self.untrusted: list[UntrustedBookmark] = []
-        """Bookmarks that cannot be followed from where they stand."""
+        """Bookmarks that the feed cannot be followed from."""
 
     @property
     def horizon(self) -> int:
-        """No bookmark claims anything newer, in unix seconds."""
+        """The newest moment that a bookmark may claim, in unix seconds."""
         return self._scope.horizon
 
     def begin(self, accounts: Iterable[Account]) -> list[Job]:
-        """Return what can be read at once; `finished` returns the rest when its time comes."""
+        """Return the first jobs; `written` and `finished` return those that follow."""
         jobs: list[Job] = []
         for account in accounts:
             plan = AccountPlan(account, self._scope, self._checkpointer)
             self.untrusted += plan.untrusted
             jobs += plan.first_jobs
             if plan.is_caught_up:
-                # Few accounts are read at a time, and there may be thousands.
+                # There may be thousands of accounts, but only a few are read at a time.
                 self._dormant[account.id] = account
             else:
                 self._accounts[account.id] = plan
@@ -60,7 +60,7 @@ class Planner:
         return jobs
 
     def _permission_probe(self) -> list[Job]:
-        """Ask for the event feed in a first run, because later runs see no change without it."""
+        """Return a job that tests a first run's access to the event feed; later runs need it."""
         plans = self._accounts.values()
         if self._dormant or any(plan.reads_events for plan in plans):
             return []
@@ -77,23 +77,23 @@ class Planner:
         return self._accounts[account]
 
     def prepare(self, page: Page) -> PageOutput | None:
-        """Return what of a page is written; None for nothing."""
+        """Return what to write of a page; None for nothing."""
         return self._plan_of(page.job.account).prepare(page)
 
     def written(self, page: Page) -> Steps:
-        """Claim what a page completes; all its records must have been written.
+        """Claim what a page completes, once all its records have been written.
 
-        Returns what that makes possible.
+        Returns pages to write and jobs to run next.
         """
         pages, jobs = self._plan_of(page.job.account).written(page)
         self._unfinished_jobs[page.job.account] += len(jobs)
         return pages, jobs
 
     def finished(self, job: Job) -> Steps:
-        """Return what a finished job makes possible: pages to write now, and jobs to read."""
+        """Return pages to write and jobs to run after a finished job."""
         plan = self._plan_of(job.account)
         pages, jobs = plan.finished(job)
-        # Jobs without work end at once; of thousands of accounts all would wait for them.
+        # Jobs without work end at once; queueing those of thousands of accounts takes time.
         idle = [one for one in jobs if one.plan.done]
         while idle and not pages:
             done = idle.pop()
@@ -103,6 +103,6 @@ class Planner:
             idle += [one for one in more if one.plan.done]
         self._unfinished_jobs[job.account] += len(jobs) - 1
         if not self._unfinished_jobs[job.account] and not pages:
-            # Nothing more comes of this account.
+            # This account is finished.
             self._accounts.pop(job.account, None)
         return pages, jobs

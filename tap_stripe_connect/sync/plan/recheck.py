@@ -1,4 +1,4 @@
-"""The check of one list: what the event feed does not tell of, and what changed without it."""
+"""Checking a list for objects that were created or changed without an event."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class Recheck:
     """Compares the newest rows of a list with the event feed and with the last check.
 
-    Rows that no event names are written. A list with `recheck_days` is compared day by day with
-    what it looked like at the last check; the days that differ are to be listed again.
+    Rows without an event are written. A list with `recheck_days` is compared with its last check
+    day by day; the days that differ have to be listed again.
+
+    `ids_with_events` are the ids in the events since `events_from`. If they are None, rows are not
+    compared with events.
     """
 
     def __init__(
@@ -33,16 +36,16 @@ class Recheck:
         listed: Listed,
         horizon: int,
         last: Bookmark,
-        cross_from: int,
-        named: frozenset[str] | None,
+        events_from: int,
+        ids_with_events: frozenset[str] | None,
     ) -> None:
         self._days = listed.recheck_days
-        self._events_from = cross_from
-        self._ids_with_events = named
+        self._events_from = events_from
+        self._ids_with_events = ids_with_events
         self._horizon = horizon
         self._checked_at = last.checked_at
-        self.start = self._first_day(horizon) if self._days else cross_from
-        """Start of the creation times to list, in unix seconds; they end at the horizon."""
+        self.start = self._first_day(horizon) if self._days else events_from
+        """Start of the creation times to list, in unix seconds; the end is the horizon."""
         text = last.fingerprints if self._days else ""
         self._previous_rows = Fingerprints.decoded(text, self._first_day(last.checked_at), DAY)
         self._same_rows = Fingerprints(DAY)
@@ -58,7 +61,7 @@ class Recheck:
         return bool(self._days) or self._ids_with_events is not None
 
     def without_events(self, objects: Iterable[Json]) -> list[Json]:
-        """Return those of a page's objects that no event names; count all of them."""
+        """Return the objects of a page without an event; add all of them to the comparison."""
         found = []
         for value in objects:
             created = value.get("created")
@@ -68,13 +71,13 @@ class Recheck:
                 self._seen_days.add(created // DAY)
                 rows = self._same_rows if created < self._checked_at else self._new_rows
                 rows.add(created, _encode(value))
-            named = self._ids_with_events is None or value.get("id") in self._ids_with_events
-            if created >= self._events_from and not named:
+            known = self._ids_with_events is None or value.get("id") in self._ids_with_events
+            if created >= self._events_from and not known:
                 found.append(value)
         return found
 
     def changed_days(self) -> list[Range]:
-        """Return the creation times whose rows are not what they were at the last check."""
+        """Return the days whose rows differ from the last check."""
         return [
             (max(day * DAY, self.start), min((day + 1) * DAY, self._horizon))
             for day in sorted(self._seen_days)
@@ -82,7 +85,7 @@ class Recheck:
         ]
 
     def fingerprints(self) -> str:
-        """Return what the next check has to know."""
+        """Return the fingerprints that the next check compares with."""
         if not self._days:
             return ""
         return self._same_rows.plus(self._new_rows).encoded(self.start, self._horizon)

@@ -1,4 +1,4 @@
-"""The work of reading changed objects again, in few requests."""
+"""Refetching changed objects with few requests."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.plan.events import Change
 
 WALK_OBJECTS = 1000
-"""Objects that one walk looks for at most; walks are read side by side."""
+"""Most objects that one walk looks for; walks run in parallel."""
 
 MIN_STEPS = 10
-"""Steps in which the feed's position moves on, at least, where more than `WALK_OBJECTS` objects have
-changed: the work of less than one of them is lost with a run that is killed (A26)."""
+"""Fewest steps for more than `WALK_OBJECTS` objects per step.
+
+The bookmark of the feed moves after each step, so a killed run loses the work of one step.
+"""
 
 MAX_STEP_OBJECTS = 10_000
-"""Objects of a step, at most."""
+"""Most objects of a step."""
 
 MIN_MATCHES = 2
-"""Changed objects that a page has to promise: one alone is retrieved instead."""
+"""Changed objects that a page is expected to contain; a single one is retrieved instead."""
 
 INITIAL_SPAN = 3600
-"""Seconds of creation time that a page is taken to span before one has told."""
+"""Assumed span of a page before the first one arrives, in seconds of creation time."""
 
 MIN_OBJECTS_TO_PROBE = 10
-"""Objects for which a page is asked for at once, to learn how densely rows lie."""
+"""Objects for which a page is requested at once, to find out the density of the rows."""
 
 RETRIEVES_BEFORE_PROBE = 4
-"""Objects that are retrieved before a page takes the place of one, to learn that anew."""
+"""Objects that are retrieved before a page is tried, to find out the density again."""
 
 
 @dataclass(eq=False)
@@ -47,14 +49,14 @@ class RetrieveTask:
 
 
 class Walk:
-    """Looks for changed objects in a list, newest first: in pages where they lie densely.
+    """Looks for changed objects in a list, newest first, with pages where they are dense.
 
-    A page always begins with a changed object, so it gives one at least, as a retrieve does; how
-    many more depends on how many rows lie between them, which nobody knows before a page came.
+    A page always begins with a changed object, so it is never worse than a retrieve. How many more
+    it contains depends on the number of rows between them, which only a page shows.
     """
 
     def __init__(self, wanted: list[tuple[int, str]], streams: frozenset[str]) -> None:
-        """Look for `wanted`: creation times and ids, in this order."""
+        """Look for `wanted` objects: creation times and ids, in ascending order."""
         self._remaining = wanted
         self._streams = streams
         self._span = INITIAL_SPAN
@@ -62,7 +64,7 @@ class Walk:
         self._probe_after = 0 if len(wanted) >= MIN_OBJECTS_TO_PROBE else RETRIEVES_BEFORE_PROBE
 
     def units(self) -> Iterator[Window | RetrieveTask]:
-        """Yield what can be read before a page tells more; the page itself comes last."""
+        """Yield the units up to the next page, which comes last."""
         while self._remaining:
             if self._expected_matches() >= MIN_MATCHES or (
                 self._retrieved >= self._probe_after and len(self._remaining) >= MIN_MATCHES
@@ -74,7 +76,7 @@ class Walk:
             yield self._retrieve()
 
     def read(self, page: Window) -> Iterator[Window | RetrieveTask]:
-        """Yield what follows on a page; what should have been in it but was not is retrieved."""
+        """Yield the units after a page; objects that it should have contained are retrieved."""
         worthwhile = page.matched >= MIN_MATCHES
         self._span = page.span
         self._retrieved, self._probe_after = (
@@ -85,7 +87,7 @@ class Walk:
         )
         missing = page.wanted or set()
         self._remaining = [one for one in self._remaining if one[1] in missing]
-        # The second that a page ended in may go on behind it, for the same cursor only.
+        # More rows of the last second may follow, but only behind the same cursor.
         second = page.start if page.finished else page.reached - 1
         goes_on = worthwhile and not page.finished and self._expected_matches() >= MIN_MATCHES
         while self._remaining and self._remaining[-1][0] >= second:
@@ -100,25 +102,25 @@ class Walk:
         return RetrieveTask(self._remaining.pop()[1], self._streams)
 
     def _expected_matches(self) -> int:
-        """Return how many objects lie within the span of a page that begins with the newest."""
+        """Return how many wanted objects the next page is expected to contain."""
         oldest = self._remaining[-1][0] - self._span if self._remaining else 0
         return len(self._remaining) - bisect_left(self._remaining, (oldest, ""))
 
 
 class RefetchWork:
-    """The list calls and retrieves that read the changed objects of one list again.
+    """The pages and retrieves that refetch the changed objects of one list.
 
-    What is not found in a list after all is retrieved, so a wrong guess costs a request and never
-    a row (F4).
+    An object that is not found in a page is retrieved, so a wrong estimate costs one request but
+    never a row.
     """
 
     def __init__(self, changes: Mapping[str, Change], streams: frozenset[str]) -> None:
-        """Plan to read the objects of `changes` for the streams that follow them."""
+        """Refetch the objects of `changes` for the streams that follow them."""
         self._changes = changes
         self._streams = streams
         self.objects = len(changes)
-        """How many there were to read at first."""
-        # Oldest events first, so that the feed's position can follow what has been written (A26).
+        """How many objects there were at first."""
+        # Oldest events first, so that the bookmark of the feed can move on step by step.
         self._names = deque(sorted(changes, key=lambda name: (changes[name].first, name)))
         self._step = min(max(WALK_OBJECTS, -(-len(changes) // MIN_STEPS)), MAX_STEP_OBJECTS)
         self._waiting: deque[Window | RetrieveTask] = deque()
@@ -128,12 +130,12 @@ class RefetchWork:
 
     @property
     def workers(self) -> int:
-        """How many requests are under way."""
+        """How many requests are in progress."""
         return len(self._in_progress)
 
     @property
     def next_is_retrieve(self) -> bool:
-        """Whether what waits first is one object."""
+        """Whether the next request retrieves one object."""
         return bool(self._waiting) and isinstance(self._waiting[0], RetrieveTask)
 
     @property
@@ -143,27 +145,27 @@ class RefetchWork:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether something waits for a reader."""
+        """Whether something waits for a worker."""
         return bool(self._waiting)
 
     @property
     def has_work(self) -> bool:
-        """Whether one more reader could start now."""
+        """Whether one more worker could start now."""
         return bool(self._waiting)
 
     def acquire(self) -> Window | RetrieveTask:
-        """Hand out what is to be read next."""
+        """Return what to read next."""
         unit = self._waiting.popleft()
         self._in_progress.append(unit)
         self._refill()
         return unit
 
     def hedge(self, now: float, delay: float) -> None:
-        """Wait for what is under way: each of it is one object, or few of them."""
+        """Hedge nothing, because each request is small."""
         del now, delay
 
     def release(self, unit: Window | RetrieveTask) -> None:
-        """Take a unit back after its request."""
+        """Return a unit after its request."""
         self._in_progress.remove(unit)
         if isinstance(unit, Window):
             walk = self._walks.pop(unit)
@@ -171,7 +173,7 @@ class RefetchWork:
         self._refill()
 
     def retry(self, unit: Window | RetrieveTask) -> None:
-        """Take a unit back whose request has to be made again in another form."""
+        """Queue a unit again whose request has to be repeated in another form."""
         self._in_progress.remove(unit)
         self._waiting.appendleft(unit)
 
@@ -181,7 +183,7 @@ class RefetchWork:
             part.clear()
 
     def _refill(self) -> None:
-        """Begin the next step once nothing of the one before waits for a reader."""
+        """Start the next step once nothing of the previous one waits for a worker."""
         if self._waiting or not self._names:
             return
         names = [self._names.popleft() for _ in range(min(self._step, len(self._names)))]
@@ -192,7 +194,7 @@ class RefetchWork:
         self._waiting.extend(RetrieveTask(name, self._streams) for name in undated)
 
     def _add(self, walk: Walk, units: Iterable[Window | RetrieveTask]) -> None:
-        """Let units wait; pages go first, because more depends on them."""
+        """Queue units; pages go first, because more units depend on them."""
         for unit in units:
             if isinstance(unit, Window):
                 self._walks[unit] = walk
@@ -202,7 +204,7 @@ class RefetchWork:
 
 
 def _groups(changes: Mapping[str, Change], names: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
-    """Yield the creation times and ids of objects in order, no second in two groups."""
+    """Yield groups of creation times and ids in order; a second is never in two groups."""
     group: list[tuple[int, str]] = []
     dated = ((created, name) for name in names if (created := _created_at(changes[name])))
     for created, name in sorted(dated):
@@ -215,6 +217,6 @@ def _groups(changes: Mapping[str, Change], names: Iterable[str]) -> Iterator[lis
 
 
 def _created_at(change: Change) -> int:
-    """Return when an object was created, in unix seconds; 0 where no list could tell."""
+    """Return when an object was created, in unix seconds; 0 if it is unknown or unusable."""
     created = change.created
     return created if type(created) is int and 0 < created < END_OF_TIME else 0

@@ -1,4 +1,4 @@
-"""Where reading goes on: what a bookmark is still good for, and what has to be warned of."""
+"""Resuming: which part of a bookmark can still be used, and when to warn."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from dataclasses import dataclass, replace
 from tap_stripe_connect.sync.state.bookmark import EMPTY, Bookmark, last_covered
 
 FEED_REACH = 28 * 86_400
-"""Seconds back to which the feed is trusted; Stripe keeps events for 30 days (A4)."""
+"""How far back the feed is trusted, in seconds; Stripe keeps events for 30 days."""
 
 RETENTION = 30 * 86_400
-"""Seconds for which Stripe keeps events; what is left of them still tells of deletions."""
+"""How long Stripe keeps events, in seconds."""
 
 
 @dataclass(frozen=True)
 class UntrustedBookmark:
-    """A bookmark that cannot be followed from where it stands."""
+    """A bookmark that the feed cannot be followed from."""
 
     stream: str
     account: str
     days: int
-    """Days since the last run; 0 for a bookmark that lies in the future."""
+    """Days since the last run; 0 for a bookmark in the future."""
 
 
 def trusted(bookmark: Bookmark, now: int, earlier: int) -> Bookmark:
-    """Return what of a bookmark can be followed at `now`, in unix seconds.
+    """Return a bookmark that can be resumed from.
 
-    `now` is Stripe's time, `earlier` that of the clock that is behind: the feed is followed
-    from no later moment than that one allows.
+    `now` is Stripe's time in unix seconds, and `earlier` the time of the slower clock, which
+    limits where the feed is resumed.
 
-    One in the future is put back as far as the feed reaches (E7). After a hole in the feed
-    everything that may have been written has to be listed anew, whatever start_date says by now;
-    what the feed still has tells of deletions.
+    A bookmark in the future is moved back by `FEED_REACH`. If the last run is so long ago that
+    events are lost, all rows that may have been written are listed again, even those before the
+    current start_date. The remaining events are still followed because they include deletions.
     """
     if max(last_covered(bookmark), bookmark.events_until) > now:
         return bookmark.up_to(now - FEED_REACH)
@@ -41,9 +41,9 @@ def trusted(bookmark: Bookmark, now: int, earlier: int) -> Bookmark:
 
 
 def relisted(bookmark: Bookmark, events_until: int | None = None) -> Bookmark:
-    """Return a bookmark for which everything that may have been written is listed again.
+    """Return a bookmark that lists every row again that may have been written.
 
-    The feed is followed from `events_until`, else from where it was followed to.
+    The feed is followed from `events_until`; by default it is resumed where it was.
     """
     if not bookmark.events_until:
         return EMPTY
@@ -56,7 +56,7 @@ def relisted(bookmark: Bookmark, events_until: int | None = None) -> Bookmark:
 
 
 def untrusted(stream: str, account: str, bookmark: Bookmark, now: int) -> UntrustedBookmark:
-    """Return what there is to warn of where `trusted` changes a bookmark."""
+    """Return the warning for a bookmark that `trusted` changes."""
     ahead = max(last_covered(bookmark), bookmark.events_until) > now
     return UntrustedBookmark(
         stream, account, 0 if ahead else (now - bookmark.events_until) // 86_400
@@ -64,17 +64,17 @@ def untrusted(stream: str, account: str, bookmark: Bookmark, now: int) -> Untrus
 
 
 def with_feed_start(bookmark: Bookmark, horizon: int) -> Bookmark:
-    """Return a bookmark from which on the feed will tell; it goes out before the first record."""
+    """Return a bookmark that follows the feed from `horizon`, unless it follows it already."""
     return bookmark if bookmark.events_until else replace(bookmark, events_until=horizon)
 
 
 def with_backfill_start(bookmark: Bookmark, start: int) -> Bookmark:
-    """Return a bookmark that tells of what may be written from now on, back to `start`.
+    """Return a bookmark which says that rows back to `start` may have been written.
 
-    Without that a run that is killed leaves rows that no later one would follow.
+    Without it, later runs would not follow the rows that a killed run has written.
     """
     oldest = bookmark.oldest
-    # What is created after the feed began comes with it, also before a start_date that is to come.
+    # The feed brings all objects created after it began, even before a start_date in the future.
     first = min(start, bookmark.events_until)
     if oldest is not None and oldest <= first:
         return bookmark
@@ -82,5 +82,5 @@ def with_backfill_start(bookmark: Bookmark, start: int) -> Bookmark:
 
 
 def backfill_from(bookmark: Bookmark, start: int) -> int:
-    """Return the oldest creation time that has to have been listed."""
+    """Return the creation time from which on everything has to be listed."""
     return start if bookmark.list_from is None else min(start, bookmark.list_from)

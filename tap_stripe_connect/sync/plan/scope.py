@@ -1,4 +1,4 @@
-"""What a run covers: its lists, and the moments it may claim."""
+"""The scope of a run: its lists, and the times that bookmarks may claim."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from tap_stripe_connect.settings import Settings
 
 Lists = tuple[tuple[Listed, tuple[str, ...]], ...]
-"""Lists to read, each with the selected streams that come with it."""
+"""Lists to read, each with the selected streams whose rows it contains."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What is the same for every account of a run."""
+    """What all accounts of a run have in common."""
 
     settings: Settings
     lists: Lists
     clocks: tuple[int, int]
-    """Stripe's time and our own, in unix seconds."""
+    """Stripe's time and local time, in unix seconds."""
     full_table: Collection[str] = ()
-    """Streams that are listed again whatever their bookmarks say."""
+    """Streams that are listed in full despite their bookmarks."""
 
     @property
     def now(self) -> int:
-        """The earlier of both clocks: a clock may be wrong, and a claim must not be."""
+        """The time of the slower clock, because a bookmark must not claim the future."""
         return min(self.clocks)
 
     @property
@@ -40,18 +40,18 @@ class Scope:
 
     @property
     def horizon(self) -> int:
-        """No bookmark claims anything newer: it may not be visible yet, or not exist yet."""
+        """The newest moment that a bookmark may claim; newer objects may not be visible yet."""
         return self.now - self.settings.lag_seconds
 
     def start(self, listed: Listed) -> int:
-        """Return the creation time from which on a list is read."""
+        """Return the oldest creation time to list."""
         return 0 if listed.reference else self.settings.start
 
 
 def lists_of(selected: Mapping[str, Listed | Nested]) -> Lists:
-    """Return the lists that have to be read for the selected streams."""
-    asked = {**LISTED, **{n: one for n, one in selected.items() if isinstance(one, Listed)}}
-    found = ((listed, _streams_of(listed, selected)) for listed in asked.values())
+    """Return the lists that the selected streams need."""
+    lists = {**LISTED, **{n: one for n, one in selected.items() if isinstance(one, Listed)}}
+    found = ((listed, _streams_of(listed, selected)) for listed in lists.values())
     return tuple((listed, streams) for listed, streams in found if streams)
 
 

@@ -1,4 +1,4 @@
-"""Windows of creation time: how one is read, and where it is split."""
+"""Windows of creation time: how one is paginated, and where it is split."""
 
 from __future__ import annotations
 
@@ -13,66 +13,66 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.fetch.nested import UnfinishedPage
 
 MIN_ROWS_TO_SPLIT = 120
-"""Estimated rows left in a window below which a second reader saves no time."""
+"""Estimated rows left in a window below which a second worker saves no time."""
 
 SPARSE_FACTOR = 32
-"""How many times sparser the older half of a window is taken to be, until its first page comes.
+"""How many times sparser the older half of a split window is assumed to be at first.
 
-Enough for the half of a long one to be split before that, though its halves are not, and little
-enough that years without any rows are not searched again and again (F5).
+With this value the older half of a long window can be split again before its first page arrives,
+but its halves cannot: years without rows must not cost many requests.
 """
 
 DISORDER = 10
 """Seconds of creation time by which two objects may be listed in the wrong order.
 
-An object gets its time before it gets its place in the list, so one may overtake another.
+Stripe sets an object's time before it adds the object to the list.
 """
 
 
 @dataclass(eq=False)
 class Window:
-    """A stretch of creation time that is walked newest first, a page at a time.
+    """A range of creation time that is read newest first, page by page.
 
-    A page proves its part at once: Stripe lists newest first, so everything newer than
-    the oldest row of a page with more behind it has been seen, but for what `DISORDER` allows.
+    Stripe lists newest first. A page therefore completes all times that are newer than its
+    oldest row, except for the `DISORDER` seconds next to that row.
     """
 
     start: int
-    """Raised when the older part is given to another window."""
+    """Raised when the older part moves to another window."""
     end: int
-    """Lowered as pages arrive: what lies at or above it has certainly been read."""
+    """Lowered as pages arrive; all rows at or above it have been read."""
     streams: frozenset[str]
-    """Streams that lack these seconds."""
+    """Streams that these rows are read for."""
     wanted: set[str] | None = None
-    """Ids still looked for; None where every row is wanted."""
+    """Ids still to be found; None if every row is wanted."""
     filter: Range = field(init=False)
-    """The exact range that the cursor belongs to; a cursor is never used with another (A27)."""
+    """The range that is requested; a cursor is only valid with the range that returned it."""
     cursor: str | None = None
     reached: int = field(init=False)
-    """Lowered as pages arrive: the walk has met nothing below it."""
+    """Lowered as pages arrive; no row below it has been read."""
     boundary_ids: dict[str, int] = field(default_factory=dict)
-    """Creation times of rows that have been read though they lie below the end, by id."""
+    """Creation times of rows below `end` that have been read, by id."""
     seen_ids: set[str] = field(default_factory=set)
-    """Ids that come a second time after a restart."""
+    """Ids that a restart reads a second time."""
     stalled_restarts: int = 0
-    """Restarts in a row that began where the one before did."""
+    """Consecutive restarts without progress."""
     density: float = 0.0
-    """Rows per second of creation time in the last page; before the first a guess, or 0."""
+    """Rows per second of creation time in the last page; at first an estimate, or 0."""
     unfinished: UnfinishedPage | None = None
-    """The last page that waits for the nested lists of its objects, perhaps by now no longer."""
+    """The last page that had to wait for nested lists; it may be complete by now."""
     span: int = 0
     """Seconds of creation time between the newest and the oldest row of the last page."""
     matched: int = 0
-    """Rows of the last page that were of use."""
+    """Rows of the last page that were wanted."""
     requested_at: float = 0.0
-    """When the request that is under way was handed out, in seconds of a monotonic clock."""
+    """When a worker acquired the window, in seconds of a monotonic clock."""
     hedges: int = 0
-    """How often a request for the next page took so long that another one was sent."""
+    """How often the request for the next page was hedged."""
     superseded: bool = False
-    """Whether that happened to this very request: what it still brings is of no use."""
+    """Whether another window replaced this one, so that its response is discarded."""
 
     def __post_init__(self) -> None:
-        """Ask for what the window spans when it begins."""
+        """Request the whole window."""
         self.filter = (self.start, self.end)
         self.reached = self.end
 
@@ -89,7 +89,7 @@ class Window:
         return query
 
     def restart(self) -> None:
-        """Go on without the cursor, whose object Stripe no longer knows (C10)."""
+        """Continue without the cursor because Stripe no longer accepts it."""
         self.stalled_restarts = (
             self.stalled_restarts + 1 if self.filter == (self.start, self.end) else 0
         )
@@ -100,10 +100,10 @@ class Window:
     def take(
         self, rows: list[dict[str, Any]], *, has_more: bool
     ) -> tuple[list[dict[str, Any]], Range]:
-        """Move past a page; return its rows of this window and the range they complete."""
+        """Advance past a page; return its wanted rows and the range that they complete."""
         upper = self.end
         self.hedges = 0
-        # Texts, and times before 1970 or after 9999, do not tell where a page ends.
+        # A position can only come from integers between 1970 and 9999.
         stamps = [
             created
             for row in rows
@@ -128,7 +128,7 @@ class Window:
         self.density = rows / max(1, self.span)
 
     def _lower_end(self, rows: list[dict[str, Any]]) -> None:
-        """Lower the end; rows of the seconds below it may follow on the next page."""
+        """Lower the end; the next page may contain more rows of the seconds below it."""
         end = min(self.end, self.reached + DISORDER)
         if end < self.end:
             self.end = end
@@ -142,10 +142,10 @@ class Window:
         }
 
     def _matches(self, row: dict[str, Any]) -> bool:
-        """Tell whether a row is this window's; one without a usable time always is (A24)."""
+        """Return whether a row is wanted; one without a usable time belongs to every window."""
         created = row.get("created")
         return (
-            # Below the oldest window there is no other.
+            # No other window reads what is older than 1970.
             (type(created) is not int or max(created, 0) >= self.start)
             and (self.wanted is None or row.get("id") in self.wanted)
             and row.get("id") not in self.seen_ids
@@ -158,21 +158,21 @@ class Window:
 
     @property
     def rows_left(self) -> float:
-        """Rows still to come if they lie as densely as those of the last page."""
+        """Estimated rows left, from the density of the last page."""
         return self.density * (self.reached - 1 - max(self.start, STRIPE_EPOCH))
 
     @property
     def splittable(self) -> bool:
-        """Whether a second reader would have enough to do.
+        """Whether a second worker would have enough to read.
 
-        The first one reads on for `DISORDER` seconds below the place of the split.
+        The first one continues for `DISORDER` seconds below the split.
         """
         begin = max(self.start, STRIPE_EPOCH)
         enough = MIN_ROWS_TO_SPLIT + 2 * DISORDER * self.density
         return self.reached - 1 - begin > 1 and self.rows_left >= enough
 
     def split(self) -> Window:
-        """Give the older half of the pages that are left to a new window, and return that."""
+        """Move the older half of the remaining pages to a new window, and return it."""
         pages = ceil(self.rows_left / PAGE_SIZE)
         begin = max(self.start, STRIPE_EPOCH)
         middle = begin + max(1, (self.reached - 1 - begin) * (pages // 2) // pages)
@@ -182,7 +182,7 @@ class Window:
         return older
 
     def hedge(self) -> Window:
-        """Give all that is left to a new window."""
+        """Move everything that is left to a new window, and return it."""
         other = Window(self.start, self.end, self.streams)
         other.boundary_ids, other.seen_ids = dict(self.boundary_ids), set(self.boundary_ids)
         other.reached = self.reached
@@ -193,10 +193,10 @@ class Window:
 
 
 class WholeList(Window):
-    """A list that Stripe does not narrow to creation times: it is read from end to end.
+    """A list that Stripe cannot filter by creation time.
 
-    Nobody says in which order its rows come, so nothing is complete before all of it is, and no
-    second reader can help.
+    The order of its rows is unknown. No time is complete before the whole list has been read, and
+    a second worker could not help.
     """
 
     def parameters(self) -> dict[str, str]:
@@ -204,7 +204,7 @@ class WholeList(Window):
         return {"starting_after": self.cursor} if self.cursor else {}
 
     def hedge(self) -> WholeList:
-        """Ask for the same page once more, in a new window."""
+        """Return a new window that requests the same page."""
         other = WholeList(self.start, self.end, self.streams)
         other.cursor, other.unfinished = self.cursor, self.unfinished
         other.hedges = self.hedges + 1
@@ -212,13 +212,13 @@ class WholeList(Window):
         return other
 
     def _record_position(self, oldest: int, newest: int, rows: int) -> None:
-        """Learn nothing from where a page ends."""
+        """Ignore the position, because the order is unknown."""
 
     def _lower_end(self, rows: list[dict[str, Any]]) -> None:
-        """Claim nothing."""
+        """Complete nothing yet."""
 
     def _matches(self, row: dict[str, Any]) -> bool:
         created = row.get("created")
-        # What is newer comes otherwise: the event feed tells of it.
+        # Newer objects come from the event feed.
         newer = type(created) is int and self.filter[1] <= created < END_OF_TIME
         return not newer and super()._matches(row)

@@ -1,1 +1,1 @@
-"""What has been written: bookmarks, and their form in a Singer state."""
+"""Bookmarks, and the Singer state that contains them."""

@@ -1,4 +1,4 @@
-"""One bookmark: what of one stream of one account has been written, and its form in a state."""
+"""A bookmark: what has been written of one stream of one account, and its JSON form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RECENT_KEPT = 70
-"""Digests kept for each stream and account, so that a bookmark stays under 2 KB (A6)."""
+"""Digests kept for each stream and account, so that a bookmark stays under 2 KB."""
 
 
 class StateError(Exception):
@@ -26,25 +26,25 @@ class Bookmark:
     """How far one stream of one account has been written."""
 
     covered: tuple[Range, ...] = ()
-    """Creation times of which everything has been written."""
+    """Creation times that have been written completely."""
     events_until: int = 0
-    """What the event feed told up to this moment has been written too; 0 before a first load."""
+    """How far changes have been followed in the event feed; 0 before a first load."""
     recent: frozenset[str] = frozenset()
-    """Digests of objects written whose newest change is not claimed yet (A6)."""
+    """Digests of written objects whose newest change is not claimed yet."""
     written_from: int | None = None
-    """Creation time from which on rows may have been written that `covered` does not claim."""
+    """Oldest creation time that may have been written although `covered` does not claim it."""
     list_from: int | None = None
-    """Creation time from which on everything has to be listed anew: the feed has a hole."""
+    """Creation time from which on everything has to be listed again because events are lost."""
     read_at: int = 0
-    """Newest `updated_at` of rows that carry the time of their reading; 0 once that is past."""
+    """Newest `updated_at` that a row got from the clock; 0 once `events_until` is past it."""
     checked_at: int = 0
-    """Up to when the list was last held against the event feed, in unix seconds."""
+    """When the list was last compared with the event feed, in unix seconds."""
     fingerprints: str = ""
-    """What was seen then, a fingerprint a day; of the event feed itself, one an hour."""
+    """Result of that check: a fingerprint per day, or per hour for the event feed."""
 
     @property
     def oldest(self) -> int | None:
-        """The oldest creation time of which rows may have been written; None for none at all."""
+        """The oldest creation time that may have been written; None if nothing was written."""
         known = [span[0] for span in self.covered[:1]]
         if self.written_from is not None:
             known.append(self.written_from)
@@ -57,11 +57,11 @@ class Bookmark:
         return oldest is not None and bool(missing(self.covered, (oldest, self.events_until)))
 
     def covering(self, start: int, end: int) -> Bookmark:
-        """Return this bookmark with one more range written."""
+        """Return this bookmark with one more written range."""
         return replace(self, covered=tuple(merged([*self.covered, (start, end)]))).tidy()
 
     def up_to(self, limit: int) -> Bookmark:
-        """Return this bookmark without any claim beyond `limit`."""
+        """Return this bookmark without claims after `limit`."""
         return replace(
             self,
             covered=tuple(clipped(self.covered, limit)),
@@ -70,7 +70,7 @@ class Bookmark:
         ).tidy()
 
     def tidy(self) -> Bookmark:
-        """Return this bookmark without what `covered` says as well."""
+        """Return this bookmark without `written_from` if `covered` includes it."""
         first = self.covered[0][0] if self.covered else None
         if self.written_from is None or first is None or self.written_from < first:
             return self
@@ -83,7 +83,7 @@ FINGERPRINTS = r"(?:[A-Za-z0-9+/]{4})*"
 """Three bytes as four characters each."""
 
 TIME_FIELDS = ("events_until", "written_from", "list_from", "read_at", "checked_at")
-"""Fields that a state shows as date-times, where they are set."""
+"""Fields that a state contains as date-times, if they are set."""
 
 
 def last_covered(bookmark: Bookmark) -> int:
@@ -92,20 +92,20 @@ def last_covered(bookmark: Bookmark) -> int:
 
 
 def recent_digests(digests: Mapping[str, str]) -> frozenset[str]:
-    """Return what is worth keeping of digests by object: all, or none of too many (A6)."""
+    """Return the digests to keep, from those by object: all, or none if they are too many."""
     if len(digests) > RECENT_KEPT:
         return frozenset()
     return frozenset(f"{name}:{digest}" for name, digest in digests.items())
 
 
 def recent_by_object(bookmark: Bookmark) -> dict[str, str]:
-    """Return the digests that `recent_digests` kept."""
+    """Return the digests that `recent_digests` kept, by object."""
     pairs = (item.partition(":") for item in bookmark.recent)
     return {name: digest for name, _, digest in pairs}
 
 
 def read_bookmark(entry: Mapping[str, Any], path: str) -> Bookmark:
-    """Read an entry of a state; raises StateError naming the key below `path` that is wrong."""
+    """Return the bookmark of a state's entry; raises StateError with the invalid key's path."""
     ranges = entry.get("covered", [])
     if not isinstance(ranges, list):
         raise invalid_value(f"{path}.covered", ranges, "a list of [from, to] pairs")
@@ -149,33 +149,33 @@ def _read_range(span: object, path: str) -> Range:
 
 
 def parse_time(text: object, path: str) -> int:
-    """Return unix seconds; raises StateError naming `path` where no date-time stands."""
+    """Return unix seconds; raises StateError with `path` if `text` is not a date-time."""
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        # What UTC cannot express could not be written again.
+        # A time that UTC cannot express could not be written again.
         return int(moment.astimezone(UTC).timestamp())
     raise invalid_value(path, text, "a date-time")
 
 
 def format_time(moment: int) -> str:
-    """Return unix seconds as a state shows them."""
+    """Return unix seconds as ISO 8601."""
     return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
 def invalid_value(path: str, value: object, wanted: str) -> StateError:
-    """Return the error that says what is wrong at `path`, and what to do."""
+    """Return the error for an invalid value at `path`."""
     shown = repr(value)
     if len(shown) > 40:  # noqa: PLR2004 - enough to recognise it
         shown = f"{shown[:40]}…"
     return StateError(
         f"state: {path} is {shown}, not {wanted}; "
-        "repair it, or start again without state to load everything anew"
+        "correct it, or start without a state to load everything again"
     )
 
 
 def as_object(value: object, path: str) -> Mapping[str, Any]:
-    """Return a JSON object; raises StateError naming `path` where something else stands."""
+    """Return a JSON object; raises StateError with `path` if it is something else."""
     if not isinstance(value, dict):
         raise invalid_value(path, value, "an object")
     return value

@@ -1,4 +1,4 @@
-"""Digests of what was written lately, so that it is not written twice."""
+"""Digests of recently written objects, so that they are not written twice."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def _digest(content: bytes, size: int) -> str:
 
 
 class Digests:
-    """What the last run wrote of objects that are read again, and what this one writes."""
+    """Digests of recent objects from the last run and from this one."""
 
     def __init__(self, horizon: int) -> None:
-        """Remember what changed at or after `horizon`, in unix seconds: it will be read again."""
+        """Keep digests of changes at or after `horizon`, which the next run reads again."""
         self.horizon = horizon
         self._previous: dict[Written, dict[str, str]] = {}
         self._recent: defaultdict[Written, dict[str, str]] = defaultdict(dict)
         self._interim: defaultdict[Written, dict[str, str]] = defaultdict(dict)
 
     def begin(self, stream: str, account: str, bookmark: Bookmark) -> None:
-        """Learn what the last run wrote."""
+        """Load the digests of the last run."""
         if bookmark.recent:
             self._previous[stream, account] = recent_by_object(bookmark)
 
     def recent(self, stream: str, account: str, *, finished: bool) -> dict[str, str]:
-        """Return the digests to keep; until all is read again those of the last run count too."""
+        """Return the digests to keep; until a list is finished, those of the last run too."""
         key = stream, account
         fresh = self._recent.get(key, {})
         if finished:
@@ -51,14 +51,14 @@ class Digests:
     def unwritten(
         self, streams: Iterable[str], account: str, name: str, newest: int, content: object
     ) -> frozenset[str]:
-        """Return those of `streams` for which an object has not been written in this state.
+        """Return those of `streams` that `content` has not been written to yet.
 
-        `newest` is the time of its newest known change, in unix seconds.
+        `newest` is the time of the object's newest known change, in unix seconds.
         """
         ahead = newest >= self.horizon
         keys = {stream: (stream, account) for stream in streams}
         before = [known for key in keys.values() if (known := self._previous.get(key))]
-        # What is neither new nor remembered needs no digest, or memory would grow with the rows.
+        # Other objects get no digest, or memory would grow with the number of rows.
         if not ahead and not before:
             return frozenset(keys)
         short = _digest(name.encode(), 4)

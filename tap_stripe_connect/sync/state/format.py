@@ -1,4 +1,4 @@
-"""The state format: what of each stream and account has been written, and what was seen last.
+"""The state format: the bookmarks of all streams and accounts.
 
 ```json
 {"bookmarks": {"charges": {"covered": [["1970-01-01T00:00:00+00:00", "2026-01-31T12:00:00+00:00"]],
@@ -9,10 +9,10 @@
                         "accounts": ["acct_1Example", "acct_2Example"]}}
 ```
 
-What most accounts share is written once: it holds for the first `level_accounts` of the listed
-accounts, except for those named in the stream's `accounts`, where `first:last` names a run of
-them in the order of the list. That list only grows, so a stream that is not selected keeps its
-meaning while new accounts are connected.
+The most common bookmark of a stream is written once. It applies to the first `level_accounts` of
+the listed accounts, except for those in the stream's `accounts`. There, `first:last` stands for
+consecutive accounts of the list. The list only grows, so the entry of a stream that is not selected
+stays valid while new accounts are connected.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ if TYPE_CHECKING:
 VERSION = 1
 HEADER = "tap_stripe_connect"
 EVENT_FEED = "event_feed"
-"""Key in the header of what was seen of the event feed, in the form of a stream's bookmarks."""
+"""Key in the header of the event feeds' bookmarks, in the form of a stream's."""
 READ_AT = "read_at"
-"""Key in the header of the newest `updated_at` that a run wrote and did not claim in the end."""
+"""Key in the header of the newest `updated_at` that an interrupted run may have written."""
 MAX_SHARED = 1000
-"""Bookmarks that are looked through for an equal one."""
+"""Most bookmarks that are kept to share equal ones."""
 MIN_RUN_LENGTH = 3
-"""Neighbouring accounts that share a value before they are written as a run."""
+"""Fewest consecutive accounts with the same bookmark that are written as `first:last`."""
 
 
 class Bookmarks:
-    """All bookmarks, and how they are read from and written to a Singer state."""
+    """All bookmarks, read from and written to a Singer state."""
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
-        """Read a state in any of its forms, or raise StateError naming the key that is wrong."""
+        """Read a state in any of its forms; raises StateError with the path of an invalid key."""
         state = unwrapped({} if state is None else state)
         streams = as_object(state.get("bookmarks", {}), "bookmarks")
         header = as_object(state.get(HEADER, {}), HEADER)
@@ -73,9 +73,9 @@ class Bookmarks:
         self._bookmarks: dict[str, dict[str, Bookmark]] = {}
         self._changed: set[str] = set()
         self._shared: dict[Bookmark, Bookmark] = {}
-        """Equal bookmarks are one, because thousands of accounts are level."""
+        """One instance of equal bookmarks: those of thousands of accounts are usually the same."""
         self.untrusted: list[str] = []
-        """Streams whose bookmark is another program's, or does not fit the list of accounts."""
+        """Streams whose bookmark is another tap's, or does not match the list of accounts."""
         for name, value in streams.items():
             entry = as_object(value, f"bookmarks.{name}")
             if "covered" in entry:
@@ -83,16 +83,16 @@ class Bookmarks:
             elif entry:
                 self.untrusted.append(name)
         self.read_at = 0
-        """Newest `updated_at` that this run may write though no event says so, in unix seconds."""
+        """Newest `updated_at` that this run may write without an event, in unix seconds."""
         if READ_AT in header:
             self._raise_read_at(parse_time(header[READ_AT], f"{HEADER}.{READ_AT}"))
-        # Only listed accounts are written, so those that a repaired state merely names are listed.
+        # Only listed accounts are written, but an edited state may name others.
         named = set(chain.from_iterable(self._bookmarks.values()))
         self.accounts += sorted(named.difference(self.accounts))
         self._listed = set(self.accounts)
 
     def _raise_read_at(self, moment: int) -> None:
-        """Raise every bookmark: an interrupted run may have written any row with that time."""
+        """Raise all bookmarks, because an interrupted run may have written that time in any row."""
         for stream, bookmarks in self._bookmarks.items():
             if stream != EVENT_FEED:
                 self._changed.add(stream)
@@ -104,7 +104,7 @@ class Bookmarks:
         if type(version) is not int or version != VERSION:
             raise StateError(
                 f"state: {HEADER}.version is {version!r}, but this release knows {VERSION}; "
-                "upgrade the tap, or start again without state"
+                "upgrade the tap, or start without a state"
             )
 
     def _read_stream(self, name: str, entry: Mapping[str, Any]) -> dict[str, Bookmark]:
@@ -114,8 +114,8 @@ class Bookmarks:
             raise invalid_value(f"{path}.level_accounts", level, "a number of listed accounts")
         order = entry.get("order")
         if level > len(self.accounts) or (order is not None and order != self._order(order)):
-            # Whoever keeps or merges bookmarks stream by stream can pair them with another list;
-            # of another one only the accounts that are named by themselves are certain.
+            # A program that merges bookmarks stream by stream can combine them with another list
+            # of accounts. Then only the accounts that are named one by one are certain.
             self.untrusted.append(name)
             self._changed.add(name)
             if order is not None and order != self._order(order):
@@ -139,13 +139,13 @@ class Bookmarks:
         return result
 
     def _order(self, like: object) -> str:
-        """Return what tells the first listed accounts from others, for as many as `like` is of."""
+        """Return the count and digest of the first listed accounts, as many as in `like`."""
         count = str(like).partition(":")[0]
         first = self.accounts[: int(count)] if count.isdecimal() else []
         return f"{len(first)}:{blake2b(' '.join(first).encode(), digest_size=8).hexdigest()}"
 
     def _named(self, names: str, stream: str) -> list[str]:
-        """Return the accounts that a key of a stream's `accounts` stands for."""
+        """Return the accounts that a key in a stream's `accounts` stands for."""
         first, separator, last = names.partition(":")
         if not separator:
             return [names]
@@ -156,11 +156,11 @@ class Bookmarks:
         return []
 
     def get(self, stream: str, account: str) -> Bookmark:
-        """Return the bookmark of a stream and account; an empty one where there is none."""
+        """Return the bookmark of a stream and account; an empty one if there is none."""
         return self._bookmarks.get(stream, {}).get(account, EMPTY)
 
     def set(self, stream: str, account: str, bookmark: Bookmark) -> Bookmark:
-        """Replace the bookmark of a stream and account; return it as others share it."""
+        """Replace the bookmark of a stream and account; return the shared instance."""
         if len(self._shared) > MAX_SHARED:
             self._shared.clear()
         bookmark = self._shared.setdefault(bookmark, bookmark)
@@ -172,17 +172,17 @@ class Bookmarks:
         return bookmark
 
     def remove(self, stream: str, account: str) -> None:
-        """Drop the bookmark of a stream and account, if there is one."""
+        """Remove the bookmark of a stream and account, if there is one."""
         self._bookmarks.get(stream, {}).pop(account, None)
         self._changed.add(stream)
 
     def forget(self, stream: str) -> None:
-        """Drop all bookmarks of a stream, so that it is read from the beginning."""
+        """Remove all bookmarks of a stream, so that it is loaded from the beginning."""
         self._bookmarks[stream] = {}
         self._changed.add(stream)
 
     def state(self) -> dict[str, Any]:
-        """Return the whole state; bookmarks that did not change are as they were given."""
+        """Return the whole state; unchanged streams keep their original entries."""
         for stream in self._changed:
             if bookmarks := self._bookmarks.get(stream):
                 self._written[stream] = self._write_stream(bookmarks)
@@ -219,7 +219,7 @@ class Bookmarks:
         return entry
 
     def _names(self, first: int, last: int) -> list[str]:
-        """Return the keys that stand for a run of listed accounts."""
+        """Return the keys that stand for consecutive listed accounts."""
         if last - first < MIN_RUN_LENGTH:
             return self.accounts[first : last + 1]
         return [f"{self.accounts[first]}:{self.accounts[last]}"]
@@ -232,7 +232,7 @@ def _account_list(value: object) -> list[str]:
 
 
 def _first_places(accounts: Iterable[str]) -> dict[str, int]:
-    """Return where in the list each account stands; of one listed twice, the first place."""
+    """Return the index of each account, the first one of an account that is listed twice."""
     places: dict[str, int] = {}
     for place, account in enumerate(accounts):
         places.setdefault(account, place)

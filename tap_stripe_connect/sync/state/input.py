@@ -1,4 +1,4 @@
-"""The forms in which a state comes back: bare, as a STATE message, as lines, or from Meltano."""
+"""The forms of a state that the tap accepts: bare, STATE message, lines, or from Meltano."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 BOOKMARKS = "bookmarks"
 MELTANO = "singer_state"
-"""What `meltano state get` puts a state under."""
+"""The key in the output of `meltano state get`."""
 
 STORED = (("completed", "partial"), ("completed_state", "partial_state"))
-"""What the files and the tables of Meltano's state backends put it under once more."""
+"""The outer keys in the files and the tables of Meltano's state backends."""
 
 IGNORED_MESSAGES = frozenset({"ACTIVATE_VERSION", "BATCH", "RECORD", "SCHEMA"})
-"""Messages that may stand between those that count."""
+"""Messages that may precede or follow a STATE message."""
 
 KEYS_SHOWN = 3
 LONGEST_KEY = 30
 
 
 def state_text(lines: Iterable[str]) -> str:
-    """Return the JSON object of a file; of several lines the last whole state or STATE message.
+    """Return the JSON object of a file, or the last complete state or STATE message in its lines.
 
-    Raises ValueError, whose text says what is wrong with the file.
+    Raises ValueError whose text continues a sentence about the file.
     """
     rest = (line for line in lines if line.strip())
     first = next(rest, "")
@@ -52,7 +52,7 @@ def state_text(lines: Iterable[str]) -> str:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    """Return the JSON object that a text is, if it is one."""
+    """Return the JSON object in a text; None if it is not one."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -61,7 +61,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def unwrapped(given: object) -> Mapping[str, Any]:
-    """Return the state itself; raises StateError where there is something else, naming its keys."""
+    """Return the state itself; raises StateError for something else."""
     state = as_object(given, "state")
     if BOOKMARKS in state:
         return state
@@ -78,7 +78,7 @@ def unwrapped(given: object) -> Mapping[str, Any]:
 
 
 def check_bookmarks(state: Mapping[str, Any]) -> None:
-    """Raise StateError where there is something, but no bookmarks: it would count as no state."""
+    """Raise StateError for a state without bookmarks, which would silently start from scratch."""
     if not state or BOOKMARKS in state:
         return
     shown = [key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}…" for key in state]
@@ -86,13 +86,13 @@ def check_bookmarks(state: Mapping[str, Any]) -> None:
     raise StateError(
         f"state: {BOOKMARKS} is missing, there is only "
         f"{', '.join([*map(repr, shown[:KEYS_SHOWN]), *more])}; "
-        "give the whole value of a STATE message, or start again without state to load "
-        "everything anew"
+        "give the whole value of a STATE message, or start without a state to load "
+        "everything again"
     )
 
 
 def _stored(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return the state below one key of Meltano's storage; an empty one where there is none."""
+    """Return the state below one key of Meltano's storage; an empty one if there is none."""
     inside = as_object(state.get(name) or {}, name)
     found = as_object(inside.get(MELTANO) or {}, f"{name}.{MELTANO}")
     check_bookmarks(found)
@@ -100,7 +100,7 @@ def _stored(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _merged(completed: Mapping[str, Any], partial: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what was stored last, and the streams that only the state before it names."""
+    """Return the completed state, updated with the streams of the partial one."""
     known = {**completed, **partial}
     both = [as_object(one.get(BOOKMARKS, {}), BOOKMARKS) for one in (completed, partial)]
     return {**known, BOOKMARKS: {**both[0], **both[1]}} if known else {}

@@ -1,4 +1,4 @@
-"""Ranges of creation time, and set arithmetic on them."""
+"""Ranges of creation time, and set operations on them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 Range = tuple[int, int]
-"""Unix seconds, the first one included, the last one not."""
+"""A half-open range of unix seconds."""
 
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
-"""First and last second that a date-time can express, in unix seconds: the years 1 to 9999."""
+"""First and last second of the years 1 to 9999, which date-times can express."""
 
 END_OF_TIME = LATEST + 1
-"""The year 10000: an end that no object's creation reaches."""
+"""The year 10000, after the creation of every object."""
 
 STRIPE_EPOCH = 1_293_840_000
-"""2011-01-01: Stripe has nothing older."""
+"""2011-01-01; Stripe has no older objects."""
 
 
 def unix_time(value: object) -> int | None:
-    """Return what a field holds if it is a time that a date-time can express."""
+    """Return the value of a field if it is a time that a date-time can express."""
     return value if type(value) is int and EARLIEST <= value <= LATEST else None
 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
-    """Return the same seconds as few ordered ranges."""
+    """Return the union of ranges, in order and without overlaps."""
     result: list[Range] = []
     for start, end in sorted(ranges):
         if start >= end:
@@ -40,7 +40,7 @@ def merged(ranges: Iterable[Range]) -> list[Range]:
 
 
 def missing(covered: Iterable[Range], wanted: Range) -> list[Range]:
-    """Return what of `wanted` is not covered."""
+    """Return the parts of `wanted` that are not covered."""
     gaps: list[Range] = []
     position, limit = wanted
     for start, end in merged(covered):
@@ -55,12 +55,12 @@ def missing(covered: Iterable[Range], wanted: Range) -> list[Range]:
 
 
 def clipped(ranges: Iterable[Range], limit: int) -> list[Range]:
-    """Return what of `ranges` lies before `limit`."""
+    """Return the parts of `ranges` before `limit`."""
     return [(start, min(end, limit)) for start, end in ranges if start < limit]
 
 
 def split_by_streams(gaps: Mapping[str, Sequence[Range]]) -> list[tuple[Range, frozenset[str]]]:
-    """Cut the gaps of several streams so that each second is read once for all that lack it."""
+    """Split the gaps of streams so that each second is read once for all streams without it."""
     edges = sorted({edge for ranges in gaps.values() for span in ranges for edge in span})
     pieces: list[tuple[Range, frozenset[str]]] = []
     for start, end in pairwise(edges):

@@ -262,7 +262,7 @@ def check_damage(state: Any, path: Path) -> None:
         told |= {"bookmarks.charges.level_accounts", "bookmarks", f"{HEADER}.version"}
     name = fault.removeprefix("state: ").partition(" is ")[0]
     assert name in told or name.startswith((f"{written(path)}.", f"{written(path)}["))
-    assert "start again without state" in fault
+    assert "start without a state" in fault
     assert len(fault.splitlines()) == 1
 
 

@@ -218,5 +218,5 @@ def test_lines_are_read_one_at_a_time() -> None:
 
 def test_a_broken_wrapper_is_a_state_error() -> None:
     """In the same words as any other damage."""
-    with pytest.raises(StateError, match="start again without state"):
+    with pytest.raises(StateError, match="start without a state"):
         Bookmarks({"singer_state": "x"})
