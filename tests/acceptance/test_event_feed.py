@@ -16,7 +16,7 @@ from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.simulator.world import World
-from tests.property.transport import Manner, Wire, run_tap
+from tests.property.transport import RunOptions, Transport, run_tap
 from tests.support.harness import DAY, NOW, Output, Warehouse, config_for, expected, run, selecting
 
 if TYPE_CHECKING:
@@ -520,18 +520,18 @@ def test_a_run_that_is_killed_while_the_feed_is_read_goes_on_from_there() -> Non
     platform = world.platform
     for number in range(5):
         platform.create("customer", {"id": f"cus_{number}"}, at=NOW - 90 * DAY)
-    wire = Wire(world)
+    transport = Transport(world)
 
     def one_run(state: Json | None) -> Output:
-        turns = Manner(1, random.Random(1))  # noqa: S311 - repeatable
-        return run_tap(wire, {"api_key": world.api_key}, ("customers",), state, turns)
+        turns = RunOptions(1, random.Random(1))  # noqa: S311 - repeatable
+        return run_tap(transport, {"api_key": world.api_key}, ("customers",), state, turns)
 
     first = one_run(None)
     for turn in range(200):
         world.clock.advance(2 * 3600)
         platform.update("customer", f"cus_{turn % 5}", {"metadata": {"turn": str(turn)}})
     second = one_run(first.state)
-    whole = wire.sent
+    whole = transport.sent
     reached = [state["bookmarks"]["customers"]["events_until"] for state in second.states]
     assert reached == sorted(reached)
     assert len(set(reached)) > 5
@@ -539,7 +539,7 @@ def test_a_run_that_is_killed_while_the_feed_is_read_goes_on_from_there() -> Non
     assert second.counts["customers"] <= 2 * 5
     half = second.states[reached.index(max(one for one in reached if one < "2026-01-12"))]
     third = one_run(half)
-    assert wire.sent < whole * 0.7
+    assert transport.sent < whole * 0.7
     warehouse = Warehouse().load(third.messages)
     turns = {row["id"]: row["metadata"]["turn"] for row in warehouse.tables["customers"].values()}
     assert turns == {f"cus_{turn % 5}": str(turn) for turn in range(195, 200)}
