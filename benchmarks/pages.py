@@ -1,4 +1,4 @@
-"""Answers to Stripe's list requests, rendered row by row from templates."""
+"""Responses to Stripe's list requests, rendered row by row from templates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from benchmarks.load import Moments
+from benchmarks.load import CreationTimes
 from benchmarks.objects import event_renderer, renderer
 from benchmarks.objects import templates as make_templates
 from tap_stripe_connect.catalog import LISTED
@@ -23,16 +23,16 @@ OWN = {"/v1/account", "/v1/accounts/acct_1Benchmark"}
 ACCOUNT = (
     b'{"id":"acct_1Benchmark","object":"account","settings":{"dashboard":{"display_name":""}}}'
 )
-MOST = 100
-"""Rows of a page at most, as at Stripe."""
+MAX_ROWS = 100
+"""Largest page, as at Stripe."""
 _OBJECTS = {listed.path: listed.object for listed in LISTED.values()}
 _SHIFT = {"gte": 0, "gt": 1, "lt": 0, "lte": 1}
-"""Seconds that make each bound of `created` the lowest included, or the lowest left out."""
+"""Seconds to add to each bound of `created` to get a half-open range."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer."""
+    """A response."""
 
     status: int
     body: bytes
@@ -41,7 +41,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Query:
-    """What a list request asks for."""
+    """The parameters of a list request."""
 
     low: int | None
     """Unix seconds, included."""
@@ -50,11 +50,11 @@ class Query:
     cursor: str | None
     limit: int
     filtered: bool
-    """Whether it asks for some of the objects only, which this server can't tell apart."""
+    """Whether it has a filter that this server does not support."""
 
     @classmethod
     def parse(cls, text: str) -> Query:
-        """Read a query string; Refusal for what this server would answer wrongly."""
+        """Parse a query string; raise Refusal for parameters that this server does not support."""
         low = high = cursor = None
         limit = 10
         filtered = False
@@ -66,7 +66,7 @@ class Query:
             elif name == "starting_after":
                 cursor = value
             elif name == "limit":
-                limit = min(int(value), MOST)
+                limit = min(int(value), MAX_ROWS)
             elif name == "type" or name.startswith("types["):
                 filtered = True
             elif name != "status" and not name.startswith("expand["):
@@ -77,14 +77,15 @@ class Query:
 class Series:
     """The objects of one kind."""
 
-    def __init__(self, kind: str, created: Moments, render: Callable[[int, int], bytes]) -> None:
-        """Serve as many objects as there are moments."""
+    def __init__(
+        self, kind: str, created: CreationTimes, render: Callable[[int, int], bytes]
+    ) -> None:
         self._kind = kind
         self._created = created
         self._render = render
 
     def row(self, id_: str) -> bytes:
-        """Return the object of an id; Refusal if there is none."""
+        """Return the object of an id; raise Refusal if there is none."""
         number = self._number(id_)
         return self._render(number, self._created[number])
 
@@ -115,13 +116,12 @@ class Series:
 
 
 class Stripe:
-    """All objects of a load, by the paths that Stripe has for them."""
+    """All objects of a load, by Stripe's paths; rows are rendered on request."""
 
     def __init__(self, load: Load) -> None:
-        """Prepare the templates; no row is rendered before it is asked for."""
         templates = make_templates(load.lines, load.bytes)
         made = templates.objects
-        moments = {kind: Moments(load.spans.get(kind, ())) for kind in _OBJECTS.values()}
+        moments = {kind: CreationTimes(load.spans.get(kind, ())) for kind in _OBJECTS.values()}
         self._series = {
             kind: Series(kind, created, renderer(made.get(kind, b"")))
             for kind, created in moments.items()
@@ -137,7 +137,7 @@ class Stripe:
         )
 
     def answer(self, path: str, query: str) -> Reply:
-        """Answer a GET request."""
+        """Return the response to a GET request."""
         try:
             if path in OWN:
                 return Reply(200, ACCOUNT)
@@ -156,7 +156,7 @@ class Stripe:
             return Reply(200, self._series[_OBJECTS[collection]].row(id_), 1)
         begin = 0
         if query.cursor:
-            # The number of a line is the invoice's, and its place there.
+            # The id of a line ends in its index within the invoice.
             begin = int(query.cursor[-len(str(len(self._lines) - 1)) :]) + 1
         shown = [line.row(id_) for line in self._lines[begin : begin + query.limit]]
         return _page(shown, more=len(self._lines) > begin + query.limit, path=path)
