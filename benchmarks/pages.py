@@ -11,8 +11,9 @@ from benchmarks.load import CreationTimes
 from benchmarks.objects import event_renderer, renderer
 from benchmarks.objects import templates as make_templates
 from tap_stripe_connect.catalog import LISTED
-from tap_stripe_connect.simulator import refusal
-from tap_stripe_connect.simulator.refusal import Refusal
+from tap_stripe_connect.simulator import errors
+from tap_stripe_connect.simulator.calls import Response
+from tap_stripe_connect.simulator.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,15 +32,6 @@ _SHIFT = {"gte": 0, "gt": 1, "lt": 0, "lte": 1}
 
 
 @dataclass(frozen=True)
-class Reply:
-    """A response."""
-
-    status: int
-    body: bytes
-    rows: int = 0
-
-
-@dataclass(frozen=True)
 class Query:
     """The parameters of a list request."""
 
@@ -54,7 +46,7 @@ class Query:
 
     @classmethod
     def parse(cls, text: str) -> Query:
-        """Parse a query string; raise Refusal for parameters that this server does not support."""
+        """Parse a query string; raise ApiError for parameters that this server does not support."""
         low = high = cursor = None
         limit = 10
         filtered = False
@@ -70,7 +62,7 @@ class Query:
             elif name == "type" or name.startswith("types["):
                 filtered = True
             elif name != "status" and not name.startswith("expand["):
-                raise refusal.unknown_parameter(name)
+                raise errors.unknown_parameter(name)
         return cls(low, high, cursor, limit, filtered)
 
 
@@ -85,14 +77,14 @@ class Series:
         self._render = render
 
     def row(self, id_: str) -> bytes:
-        """Return the object of an id; raise Refusal if there is none."""
+        """Return the object of an id; raise ApiError if there is none."""
         number = self._number(id_)
         return self._render(number, self._created[number])
 
-    def page(self, path: str, query: Query) -> Reply:
+    def page(self, path: str, query: Query) -> Response:
         """Return a page of the list, newest first."""
         if query.filtered and self._created:
-            raise refusal.unknown_parameter("type")
+            raise errors.unknown_parameter("type")
         low = 0 if query.low is None else bisect_left(self._created, query.low)
         high = len(self._created)
         if query.high is not None:
@@ -100,18 +92,18 @@ class Series:
         if query.cursor is not None:
             cursor = self._number(query.cursor, "starting_after")
             if not low <= cursor < high:
-                raise refusal.missing(self._kind, query.cursor, "starting_after")
+                raise errors.missing(self._kind, query.cursor, "starting_after")
             high = cursor
         last = max(low, high - query.limit)
         rows = [
             self._render(number, self._created[number]) for number in range(high - 1, last - 1, -1)
         ]
-        return _page(rows, more=last > low, path=path)
+        return Response.from_page(rows, has_more=last > low, url=path)
 
     def _number(self, id_: str, parameter: str = "id") -> int:
         text = id_.rpartition("Bulk")[2]
         if not text.isdecimal() or int(text) >= len(self._created):
-            raise refusal.missing(self._kind, id_, parameter)
+            raise errors.missing(self._kind, id_, parameter)
         return int(text)
 
 
@@ -136,36 +128,27 @@ class Stripe:
             event_renderer(made["event"], len(charges), charges.__getitem__),
         )
 
-    def answer(self, path: str, query: str) -> Reply:
+    def answer(self, path: str, query: str) -> Response:
         """Return the response to a GET request."""
         try:
             if path in OWN:
-                return Reply(200, ACCOUNT)
+                return Response(200, ACCOUNT)
             if path in _OBJECTS:
                 return self._series[_OBJECTS[path]].page(path, Query.parse(query))
             return self._single(path, Query.parse(query))
-        except Refusal as no:
-            return Reply(no.status, no.body)
+        except ApiError as error:
+            return Response.from_error(error)
 
-    def _single(self, path: str, query: Query) -> Reply:
+    def _single(self, path: str, query: Query) -> Response:
         whole, _, nested = path.partition("/lines")
         collection, _, id_ = whole.rpartition("/")
         if path not in {whole, f"{whole}/lines"} or collection not in _OBJECTS or nested:
-            raise refusal.unrecognized("GET", path)
+            raise errors.unrecognized("GET", path)
         if path == whole:
-            return Reply(200, self._series[_OBJECTS[collection]].row(id_), 1)
+            return Response(200, self._series[_OBJECTS[collection]].row(id_), 1)
         begin = 0
         if query.cursor:
             # The id of a line ends in its index within the invoice.
             begin = int(query.cursor[-len(str(len(self._lines) - 1)) :]) + 1
         shown = [line.row(id_) for line in self._lines[begin : begin + query.limit]]
-        return _page(shown, more=len(self._lines) > begin + query.limit, path=path)
-
-
-def _page(rows: list[bytes], *, more: bool, path: str) -> Reply:
-    body = b'{"object":"list","data":[%b],"has_more":%b,"url":"%b"}' % (
-        b",".join(rows),
-        b"true" if more else b"false",
-        path.encode(),
-    )
-    return Reply(200, body, len(rows))
+        return Response.from_page(shown, has_more=len(self._lines) > begin + query.limit, url=path)

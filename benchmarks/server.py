@@ -18,8 +18,9 @@ from itertools import count
 import msgspec
 
 from benchmarks.load import Load
-from benchmarks.pages import Reply, Stripe
-from tap_stripe_connect.simulator import refusal
+from benchmarks.pages import Stripe
+from tap_stripe_connect.simulator import errors
+from tap_stripe_connect.simulator.calls import Response
 from tap_stripe_connect.simulator.rate_limit import RateLimit
 
 HOST = "127.0.0.1"
@@ -61,22 +62,22 @@ class Service:
     def respond(self, path: str, query: str, *, zipped: bool) -> tuple[float, bytes]:
         """Return the seconds to wait and the bytes to send."""
         if path == REQUEST_STATS:
-            return 0.0, self._encoded(Reply(200, self._take_stats()), zipped=False)
+            return 0.0, self._encoded(Response(200, self._take_stats()), zipped=False)
         stats, conditions = self._stats, self.conditions
         route = re.sub(r"/[a-z]+_\w+", "/{id}", path)
         stats.requests += 1
         stats.by_path[route] = stats.by_path.get(route, 0) + 1
         slow = conditions.slow_every and stats.requests % conditions.slow_every == 0
-        reason = self._limit.refusal(route) if conditions.per_second else None
+        reason = self._limit.exceeded(route) if conditions.per_second else None
         if reason:
             stats.rate_limited += 1
-            no = refusal.rate_limited(reason)
-            reply = Reply(no.status, no.body)
+            error = errors.rate_limited(reason)
+            response = Response.from_error(error)
         else:
-            reply = self._stripe.answer(path, query)
-            stats.rows += reply.rows
+            response = self._stripe.answer(path, query)
+            stats.rows += response.rows or 0
         wait = conditions.slow_seconds if slow else conditions.latency
-        return wait, self._encoded(reply, zipped=zipped and conditions.gzip)
+        return wait, self._encoded(response, zipped=zipped and conditions.gzip)
 
     def _take_stats(self) -> bytes:
         stats, self._stats = self._stats, RequestStats()
@@ -84,16 +85,16 @@ class Service:
         stats.cpu = used.ru_utime + used.ru_stime
         return msgspec.json.encode(stats)
 
-    def _encoded(self, reply: Reply, *, zipped: bool) -> bytes:
-        body, encoding = reply.body, b""
+    def _encoded(self, response: Response, *, zipped: bool) -> bytes:
+        body, encoding = response.body, b""
         if zipped:
             body, encoding = gzip.compress(body, compresslevel=1), b"Content-Encoding: gzip\r\n"
         return (
             b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nDate: %b\r\n"
             b"Request-Id: req_Benchmark%d\r\n%bContent-Length: %d\r\n\r\n%b"
         ) % (
-            reply.status,
-            _REASONS[reply.status],
+            response.status,
+            _REASONS[response.status],
             self._date,
             next(self._numbers),
             encoding,

@@ -14,7 +14,7 @@ from tests.property.changes import OTHER
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from tap_stripe_connect.simulator.answers import Call
+    from tap_stripe_connect.simulator.calls import Call
     from tap_stripe_connect.simulator.world import World
     from tests.property.steps import InjectedFault
     from tests.support.harness import Json

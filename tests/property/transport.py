@@ -24,7 +24,7 @@ from tap_stripe_connect import settings
 from tap_stripe_connect.api import client
 from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.simulator import endpoints
-from tap_stripe_connect.simulator.answers import Call
+from tap_stripe_connect.simulator.calls import Call
 from tap_stripe_connect.simulator.faults import Faults
 from tap_stripe_connect.streams import FULL_TABLE, LOG_BASED, StripeStream
 from tap_stripe_connect.sync.emit import writer
@@ -116,16 +116,16 @@ class Transport:
         return response
 
     def _answer(self, call: Call) -> requests.Response:
-        fault = self.faults.hitting(call)
-        reply = fault.instead(call) if fault else None
+        fault = self.faults.matching(call)
+        reply = fault.replacement(call) if fault else None
         if reply is None:
-            asked = fault.asked(call) if fault else call
-            reply = endpoints.answer(self.world, _with_small_limit(asked))
+            modified = fault.modified(call) if fault else call
+            reply = endpoints.answer(self.world, _with_small_limit(modified))
         if fault and fault.reset:
             raise requests.ConnectionError("reset")
         response = requests.Response()
         response.status_code = reply.status
-        response._content = fault.sent(reply.body) if fault else reply.body
+        response._content = fault.sent_part(reply.body) if fault else reply.body
         response.headers = CaseInsensitiveDict(reply.headers)
         if self.clocks.date is not None:
             shown = self.world.clock.now + self.clocks.date

@@ -155,10 +155,10 @@ def test_rates_are_limited_in_all_and_by_endpoint() -> None:
     """A full second's requests pass at once, then as many as time gives back."""
     now = 100.0
     limit = RateLimit(per_second=5, per_endpoint=3, monotonic=lambda: now)
-    assert [limit.refusal("a") for _ in range(4)] == [None, None, None, "endpoint-rate"]
-    assert [limit.refusal("b") for _ in range(3)] == [None, None, "global-rate"]
+    assert [limit.exceeded("a") for _ in range(4)] == [None, None, None, "endpoint-rate"]
+    assert [limit.exceeded("b") for _ in range(3)] == [None, None, "global-rate"]
     now += 0.2
-    assert [limit.refusal("c") for _ in range(2)] == [None, "global-rate"]
+    assert [limit.exceeded("c") for _ in range(2)] == [None, "global-rate"]
 
 
 def test_requests_over_the_limit_are_refused_like_stripe(

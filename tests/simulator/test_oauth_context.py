@@ -46,7 +46,7 @@ def test_context_succeeds_the_account_header(world: World, simulator: Simulator)
 
 def test_an_organisation_names_account_and_version(world: World, simulator: Simulator) -> None:
     """Its key reaches its accounts and what is connected to them, each with both headers."""
-    key = world.add_organisation_key("sk_org_1", accounts=[world.platform.id, "acct_1Sibling"])
+    key = world.add_organization_key("sk_org_1", accounts=[world.platform.id, "acct_1Sibling"])
     world.add_signup("acct_1Sibling").create("coupon", {"id": "SIBLING"})
     world.add_account("acct_1Example").create("coupon", {"id": "THEIRS"})
     world.platform.create("coupon", {"id": "OURS"})
@@ -92,7 +92,7 @@ def test_an_organisation_reaches_no_others(
     world.add_account("acct_1Example")
     world.add_signup("acct_1Sibling")
     members = [world.platform.id, "acct_1Sibling", "acct_1Missing"]
-    key = world.add_organisation_key("sk_org_1", accounts=members)
+    key = world.add_organization_key("sk_org_1", accounts=members)
     headers = {"Stripe_Context": context, "Stripe_Version": API_VERSION}
     status, message = refused(read(simulator, key, **headers))
     assert status == 403
@@ -102,7 +102,7 @@ def test_an_organisation_reaches_no_others(
 def test_an_organisation_lists_connected_accounts(world: World, simulator: Simulator) -> None:
     """In the context of a platform it sees what is connected there."""
     world.add_account("acct_1Example")
-    key = world.add_organisation_key("sk_org_1", accounts=[world.platform.id])
+    key = world.add_organization_key("sk_org_1", accounts=[world.platform.id])
     headers = {"Stripe-Context": world.platform.id, "Stripe-Version": API_VERSION}
     answer = requests.get(
         f"{simulator.url}/v1/accounts", auth=(key, ""), headers=headers, timeout=120

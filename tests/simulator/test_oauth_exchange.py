@@ -87,7 +87,7 @@ def test_only_a_secret_key_will_do(
 ) -> None:
     """Any other is refused in the API's shape before the form is looked at, and spends no code."""
     world.add_key("rk_test_1Restricted", permissions={"rak_connected_account_read"})
-    world.add_organisation_key("sk_org_1Example", accounts=[world.platform.id])
+    world.add_organization_key("sk_org_1Example", accounts=[world.platform.id])
     form = GRANT | {"code": platform.code()}
     for path, sent in (
         ("/oauth/token", form),

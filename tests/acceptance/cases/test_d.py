@@ -292,7 +292,7 @@ def test_d11_an_organisations_key_reads_the_accounts_it_names(stripe: Simulator)
     accounts = [world.add_signup(contexts[0]), world.platform, world.add_account("acct_1Connected")]
     for account in accounts:
         account.create("coupon", {"id": "C"}, at=NOW - DAY)
-    key = world.add_organisation_key("sk_org_test_1Example", accounts=contexts[:2])
+    key = world.add_organization_key("sk_org_test_1Example", accounts=contexts[:2])
     config = config_for(stripe, api_key=key, account_ids=contexts)
     catalog = selecting("coupons")
     first = run(config, catalog=catalog)
