@@ -108,6 +108,15 @@ BLIND = (
     one_account(
         CHARGE, Run(denied=EVENTS), Update(0, "charge", 0, 1), Wait(400), Run(denied=EVENTS)
     ),
+    one_account(
+        CHARGE,
+        Run(),
+        Create(0, "charge", 1),
+        Wait(2),
+        Update(0, "charge", 1, 1),
+        Run(),
+        Run(denied=EVENTS),
+    ),
 )
 """The key may not read events."""
 
