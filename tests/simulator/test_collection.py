@@ -1,4 +1,4 @@
-"""The index of objects against a list that is sorted and searched anew each time."""
+"""The index of objects against a model that sorts and searches a list each time."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ def is_even(one: Entry) -> bool:
 
 
 class Naive:
-    """The same answers, without an index."""
+    """A model without an index."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self.entries: list[Entry] = []
 
     def page(self, selection: Selection, now: int) -> tuple[list[str], bool]:
@@ -125,7 +124,7 @@ def test_pages_and_walks_are_those_of_a_sorted_list(
     selection: Selection,
     now: int,
 ) -> None:
-    """Ties, ranges, filters, late objects, removals: every page and every walk agrees."""
+    """Pages and walks agree for ties, ranges, filters, late objects and removals."""
     collection, naive = filled(objects, removed, moved, now)
     collection.show_due(now)
 

@@ -1,4 +1,4 @@
-"""`Stripe-Context`, and the keys of organisations."""
+"""`Stripe-Context`, and the keys of organizations."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_context_succeeds_the_account_header(world: World, simulator: Simulator)
         assert f"does not have access to account '{context}'" in text
 
 
-def test_an_organisation_names_account_and_version(world: World, simulator: Simulator) -> None:
+def test_an_organization_names_account_and_version(world: World, simulator: Simulator) -> None:
     """Its key reaches its accounts and what is connected to them, each with both headers."""
     key = world.add_organization_key("sk_org_1", accounts=[world.platform.id, "acct_1Sibling"])
     world.add_signup("acct_1Sibling").create("coupon", {"id": "SIBLING"})
@@ -85,7 +85,7 @@ def test_an_organisation_names_account_and_version(world: World, simulator: Simu
         ("acct_1Sibling/acct_1Example", "Only Stripe Connect platforms can work with other"),
     ],
 )
-def test_an_organisation_reaches_no_others(
+def test_an_organization_reaches_no_others(
     world: World, simulator: Simulator, context: str, text: str
 ) -> None:
     """Accounts outside, unconnected ones, and other platforms' are refused."""
@@ -99,7 +99,7 @@ def test_an_organisation_reaches_no_others(
     assert text in message
 
 
-def test_an_organisation_lists_connected_accounts(world: World, simulator: Simulator) -> None:
+def test_an_organization_lists_connected_accounts(world: World, simulator: Simulator) -> None:
     """In the context of a platform it sees what is connected there."""
     world.add_account("acct_1Example")
     key = world.add_organization_key("sk_org_1", accounts=[world.platform.id])
