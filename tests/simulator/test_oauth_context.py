@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def read(simulator: Simulator, key: str, **headers: str) -> Response:
-    """Ask for coupons without a version, unless one is given."""
+    """Request coupons, with a version only if given."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return requests.get(f"{simulator.url}/v1/coupons", auth=(key, ""), headers=given, timeout=120)
 
 
 def test_context_succeeds_the_account_header(world: World, simulator: Simulator) -> None:
-    """For a platform's key `Stripe-Context` is the connected account, and never goes with both."""
+    """For a platform's key it names the connected account; with both headers it is an error."""
     key = simulator.api_key
     world.add_account("acct_1Example").create("coupon", {"id": "THEIRS"})
     world.platform.create("coupon", {"id": "OURS"})
