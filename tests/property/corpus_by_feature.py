@@ -117,6 +117,13 @@ BLIND = (
         Run(),
         Run(denied=EVENTS),
     ),
+    one_account(
+        CHARGE,
+        Run(),
+        Update(0, "charge", 0, 1),
+        Run(),
+        Run(denied=EVENTS, clocks=Clocks(date=-2 * HOURS)),
+    ),
 )
 """The key may not read events."""
 

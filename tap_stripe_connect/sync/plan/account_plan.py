@@ -326,7 +326,7 @@ class AccountPlan:
             state.feed_denied |= denied
             if denied and state.feed_from and self._feed and not self._feed.in_batches:
                 # Some of these rows were written when the feed could still be read.
-                state.listing_floor = self._checkpointer.raise_read_at(state)
+                state.listing_floor = self._checkpointer.raise_without_feed(state)
                 state.feed_from = {}
                 if state.listed.recheck_days and self._is_due(state):
                     state.recheck = self._recheck(state, self._scope.horizon, None)

@@ -37,6 +37,7 @@ class Checkpointer:
         listed, account = state.listed, state.account.id
         for stream in state.streams:
             known = given = self._bookmarks.get(stream, account)
+            state.followed_until = max(state.followed_until, known.events_until)
             if stream in self._scope.full_table:
                 given = resume.relisted(known)
                 state.full_table = True
@@ -44,6 +45,10 @@ class Checkpointer:
             bookmark = resume.trusted(given, self._scope.stripe_now, self._scope.now)
             if bookmark is not given:
                 yield resume.untrusted(stream, account, given, self._scope.stripe_now)
+                if given.events_until:
+                    # The clocks may be behind those of the run that wrote these rows.
+                    latest = given.events_until + self._scope.settings.lag_seconds
+                    bookmark = replace(bookmark, read_at=max(bookmark.read_at, latest))
             if listed.changes == "unseen" and _complete(bookmark):
                 bookmark = EMPTY
             if listed.changes == "feed":
@@ -92,10 +97,20 @@ class Checkpointer:
 
     def raise_read_at(self, state: ListState) -> int:
         """Let rows carry the time of their reading, and have STATE say so before they go out."""
-        moment = self._scope.now
+        return self._raise_read_at(state, self._scope.now)
+
+    def raise_without_feed(self, state: ListState) -> int:
+        """Let listed rows carry at least what an earlier run may have taken from the feed.
+
+        That run saw changes up to its own present, and this run's clocks may be behind it.
+        """
+        latest = state.followed_until + self._scope.settings.lag_seconds
+        return self._raise_read_at(state, max(self._scope.now, latest))
+
+    def _raise_read_at(self, state: ListState, moment: int) -> int:
         state.raise_read_at(moment)
-        self._bookmarks.read_at = moment
-        return moment
+        self._bookmarks.read_at = max(self._bookmarks.read_at, state.read_at)
+        return state.read_at
 
     def claim_page(self, state: ListState, page: Page, streams: Iterable[str]) -> None:
         """Claim the creation times that a written page completes."""

@@ -50,6 +50,7 @@ class ListState:
         "feed_denied",
         "feed_from",
         "fingerprints",
+        "followed_until",
         "full_table",
         "has_rows",
         "jobs",
@@ -77,6 +78,8 @@ class ListState:
         """What the bookmarks were of streams that the feed is going to tell of from now on."""
         self.written_from: int | None = None
         """Creation time from which on earlier runs may have written rows; None for no rows."""
+        self.followed_until = 0
+        """The newest moment up to which an earlier run followed the feed, in unix seconds."""
         self.full_table = False
         """Whether the catalog asks for everything to be listed again."""
         self.listing_floor = 0
