@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.remarks import Remarks
+from tap_stripe_connect.api.response_headers import HeaderReader
 from tap_stripe_connect.simulator.faults import Fault
 from tests.support.harness import DAY, NOW, config_for, run, selecting
 
@@ -117,10 +117,10 @@ def test_clocks_that_differ_by_minutes_are_told_once(
     caplog: pytest.LogCaptureFixture, url: str, ahead: int, said: str
 ) -> None:
     """A simulator on this machine may live in the past, without a word."""
-    remarks = Remarks(url, lambda: NOW)
+    reader = HeaderReader(url, lambda: NOW)
     for _ in range(2):
-        remarks.read({"Date": dated(NOW + ahead)["date"]})
-    assert remarks.server_time == NOW + ahead
+        reader.read({"Date": dated(NOW + ahead)["date"]})
+    assert reader.server_time == NOW + ahead
     assert len(caplog.messages) == bool(said)
     assert said in caplog.text
 
@@ -152,8 +152,8 @@ def test_a_notice_of_stripes_is_told_once(
 
 def test_notices_that_all_differ_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """A few are enough to look into it; they have neither control characters nor keys."""
-    remarks = Remarks("https://api.stripe.com", lambda: NOW)
+    reader = HeaderReader("https://api.stripe.com", lambda: NOW)
     for place in range(100):
-        remarks.read({"Stripe-Notice": f"Object {place}\x1b[1m of sk_test_51Planted is old"})
+        reader.read({"Stripe-Notice": f"Object {place}\x1b[1m of sk_test_51Planted is old"})
     assert len(caplog.messages) == 5
     assert caplog.messages[0] == "Stripe notes: Object 0 [1m of sk_… is old"

@@ -267,9 +267,9 @@ def test_a_proxy_in_odd_words_raises_nothing_odd(
 
 def test_passwords_in_errors_of_the_network_are_hidden() -> None:
     """Libraries quote the address of a proxy as it was given."""
-    told = network.reason(requests.exceptions.InvalidURL("Failed to parse: http://me:pa/ss@x:1"))
+    told = network.root_cause(requests.exceptions.InvalidURL("Failed to parse: http://me:pa/ss@x:1"))
     assert "pa/ss" not in told
-    assert "pa@ss" not in network.reason(ValueError("Failed to parse: http://me:pa@ss@x:1"))
+    assert "pa@ss" not in network.root_cause(ValueError("Failed to parse: http://me:pa@ss@x:1"))
 
 
 # What is not Stripe

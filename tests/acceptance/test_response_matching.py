@@ -11,7 +11,7 @@ import pytest
 
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.api.errors import StripeError
-from tap_stripe_connect.api.matching import IN_DOUBT, MismatchError, check_object, check_page
+from tap_stripe_connect.api.matching import PAGES_TO_CONFIRM, MismatchError, check_object, check_page
 from tap_stripe_connect.api.rate_limit import Limiter
 from tap_stripe_connect.api.responses import ApiRequest
 from tap_stripe_connect.catalog import API_VERSION
@@ -412,7 +412,7 @@ def test_doubt_ends_after_some_good_pages(stripe: Simulator) -> None:
     stripe.faults.add(Fault(match="/v1/customers", body={"object": "plan", "id": "x"}, times=1))
     for _ in range(30):
         client.page("/v1/customers", objects=("customer",))
-    assert stripe.journal.count(path="/v1/customers") == 1 + IN_DOUBT + 30
+    assert stripe.journal.count(path="/v1/customers") == 1 + PAGES_TO_CONFIRM + 30
 
 
 def test_threads_that_doubt_ask_one_after_another(stripe: Simulator) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from singer_sdk.singerlib import Catalog
 
 from tap_stripe_connect.catalog import STREAMS
-from tap_stripe_connect.catalog_input import CatalogError, normalised
+from tap_stripe_connect.catalog_input import CatalogError, normalize
 from tap_stripe_connect.streams import schema_file
 
 stable = settings(deadline=None, derandomize=True, max_examples=40)
@@ -82,7 +82,7 @@ def test_an_object_named_by_a_pattern_comes_whole() -> None:
     """Selecting an object without naming anything inside it selects all of it."""
     catalog = {"streams": [by_meltano("charges", "billing_details")]}
     assert "billing_details.email" not in mask(catalog, "charges")
-    assert mask(normalised(catalog), "charges") == {
+    assert mask(normalize(catalog), "charges") == {
         *below("charges", "billing_details"),
         *KEPT,
     }
@@ -92,7 +92,7 @@ def test_a_deeper_object_comes_whole_and_its_siblings_do_not() -> None:
     """The same holds at any depth, and does not reach what lies beside the object."""
     pattern = "payment_method_details.card"
     catalog = {"streams": [by_meltano("charges", pattern)]}
-    assert mask(normalised(catalog), "charges") == {
+    assert mask(normalize(catalog), "charges") == {
         *below("charges", pattern),
         *(*KEPT, "payment_method_details"),
     }
@@ -101,7 +101,7 @@ def test_a_deeper_object_comes_whole_and_its_siblings_do_not() -> None:
 def test_what_was_picked_inside_an_object_is_all_that_comes() -> None:
     """Where something inside an object is selected, the rest of the object is not."""
     catalog = {"streams": [by_meltano("charges", "billing_details.address.country", "amount")]}
-    assert mask(normalised(catalog), "charges") == {
+    assert mask(normalize(catalog), "charges") == {
         *(*KEPT, "amount"),
         *("billing_details", "billing_details.address", "billing_details.address.country"),
     }
@@ -110,7 +110,7 @@ def test_what_was_picked_inside_an_object_is_all_that_comes() -> None:
 def test_what_is_deselected_stays_so() -> None:
     """An object that is not selected itself gets nothing by this."""
     catalog = {"streams": [by_meltano("charges", "amount")]}
-    assert mask(normalised(catalog), "charges") == {*KEPT, "amount"}
+    assert mask(normalize(catalog), "charges") == {*KEPT, "amount"}
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
@@ -119,7 +119,7 @@ def test_selecting_every_property_by_name_gives_all(stream: Any) -> None:
     schema = schema_file(stream.name)
     catalog = {"streams": [by_meltano(stream.name, *schema["properties"])]}
     everything = {".".join(path[1::2]) for path in breadcrumbs(schema)}
-    assert mask(normalised(catalog), stream.name) == everything
+    assert mask(normalize(catalog), stream.name) == everything
 
 
 def test_a_catalog_without_a_say_on_the_inside_stays_as_it_is() -> None:
@@ -133,7 +133,7 @@ def test_a_catalog_without_a_say_on_the_inside_stays_as_it_is() -> None:
         {"breadcrumb": list(inside), "metadata": {"inclusion": "available", "selected": True}}
     )
     catalog = {"streams": [entry], "added by others": 1}
-    result = normalised(catalog)
+    result = normalize(catalog)
     assert result["added by others"] == 1
     assert "billing_details.email" not in {
         ".".join(item["breadcrumb"][1::2]) for item in result["streams"][0]["metadata"]
@@ -145,7 +145,7 @@ def test_the_catalog_handed_in_stays_as_it_was() -> None:
     """Reading a catalog does not change it."""
     catalog = {"streams": [by_meltano("charges", "billing_details")]}
     before = deepcopy(catalog)
-    assert normalised(catalog) != before
+    assert normalize(catalog) != before
     assert catalog == before
 
 
@@ -159,14 +159,14 @@ def stray(*, selected: bool | None) -> dict[str, Any]:
 def test_a_selected_stream_that_does_not_exist_is_refused() -> None:
     """A stream that is asked for and cannot be had is an error that names it."""
     with pytest.raises(CatalogError, match="there is no stream 'chargebacks'; deselect it, or"):
-        normalised(stray(selected=True))
+        normalize(stray(selected=True))
 
 
 @pytest.mark.parametrize("selected", [False, None])
 def test_an_unselected_stream_that_does_not_exist_is_no_matter(*, selected: bool | None) -> None:
     """A left-over of another release does no harm while nobody asks for it."""
     assert (
-        normalised(stray(selected=selected))["streams"][1] == stray(selected=selected)["streams"][1]
+        normalize(stray(selected=selected))["streams"][1] == stray(selected=selected)["streams"][1]
     )
 
 
@@ -174,7 +174,7 @@ def test_the_old_name_of_a_stream_is_understood() -> None:
     """An entry that names its stream only in `stream` is read by that name."""
     entry = by_meltano("charges", "billing_details")
     del entry["tap_stream_id"]
-    result = normalised({"streams": [entry]})
+    result = normalize({"streams": [entry]})
     assert "billing_details.email" in mask(result, "charges")
 
 
@@ -182,9 +182,9 @@ def test_the_old_name_of_a_stream_is_understood() -> None:
 def test_what_is_no_list_of_streams_is_refused(streams: Any) -> None:
     """A catalog needs a list of entries; the message says how to get one."""
     with pytest.raises(CatalogError, match=r"`streams` is not a list of streams.*--discover"):
-        normalised({"streams": streams})
+        normalize({"streams": streams})
     with pytest.raises(CatalogError, match="`streams` is not a list of streams"):
-        normalised({})
+        normalize({})
 
 
 DAMAGE: list[Any] = [None, True, 5, "x", [], [None], [5], ["x"], [[]], {}, {"x": None}]
@@ -218,7 +218,7 @@ def test_a_damaged_entry_is_refused_or_harmless(
         else:
             node[way[-1]] = junk
         try:
-            Catalog.from_dict(normalised({"streams": [entry]}))
+            Catalog.from_dict(normalize({"streams": [entry]}))
         except CatalogError as fault:
             told = str(fault)
             assert told.startswith(("catalog: the entry of stream ", "catalog: there is no stream"))
@@ -246,7 +246,7 @@ def test_damage_is_named(damage: dict[str, Any]) -> None:
     """An entry that cannot be read is refused, and says which stream it is of."""
     entry = by_meltano("charges", "amount") | damage
     with pytest.raises(CatalogError, match=r"the entry of stream .* is damaged; make it anew"):
-        normalised({"streams": [entry]})
+        normalize({"streams": [entry]})
 
 
 @stable
@@ -269,9 +269,9 @@ def test_nothing_selected_is_ever_lost(choices: dict[str, bool]) -> None:
         name = ".".join(item["breadcrumb"][1::2])
         item["metadata"]["selected"] = choices.get(name, False)
     catalog = {"streams": [entry]}
-    before, after = mask(catalog, "charges"), mask(normalised(catalog), "charges")
+    before, after = mask(catalog, "charges"), mask(normalize(catalog), "charges")
     assert before <= after
     for added in after - before:
         assert added.rpartition(".")[0] in after
         assert added.partition(".")[0] in before
-    assert mask(normalised(normalised(catalog)), "charges") == after
+    assert mask(normalize(normalize(catalog)), "charges") == after

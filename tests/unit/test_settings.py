@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from tap_stripe_connect.catalog import API_VERSION
 from tap_stripe_connect.settings import (
-    READERS,
+    PARSERS,
     SETTINGS,
     Settings,
     SettingsError,
     json_schema,
     parse,
 )
-from tap_stripe_connect.values import ALL, moment
+from tap_stripe_connect.settings.parsers import ALL_ACCOUNTS, timestamp
 
 stable = settings(deadline=None, derandomize=True, max_examples=300)
 
@@ -40,8 +40,8 @@ def faults(config: dict[str, Any]) -> list[str]:
     """Return what is wrong with a configuration."""
     with pytest.raises(SettingsError) as caught:
         parse(config)
-    assert str(caught.value) == "; ".join(caught.value.faults)
-    return caught.value.faults
+    assert str(caught.value) == "; ".join(caught.value.errors)
+    return caught.value.errors
 
 
 def test_a_key_is_all_that_is_needed() -> None:
@@ -51,7 +51,7 @@ def test_a_key_is_all_that_is_needed() -> None:
         account_ids=(),
         all_connected_accounts=False,
         exclude_account_ids=frozenset(),
-        shard=ALL,
+        shard=ALL_ACCOUNTS,
         include_platform=True,
         start=0,
         api_url="https://api.stripe.com",
@@ -216,7 +216,7 @@ def test_relative_start_dates_count_from_now(
 ) -> None:
     """A relative date counts back from the present moment, by the calendar (G5)."""
     monkeypatch.setattr(pendulum, "now", lambda zone: pendulum.from_timestamp(NOON, zone))
-    assert moment(text) == wanted
+    assert timestamp(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_no_text_makes_start_date_crash(text: str) -> None:
     try:
         assert read(start_date=text).start >= 0
     except SettingsError as error:
-        (fault,) = error.faults
+        (fault,) = error.errors
         assert fault.startswith("start_date: ")
 
 
@@ -266,7 +266,7 @@ ORGANISATIONS = ["sk_org_1Example", "sk_org_live_1Example", "sk_org_test_1Exampl
 def test_an_organisations_key_reads_the_accounts_that_are_named(key: str) -> None:
     """Its accounts may be named behind their platform's; it is live unless it says otherwise."""
     taken = parse({"api_key": key, "account_ids": "acct_1Example, acct_1Example/acct_2Example"})
-    assert taken.organisation
+    assert taken.has_organization_key
     assert taken.account_ids == ("acct_1Example", "acct_1Example/acct_2Example")
     assert not taken.include_platform
     assert taken.livemode is ("_test_" not in key)
@@ -294,11 +294,11 @@ def test_only_an_organisations_key_reaches_through_a_platform() -> None:
     """Another key's account cannot be named behind that of a platform."""
     (fault,) = faults({"api_key": KEY, "account_ids": "acct_1Example/acct_2Example"})
     assert fault == "account_ids: 'acct_1Example/acct_2Example' needs an organisation's key"
-    assert not read().organisation
+    assert not read().has_organization_key
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"), [("3/16", (3, 16)), (" 1 / 1 ", ALL), ("16/16", (16, 16))]
+    ("text", "wanted"), [("3/16", (3, 16)), (" 1 / 1 ", ALL_ACCOUNTS), ("16/16", (16, 16))]
 )
 def test_shards_are_read(text: str, wanted: tuple[int, int]) -> None:
     """A shard is a number of how many there are."""
@@ -348,7 +348,7 @@ def test_no_fault_tells_a_secret(setting: Any, form: str) -> None:
     try:
         told = repr(parse(config))
     except SettingsError as error:
-        told = f"{error} {error!r} {error.faults}"
+        told = f"{error} {error!r} {error.errors}"
     assert "Planted" not in told
     assert len(told.splitlines()) == 1
 
@@ -441,7 +441,7 @@ def test_api_versions_are_dates_with_a_name(version: str) -> None:
 @every_setting
 def test_every_setting_has_a_reader_and_a_schema(setting: Any) -> None:
     """A row of the table can be read, and shows users its kind, default and meaning."""
-    assert READERS[setting.name] is setting.read
+    assert PARSERS[setting.name] is setting.parse
     shown = json_schema()["properties"][setting.name]
     assert shown["description"] == setting.description.strip() != ""
     types = {"date-time": "string", "option": "string"}
@@ -456,7 +456,7 @@ def test_the_schema_holds_the_settings_and_no_others() -> None:
     """Readers, schema and the settings object speak of the same settings."""
     schema = json_schema()
     names = [setting.name for setting in SETTINGS]
-    assert list(schema["properties"]) == list(READERS) == names
+    assert list(schema["properties"]) == list(PARSERS) == names
     assert schema["required"] == ["api_key"]
     assert {name if name != "start" else "start_date" for name in Settings.__annotations__} == {
         *names
@@ -469,7 +469,7 @@ def test_defaults_are_what_their_readers_accept(setting: Any) -> None:
     """A default and every option of a setting can be written out in a configuration."""
     for value in [setting.default, *setting.options]:
         if value is not None:
-            assert READERS[setting.name](value) == value
+            assert PARSERS[setting.name](value) == value
 
 
 @pytest.mark.parametrize("name", ["on_permission_error", "on_account_error"])

@@ -44,13 +44,13 @@ class Scheduler:
         """
         queues = self._queue.nested(self._may_go_on)
         for queue in queues:
-            if self._client.unused(queue.route, most=1):
+            if self._client.idle_slots(queue.route, spend=1):
                 return self._hand_out_nested(queue)
         job = self._queue.next(self._worth_splitting, self._may_ask)
         weight = job.page_bytes if job else 0
         if job and self._budget.allows(weight):
             if not job.plan.has_waiting:
-                self._client.unused(job.route, most=1)
+                self._client.idle_slots(job.route, spend=1)
             return self._hand_out(job, self._queue.hand_out(job), weight)
         if queues:
             return self._hand_out_nested(queues[0])
@@ -102,13 +102,13 @@ class Scheduler:
     def unused(self) -> int | None:
         """Return how many more requests there could have been; None if nothing is to be read."""
         queues = self._queue.nested(self._may_go_on)
-        unused = [self._client.unused(queue.route) for queue in queues]
+        unused = [self._client.idle_slots(queue.route) for queue in queues]
         job = self._queue.next(self._worth_splitting, self._may_ask)
         if job and self._budget.allows(job.page_bytes):
-            more = self._client.unused(job.route)
+            more = self._client.idle_slots(job.route)
             unused.append(min(more, self._budget.pages(job.page_bytes)))
         return max(unused, default=None)
 
     def _worth_splitting(self, job: Job) -> bool:
         """Tell whether more readers of a list would be faster: its budget is not used up."""
-        return self._client.unused(job.route) > 0
+        return self._client.idle_slots(job.route) > 0

@@ -98,7 +98,7 @@ def test_smaller_pages_are_tried_before_the_run_ends(
     stripe.faults.add(Fault(match="/v1/charges", status=503))
     client.get("/v1/account")
     for _ in range(40):
-        assert action(client, "/v1/charges", tries=2) is ErrorAction.RETRY
+        assert action(client, "/v1/charges", attempts=2) is ErrorAction.RETRY
     assert action(client, "/v1/charges") is ErrorAction.STOP
 
 
@@ -223,7 +223,7 @@ def test_the_budget_hears_which_limit_was_reached(
 ) -> None:
     """Stripe's code for them is the same for all limits; the reason is in the head."""
     told = []
-    monkeypatch.setattr(Limiter, "refused", lambda _, *what: told.append(what[:2]))
+    monkeypatch.setattr(Limiter, "back_off", lambda _, *what: told.append(what[:2]))
     body = {"error": {"code": "rate_limit", "message": "Request rate limit exceeded."}}
     reason = {"Stripe-Rate-Limited-Reason": "endpoint-rate"}
     stripe.faults.add(Fault(match="/v1/coupons", status=429, body=body, headers=reason, times=1))

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.nesting import DEEPEST, decode
+from tap_stripe_connect.api.nesting import MAX_DEPTH, decode
 from tap_stripe_connect.simulator.faults import Fault
 from tests.support.harness import NOW, config_for, run, selecting
 
@@ -58,7 +58,7 @@ def test_a_row_that_is_nested_too_deeply_costs_no_other_row(
     first, second, third = output.records("customers")
     assert [one["id"] for one in (first, second, third)] == ["cus_1000", "cus_1001", "cus_1002"]
     assert second["metadata"]["b"] == ']}"'
-    assert depth(second["metadata"]) <= DEEPEST
+    assert depth(second["metadata"]) <= MAX_DEPTH
     (line,) = (one.message for one in caplog.records if "levels deep" in one.message)
     assert line.startswith("customer cus_1001 holds values")
 
@@ -93,7 +93,7 @@ def test_an_object_that_is_retrieved_can_be_nested_too_deeply(
 
 def test_what_is_not_too_deep_is_not_touched() -> None:
     """Up to the limit of the parser a document comes back as it is."""
-    text = nested(DEEPEST * 3).encode()
+    text = nested(MAX_DEPTH * 3).encode()
     assert msgspec.json.encode(decode(text)) == text
 
 

@@ -182,17 +182,17 @@ def test_turns_that_nobody_takes_are_told_once() -> None:
     def part(crowd: Crowd, number: int) -> None:
         del number
         # Nobody has sent anything before.
-        told.append(crowd.limiter.unused(ONE[0], most=100))
+        told.append(crowd.limiter.idle_slots(ONE[0], spend=100))
         crowd.send(ONE[0])
-        told.append(crowd.limiter.unused(ONE[0]))
+        told.append(crowd.limiter.idle_slots(ONE[0]))
         crowd.clock.sleep(0.5)
-        told.append(crowd.limiter.unused(ONE[0], most=5))
-        told.append(crowd.limiter.unused(ONE[0], most=100))
-        told.append(crowd.limiter.unused(ONE[0]))
+        told.append(crowd.limiter.idle_slots(ONE[0], spend=5))
+        told.append(crowd.limiter.idle_slots(ONE[0], spend=100))
+        told.append(crowd.limiter.idle_slots(ONE[0]))
         crowd.send(ONE[0])
-        told.append(crowd.limiter.unused(ONE[0]))
+        told.append(crowd.limiter.idle_slots(ONE[0]))
         crowd.clock.sleep(60.0)
-        told.append(crowd.limiter.unused(ONE[0]))
+        told.append(crowd.limiter.idle_slots(ONE[0]))
 
     crowd.run(part)
     # One may be as late as the next one is away, so that after a pause two go out together.
@@ -218,7 +218,7 @@ def test_a_hold_delays_everybody(endpoints: Sequence[str]) -> None:
             return
         for seconds in (3.0, 0.5, 2.0):
             crowd.clock.sleep(2.005)
-            crowd.limiter.refused(endpoints[0], "", seconds)
+            crowd.limiter.back_off(endpoints[0], "", seconds)
             held.append(crowd.clock())
             crowd.clock.sleep(seconds)
 
@@ -237,8 +237,8 @@ def test_a_shorter_hold_does_not_end_a_longer_one() -> None:
 
     def part(crowd: Crowd, number: int) -> None:
         del number
-        crowd.limiter.refused("/v1/charges", "", 5.0)
-        crowd.limiter.refused("/v1/charges", "", 1.0)
+        crowd.limiter.back_off("/v1/charges", "", 5.0)
+        crowd.limiter.back_off("/v1/charges", "", 1.0)
         crowd.send("/v1/charges")
 
     assert crowd.run(part) == {"/v1/charges": [pytest.approx(crowd.begin + 5.0)]}
@@ -289,7 +289,7 @@ def test_after_a_refusal_the_rate_is_halved_and_comes_back() -> None:
         crowd.clock.sleep(2.0)
         # Those that were under way together are refused together.
         for _ in range(12):
-            crowd.limiter.refused(FEW[0], "global-rate", 1.0)
+            crowd.limiter.back_off(FEW[0], "global-rate", 1.0)
 
     sent = crowd.run(part)
     moments = sorted(moment for moments in sent.values() for moment in moments)
@@ -309,7 +309,7 @@ def test_the_refusal_of_an_endpoint_slows_down_no_other() -> None:
             crowd.keep_sending((FEW[number % 2],), number)
             return
         crowd.clock.sleep(2.0)
-        crowd.limiter.refused(FEW[0], "endpoint-concurrency", 5.0)
+        crowd.limiter.back_off(FEW[0], "endpoint-concurrency", 5.0)
 
     sent = crowd.run(part)
     begin = crowd.begin + 2.0
@@ -325,7 +325,7 @@ def test_however_much_is_refused_something_goes_out() -> None:
         del number
         for _ in range(20):
             crowd.send(FEW[0])
-            crowd.limiter.refused(FEW[0], "global-rate", 0.01)
+            crowd.limiter.back_off(FEW[0], "global-rate", 0.01)
 
     crowd.run(part)
     assert crowd.clock() < crowd.begin + 20 * 1.1
@@ -338,7 +338,7 @@ def test_after_many_refusals_a_sixteenth_of_the_rate_is_left() -> None:
     def part(crowd: Crowd, number: int) -> None:
         del number
         for _ in range(50):
-            crowd.limiter.refused(FEW[0], "global-rate", 0.0)
+            crowd.limiter.back_off(FEW[0], "global-rate", 0.0)
         for _ in range(5):
             crowd.send(FEW[0])
 
