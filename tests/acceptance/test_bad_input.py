@@ -100,7 +100,7 @@ def test_an_address_where_nothing_answers(files: Files) -> None:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     (line,) = told(files.run(config={"api_key": SECRET, "api_url": url}))
-    assert f"cannot be reached at {url}" in line
+    assert f"Cannot reach Stripe at {url}" in line
     assert "Connection refused" in line
     assert "check api_url" in line
 
@@ -333,7 +333,7 @@ def test_a_misspelt_setting_is_told(stripe: Simulator, files: Files) -> None:
     """It would do nothing, so its user is told what is near it."""
     result = files.run(config=config_for(stripe, acount_ids=["acct_1Known"]))
     assert result.returncode == 0
-    assert "acount_ids is not known and does nothing; did you mean account_ids?" in result.stderr
+    assert "Unknown setting acount_ids has no effect; did you mean account_ids?" in result.stderr
 
 
 def test_a_server_that_never_answers(

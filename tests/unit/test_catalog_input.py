@@ -245,7 +245,9 @@ def test_a_damaged_entry_is_refused_or_harmless(
 def test_damage_is_named(damage: dict[str, Any]) -> None:
     """An entry that cannot be read is refused, and says which stream it is of."""
     entry = by_meltano("charges", "amount") | damage
-    with pytest.raises(CatalogError, match=r"the entry of stream .* is damaged; make it anew"):
+    with pytest.raises(
+        CatalogError, match=r"the entry of stream .* is malformed; create a new catalog"
+    ):
         normalize({"streams": [entry]})
 
 

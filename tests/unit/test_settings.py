@@ -171,7 +171,7 @@ def test_no_lag_is_allowed_but_no_budget_is_not() -> None:
     """Each number has its own least value."""
     assert read(lag_seconds=0).lag_seconds == 0
     assert faults({"api_key": KEY, "max_requests_per_second": 0}) == [
-        "max_requests_per_second: 0 is too small; the least is 1"
+        "max_requests_per_second: 0 is too small; the minimum is 1"
     ]
 
 
@@ -293,7 +293,7 @@ def test_an_organisations_key_without_accounts_is_a_fault(nothing: object) -> No
 def test_only_an_organisations_key_reaches_through_a_platform() -> None:
     """Another key's account cannot be named behind that of a platform."""
     (fault,) = faults({"api_key": KEY, "account_ids": "acct_1Example/acct_2Example"})
-    assert fault == "account_ids: 'acct_1Example/acct_2Example' needs an organisation's key"
+    assert fault == "account_ids: 'acct_1Example/acct_2Example' needs an organization key"
     assert not read().has_organization_key
 
 
@@ -313,7 +313,7 @@ def test_shards_are_read(text: str, wanted: tuple[int, int]) -> None:
 def test_other_shards_are_refused(text: object) -> None:
     """What is no part of a whole is a fault that shows the form."""
     assert faults({"api_key": KEY, "shard": text}) == [
-        f"shard: {text!r} is not a part of the accounts such as 3/16"
+        f"shard: {text!r} is not a shard such as 3/16"
     ]
 
 
@@ -411,7 +411,7 @@ def test_addresses_lose_their_last_slash(url: str, wanted: str) -> None:
 )
 def test_other_addresses_are_refused(url: object) -> None:
     """What is no plain address is a fault, and is not shown, as it may hold a password."""
-    assert faults({"api_key": KEY, "api_url": url}) == ["api_url: not an http or https address"]
+    assert faults({"api_key": KEY, "api_url": url}) == ["api_url: not an http or https URL"]
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ def test_other_addresses_are_refused(url: object) -> None:
 def test_plain_http_beyond_this_machine_is_refused(url: str) -> None:
     """The key would travel in clear text."""
     (fault,) = faults({"api_key": KEY, "api_url": url})
-    assert fault.startswith("api_url: the key would travel unencrypted; use https")
+    assert fault.startswith("api_url: the key would be sent unencrypted; use https")
 
 
 @pytest.mark.parametrize("version", ["2020-08-27", "2026-10-28.endive", " 2024-06-20 "])

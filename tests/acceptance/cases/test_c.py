@@ -225,7 +225,7 @@ def refused(status: int, message: str, **more: str) -> Fault:
 @pytest.mark.parametrize(
     ("settings", "fault", "advice"),
     [
-        ({"api_key": SECRET}, None, "check api_key: it must be a current key, pasted whole"),
+        ({"api_key": SECRET}, None, "check api_key: it must be a valid key, copied completely"),
         ({"api_key": SECRET.replace("sk", "pk")}, None, "use a restricted (rk_…) or secret"),
         (
             {},
@@ -235,7 +235,7 @@ def refused(status: int, message: str, **more: str) -> Fault:
         (
             {},
             refused(403, f"The API key {SECRET} does not allow requests from your IP address."),
-            "the key may be used from certain addresses only",
+            "the key is limited to certain IP addresses",
         ),
         (
             {"all_connected_accounts": True},

@@ -149,7 +149,7 @@ def error(message: str = "No such charge", **given: Any) -> StripeError:
         "status": 404,
         "code": "resource_missing",
         "request_id": "req_1Example",
-        "advice": "report it with the request id",
+        "advice": "report this with the request id",
     }
     return StripeError(message, **{**known, **given})
 
@@ -158,7 +158,7 @@ def test_an_error_tells_what_support_asks_for() -> None:
     """One line has message, method, path, status, code, account, request id and advice (G8)."""
     assert str(error()) == (
         "No such charge [GET /v1/charges, status 404, code resource_missing, "
-        "account acct_1Example, request id req_1Example] - report it with the request id"
+        "account acct_1Example, request id req_1Example] - report this with the request id"
     )
 
 

@@ -60,7 +60,7 @@ def test_a_row_that_is_nested_too_deeply_costs_no_other_row(
     assert second["metadata"]["b"] == ']}"'
     assert depth(second["metadata"]) <= MAX_DEPTH
     (line,) = (one.message for one in caplog.records if "levels deep" in one.message)
-    assert line.startswith("customer cus_1001 holds values")
+    assert line.startswith("customer cus_1001 has values")
 
 
 @pytest.mark.parametrize("levels", [100, 800, 850, 900, 950, 975, 990, 1000, 1100, 3000, 20_000])
@@ -88,7 +88,7 @@ def test_an_object_that_is_retrieved_can_be_nested_too_deeply(
         "customers"
     )
     assert record["id"] == "cus_1"
-    assert any(one.message.startswith("customer cus_1 holds") for one in caplog.records)
+    assert any(one.message.startswith("customer cus_1 has values") for one in caplog.records)
 
 
 def test_what_is_not_too_deep_is_not_touched() -> None:
@@ -123,4 +123,4 @@ def test_every_gap_of_a_page_is_named_once(caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.WARNING):
         found = decode(f'{{"data": [{rows}, {{"id": "r"}}], "has_more": false}}'.encode())
     assert [row["id"] for row in found["data"]] == ["p", "q", "r"]
-    assert [one.message.partition(" holds")[0] for one in caplog.records] == ["x p", "x q"]
+    assert [one.message.partition(" has values")[0] for one in caplog.records] == ["x p", "x q"]
