@@ -1,6 +1,6 @@
 """Set up what a task needs in .venv, then run the task: `python3 dev.py demo`.
 
-Needs Python and pip, nothing else. What is installed already is not installed again.
+Needs only Python and pip. Releases are pinned in requirements/; `python3 dev.py lock` renews them.
 """
 
 # ruff: noqa: T201 - printing is its output
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +31,16 @@ NEWEST_PYTHON = (3, 99)
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment and what belongs into it."""
+    """A virtual environment and what is installed into it."""
 
     about: str
     folder: Path
-    requirements: tuple[str, ...]
-    """Arguments of `uv pip install`."""
+    packages: tuple[str, ...]
+    """Lines of a requirements file."""
+    lock: Path | None = None
+    """The file that pins the releases; None takes the newest that fit."""
+    groups: tuple[str, ...] = ()
+    """Options that name dependency groups of pyproject.toml."""
 
     @property
     def python(self) -> Path:
@@ -46,51 +50,62 @@ class Environment:
 
 @dataclass(frozen=True)
 class Task:
-    """What a word on the command line stands for."""
+    """A task that the command line can name."""
 
     about: str
     environments: tuple[Environment, ...]
+    """Commands run in the first one, or in this Python if there is none."""
     commands: tuple[str, ...]
-    """Run one after the other in the first environment; one that fails does not stop the rest."""
+    """Run one after the other; one that fails does not stop the rest."""
+    fast: tuple[str, ...] = ()
+    """Run instead with `--fast`."""
     newest: tuple[int, int] = NEWEST_PYTHON
     variables: tuple[tuple[str, str], ...] = ()
-    """Of the environment that the commands run in."""
+    """Set for the commands."""
 
 
-# Opens what the target has written; the target itself has a release of its own in meltano.yml.
+# Reads what the target wrote; the target's own release is in meltano.yml.
 DUCKDB = "duckdb>=1.2.2,<1.5"
+LOCK = Path("requirements/dev.txt")
+MELTANO_LOCK = Path("requirements/meltano.txt")
 DEVELOP = Environment(
-    "the tap and all that develops it", VENV, ("-e", ".", "--group", "dev", DUCKDB)
+    "the tap and its development tools",
+    VENV,
+    ("-e .[simulator]", DUCKDB),
+    LOCK,
+    ("--group", "dev"),
 )
-DEMO = Environment("the tap, its simulator and DuckDB", VENV, ("-e", ".[simulator]", DUCKDB))
-BENCH = Environment("the tap and its simulator", VENV, ("-e", ".[simulator]"))
-# Apart from the project, whose requirements it would hold back.
-MELTANO = Environment("Meltano", VENV / "meltano", ("meltano==4.4.1",))
+DEMO = Environment("the tap, its simulator and DuckDB", VENV, ("-e .[simulator]", DUCKDB), LOCK)
+BENCH = Environment("the tap and its simulator", VENV, ("-e .[simulator]",), LOCK)
+# Separate, because its requirements conflict with newer releases of the tap's.
+MELTANO = Environment("Meltano", VENV / "meltano", ("meltano==4.4.1",), MELTANO_LOCK)
 
 TASKS: Mapping[str, Task] = {
     "demo": Task(
-        "load three made-up years of Stripe into DuckDB with Meltano (--help for options)",
+        "load three simulated years of Stripe into DuckDB with Meltano (--help for options)",
         (DEMO, MELTANO),
         ("-m scripts.demo",),
-        newest=(3, 13),  # of which the target's release of duckdb has wheels
+        newest=(3, 13),  # the last with wheels for the target's release of duckdb
     ),
     "test": Task(
-        "run the tests with branch coverage; arguments go to pytest",
+        "run the tests with branch coverage; arguments go to pytest (--fast: no slow ones)",
         (DEVELOP, MELTANO),
         ("-m pytest --cov --numprocesses=logical --dist=loadfile",),
+        fast=("-m pytest --numprocesses=logical --dist=loadfile -m not(slow)",),
     ),
     "truth": Task(
-        "play random schedules against a simulated Stripe (--schedules N, --seed S, --defects)",
+        "run random schedules against the simulator (--schedules N, --seed S, --defects)",
         (DEVELOP,),
         ("-m tests.property.runner",),
     ),
     "lint": Task(
-        "check style, types and everything generated",
+        "check style, types, layers and everything generated",
         (DEVELOP,),
         (
             "-m ruff check",
             "-m ruff format --check",
             "-m mypy",
+            ".venv/bin/lint-imports --no-logo --no-cache",  # has no `python -m`
             "-m scripts.generate_endpoints --check",
             "-m scripts.generate_schemas --check",
             "scripts/generate_docs.py --check",
@@ -102,14 +117,15 @@ TASKS: Mapping[str, Task] = {
         ("-m benchmarks",),
     ),
     "screenshots": Task(
-        "drive the pages of `connect` in a browser, and take the pictures of docs/images again",
+        "test the pages of `connect` in a browser and update the images in docs/images",
         (DEVELOP, MELTANO),
         ("-m pytest tests/browser",),
         variables=(("UPDATE_IMAGES", "1"),),
     ),
-    "docs": Task("write the generated tables again", (DEVELOP,), ("scripts/generate_docs.py",)),
+    "docs": Task("update the generated tables", (DEVELOP,), ("scripts/generate_docs.py",)),
+    "lock": Task("pin the newest releases in requirements/", (), ("-m scripts.lock",)),
     "schemas": Task(
-        "write again what is generated from Stripe's package: lists, events, streams' schemas",
+        "regenerate lists, events and schemas from Stripe's package",
         (DEVELOP,),
         ("-m scripts.generate_endpoints", "-m scripts.generate_schemas"),
     ),
@@ -127,6 +143,9 @@ def main(arguments: Sequence[str]) -> int:
         print(usage())
         return 0 if name in {"-h", "--help"} else 2
     task = TASKS[name]
+    if task.fast and "--fast" in rest:
+        rest.remove("--fast")
+        task = replace(task, commands=task.fast)
     if rest and len(task.commands) > 1:
         print(f"{name} takes no arguments")
         return 2
@@ -134,7 +153,7 @@ def main(arguments: Sequence[str]) -> int:
         print(wrong_python(task))
         return 1
     os.chdir(ROOT)
-    # The machine's certificates, as pip uses them: a company's proxy is trusted then.
+    # Trust the machine's certificates, as pip does, and so a company's proxy.
     os.environ.setdefault("UV_SYSTEM_CERTS", "true")
     try:
         for environment in task.environments:
@@ -146,22 +165,22 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def wrong_python(task: Task) -> str:
-    """Return which Python a task needs."""
+    """Return the error for a Python that the task does not support."""
     oldest, newest = (".".join(map(str, version)) for version in (OLDEST_PYTHON, task.newest))
     needed = f"{oldest} to {newest}" if task.newest < NEWEST_PYTHON else f"{oldest} or newer"
     return f"Python {needed} is needed, this is {sys.version.split()[0]}"
 
 
 def usage() -> str:
-    """Return what can be asked for."""
+    """Return the help text."""
     lines = [f"  {name:12} {task.about}" for name, task in TASKS.items()]
     return "\n".join(["Usage: python3 dev.py TASK [ARGUMENTS]", "", *lines])
 
 
 def run(task: Task, arguments: Sequence[str]) -> int:
-    """Run the commands of a task; a single one takes the place of this process."""
+    """Run the commands of a task; a single command replaces this process."""
     os.environ.update(task.variables)
-    python = str(task.environments[0].python)
+    python = str(task.environments[0].python) if task.environments else sys.executable
     commands = [[python, *command.split(), *arguments] for command in task.commands]
     sys.stdout.flush()
     if len(commands) == 1:
@@ -177,29 +196,35 @@ def run(task: Task, arguments: Sequence[str]) -> int:
 
 
 def prepare(environment: Environment) -> None:
-    """Install what is not installed yet; raises SetupError."""
+    """Create and fill an environment, unless that is done; raises SetupError."""
     stamp = environment.folder / "installed" / fingerprint(environment)
     if stamp.exists() and environment.python.exists():
         return
     if not environment.python.exists():
         create = ["-m", "venv", "--without-pip", "--clear", str(environment.folder)]
         step(f"Creating {environment.folder}", [sys.executable, *create])
-    arguments = ["pip", "install", "--python", str(environment.python), *environment.requirements]
+    packages = [word for line in environment.packages for word in line.split()]
+    options = ["--python", str(environment.python)]
+    if environment.lock:
+        options += ["--constraint", str(environment.lock)]
+    arguments = ["pip", "install", *options, *packages, *environment.groups]
     step(f"Installing {environment.about}", [uv(), *arguments])
     stamp.parent.mkdir(exist_ok=True)
     stamp.touch()
 
 
 def fingerprint(environment: Environment) -> str:
-    """Return a name that changes whenever something else would be installed."""
-    parts = [*environment.requirements, sys.version, Path("pyproject.toml").read_text("utf-8")]
+    """Return a digest of everything that decides what is installed."""
+    locks = [environment.lock] if environment.lock else []
+    files = [file.read_text("utf-8") for file in (Path("pyproject.toml"), *locks)]
+    parts = [*environment.packages, *environment.groups, sys.version, *files]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def uv() -> str:
-    """Return the path of uv, installing it if need be.
+    """Return the path of uv; installs it if it is missing.
 
-    Into a folder of its own, which needs neither `ensurepip` nor leave to change the system.
+    It gets a folder of its own, which requires neither `ensurepip` nor write access to the system.
     """
     program = UV / "bin" / "uv"
     if not program.exists():
@@ -208,20 +233,20 @@ def uv() -> str:
                 return anywhere
             raise SetupError("pip is missing. Install it (Debian: apt install python3-pip), or uv.")
         pip = [sys.executable, "-m", "pip", "install", "--target", str(UV), UV_VERSION]
-        # Settings of the user that contradict a target folder.
+        # Override user settings that conflict with --target.
         neutral = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
         step("Installing uv", pip, neutral)
     return str(program)
 
 
 def no_pip() -> bool:
-    """Tell whether this Python lacks pip."""
+    """Return whether this Python lacks pip."""
     probe = [sys.executable, "-m", "pip", "--version"]
     return subprocess.run(probe, check=False, capture_output=True).returncode != 0  # noqa: S603 - our own
 
 
 def step(what: str, command: Sequence[str], extra: Mapping[str, str] | None = None) -> None:
-    """Run a command quietly, and tell how long it took; its output only if it fails."""
+    """Run a command and report how long it took; its output is shown only if it fails."""
     print(f"{what} … ", end="", flush=True, file=sys.stderr)
     start = time.monotonic()
     done = subprocess.run(  # noqa: S603 - commands of this file

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import dev
 
@@ -97,7 +98,9 @@ def _singer(
     config = task.folder / f"{environments}-config.json"
     config.write_text(json.dumps(settings), "utf-8")
     begin = [str(executable), "--config", str(config)]
-    catalog = task.folder / f"{environments}-{'-'.join(task.streams)}.json"
+    # All streams together would be too long a name.
+    chosen = crc32(" ".join(task.streams).encode())
+    catalog = task.folder / f"{environments}-{chosen:08x}.json"
     if not catalog.exists():
         found = subprocess.run(  # noqa: S603 - one of the taps above
             [*begin, "--discover"],
@@ -124,7 +127,7 @@ def install_peer() -> None:
     try:
         dev.prepare(PEER)
     except dev.SetupError as error:
-        raise AbsentError(f"{PEER.requirements[0]} can't be installed: {error}") from error
+        raise AbsentError(f"{PEER.packages[0]} can't be installed: {error}") from error
 
 
 def install_release() -> None:

@@ -12,6 +12,8 @@ from singer_sdk.mapper import CustomStreamMap
 from tap_stripe_connect.catalog import columns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from singer_sdk.mapper import StreamMap
 
 Record = dict[str, Any]
@@ -20,6 +22,23 @@ ADDITIONAL = columns.ADDITIONAL.name
 
 SAFE_TO_QUOTE = (AttributeError, NameError, TypeError)
 """Errors whose messages contain types and names, but no values from the record."""
+
+
+class LazyStreamMaps(dict[str, "list[StreamMap]"]):
+    """Stream maps that are created on first use, for runs without `stream_maps` and flattening.
+
+    The SDK creates the maps of all streams at once, but a run needs only those of selected streams.
+    """
+
+    def __init__(self, register: Callable[[str], None]) -> None:
+        """Create an empty dict; `register` makes the SDK's mapper add the maps of a stream."""
+        super().__init__()
+        self._register = register
+
+    def __missing__(self, stream: str) -> list[StreamMap]:
+        """Create and return the maps of a stream."""
+        self._register(stream)
+        return self[stream]
 
 
 class MapError(Exception):

@@ -17,13 +17,15 @@ from singer_sdk.exceptions import (
 )
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
-from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.plugin_base import JSONSchemaValidator, PluginBase
+from singer_sdk.singerlib import Catalog
 
 from tap_stripe_connect import settings as settings_table
 from tap_stripe_connect.catalog import STREAMS
 from tap_stripe_connect.catalog_input import CatalogError, normalize
 from tap_stripe_connect.cli import command_group
 from tap_stripe_connect.errors import TapError
+from tap_stripe_connect.mapping import LazyStreamMaps
 from tap_stripe_connect.streams import FULL_TABLE, StripeStream, schema_file
 from tap_stripe_connect.sync.emit.messages import MessageWriter
 from tap_stripe_connect.sync.emit.records import Converter
@@ -163,7 +165,11 @@ class TapStripeConnect(Tap):
     def setup_mapper(self) -> None:
         """Set up stream maps and flattening; raises TapError if they are invalid."""
         try:
-            super().setup_mapper()
+            if self.config.get("stream_maps") or self.config.get("flattening_enabled"):
+                super().setup_mapper()
+            else:
+                PluginBase.setup_mapper(self)
+                self.mapper.stream_maps = LazyStreamMaps(self._register_stream_map)
         except (MapExpressionError, StreamMapConfigError) as error:
             raise TapError(f"stream_maps: {error}") from None
         except ValueError as error:
@@ -171,7 +177,26 @@ class TapStripeConnect(Tap):
                 raise
             raise TapError(f"flattening_max_key_length is too short: {error}") from None
 
+    def _register_stream_map(self, name: str) -> None:
+        """Create the map of one stream; the SDK creates those of all streams at once."""
+        stream = self.streams[name]
+        catalog = Catalog()
+        entry = self.input_catalog.get(name) if self.input_catalog else None
+        catalog.add_stream(entry or stream._singer_catalog_entry)  # noqa: SLF001 - as the SDK does
+        self.mapper.register_raw_streams_from_catalog(catalog)
+
     # Streams and state
+
+    @property
+    def catalog_dict(self) -> dict[str, Any]:
+        """The discovered catalog."""
+        return {
+            "streams": [
+                stream.catalog_entry
+                for stream in self.streams.values()
+                if isinstance(stream, StripeStream)
+            ]
+        }
 
     def discover_streams(self) -> Sequence[StripeStream]:
         """Return all streams of the table."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+from singer_sdk import Tap
+
 from tap_stripe_connect.catalog import STREAMS
 from tap_stripe_connect.settings import SETTINGS
+from tap_stripe_connect.tap import TapStripeConnect
 from tests.support.harness import cli
 
 
@@ -48,3 +51,10 @@ def test_help_lists_the_commands() -> None:
     text = cli("--help").stdout
     for word in ("--discover", "--catalog", "--state", "simulate"):
         assert word in text
+
+
+def test_the_catalog_is_what_the_sdk_would_write() -> None:
+    """Leaving out the SDK's objects for schemas changes nothing in the catalog."""
+    tap = TapStripeConnect(config={"api_key": "sk_test_simulator"})
+    sdks_own = Tap.catalog_dict.fget  # type: ignore[attr-defined]
+    assert tap.catalog_dict == sdks_own(tap)

@@ -196,7 +196,7 @@ def with_meltano(desk: Desk, script: str) -> None:
     desk.stripe.world.platform.create("charge", {"id": "ch_1Own"}, at=NOW - DAY)
     done = desk.run(script)
     assert done.returncode == 0, done.stderr
-    assert desk.installed("uv") == [f"tool install {dev.MELTANO.requirements[0]}"]
+    assert desk.installed("uv") == [f"tool install {dev.MELTANO.packages[0]}"]
     assert f"API_KEY='{desk.stripe.api_key}'" in (desk.work / ".env").read_text()
     assert charges(desk) == ["ch_1Own"]
 

@@ -153,7 +153,21 @@ HALF_OF_A_SECOND = tuple(
 )
 """A second goes on in a page that is complete before the one before it, and the run is killed."""
 
+SIBLING_AHEAD = tuple(
+    story(
+        Past(Make(0, "subscription", 0, count=0), DAY),
+        Run(cut=0.0),
+        Fill(0, "subscription", 0, first=0, count=1),
+        Run(cut=part / 10),
+        Wait(299),
+        Run(unselected=("subscriptions",)),
+    )
+    for part in range(1, 7)
+)
+"""A killed run, then one for the items alone; the subscriptions follow, and write items again."""
+
 KEPT: tuple[Schedule, ...] = (
+    *SIBLING_AHEAD,
     CUT_OFF_REFUSAL,
     *HALF_OF_A_SECOND,
     HOLE_BELOW_START,

@@ -123,7 +123,7 @@ DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
         "long pause",
         "what the feed still tells of deletions is ignored after a long pause",
         resume,
-        "listed_anew",
+        "relisted",
         faulty.pause_ends_feed,
         home=(Feature.LONG_PAUSE, Feature.PAUSES),
     ),

@@ -154,12 +154,12 @@ def digested(choose: Callable[[list[Any], str], tuple[str, Any]]) -> Callable[[A
 
 
 def hole_ignored(_: Any) -> Any:
-    return lambda bookmark, _now: bookmark
+    return lambda bookmark, *_clocks: bookmark
 
 
 def hole_forgotten(usable: Any) -> Any:
-    def using(bookmark: Any, now: int) -> Any:
-        found = usable(bookmark, now)
+    def using(bookmark: Any, *clocks: int) -> Any:
+        found = usable(bookmark, *clocks)
         return bookmark if found is bookmark else replace(found, list_from=None)
 
     return using

@@ -41,7 +41,7 @@ class Checkpointer:
                 given = resume.relisted(known)
                 state.full_table = True
                 state.written_from = 0
-            bookmark = resume.trusted(given, self._scope.stripe_now)
+            bookmark = resume.trusted(given, self._scope.stripe_now, self._scope.now)
             if bookmark is not given:
                 yield resume.doubt(stream, account, given, self._scope.stripe_now)
             if listed.changes == "unseen" and _complete(bookmark):
@@ -52,6 +52,7 @@ class Checkpointer:
                 bookmark = self._bookmarks.set(stream, account, bookmark)
             state.bookmarks[stream] = bookmark
             self._digests.begin(stream, account, bookmark)
+        self._raise_to_the_foremost(state)
         state.listing_floor = state.read_at
         state.unlisted = any(state.gaps(self._scope.start(listed)).values())
 
@@ -74,6 +75,16 @@ class Checkpointer:
             # A list that is loaded needs no check of what the feed did not tell before.
             bookmark = replace(bookmark, checked_at=horizon)
         return bookmark
+
+    def _raise_to_the_foremost(self, state: ListState) -> None:
+        """Let no row carry less than the stream that is farthest ahead may have written.
+
+        Streams of one list are at different places where they were not always selected together.
+        """
+        foremost = max(state.since.values(), default=0)
+        if any(since < foremost for since in state.since.values()):
+            state.raise_read_at(foremost)
+            self._bookmarks.read_at = max(self._bookmarks.read_at, foremost)
 
     def feed_bookmark(self, account: str) -> Bookmark:
         """Return what earlier runs saw of an account's event feed."""

@@ -23,8 +23,11 @@ class Doubt:
     """Days since the last run; 0 for a bookmark that lies in the future."""
 
 
-def trusted(bookmark: Bookmark, now: int) -> Bookmark:
+def trusted(bookmark: Bookmark, now: int, earlier: int) -> Bookmark:
     """Return what of a bookmark can be followed at `now`, in unix seconds.
+
+    `now` is Stripe's time, `earlier` that of the clock that is behind: the feed is followed
+    from no later moment than that one allows.
 
     One in the future is put back as far as the feed reaches (E7). After a hole in the feed
     everything that may have been written has to be listed anew, whatever start_date says by now;
@@ -33,7 +36,7 @@ def trusted(bookmark: Bookmark, now: int) -> Bookmark:
     if max(last_covered(bookmark), bookmark.events_until) > now:
         return bookmark.up_to(now - FEED_REACH)
     if bookmark.events_until and now - bookmark.events_until > FEED_REACH:
-        return relisted(bookmark, max(bookmark.events_until, now - RETENTION))
+        return relisted(bookmark, max(bookmark.events_until, earlier - RETENTION))
     return bookmark
 
 
