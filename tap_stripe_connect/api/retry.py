@@ -16,7 +16,7 @@ MAX_BACKOFF = 30
 
 def backoff(attempts: int, first: float) -> float:
     """Return the seconds to wait after so many attempts: exponential, with jitter."""
-    return min(first * 2 ** (attempts - 1), MAX_BACKOFF) * random.uniform(0.5, 1)  # noqa: S311
+    return min(first * 2.0 ** (attempts - 1), MAX_BACKOFF) * random.uniform(0.5, 1)  # noqa: S311
 
 
 class Outage:

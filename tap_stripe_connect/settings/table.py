@@ -66,7 +66,7 @@ SETTINGS = (
         name="exclude_account_ids",
         kind="array",
         parse=parsers.account_ids,
-        description="Connected accounts to leave out.",
+        description="Connected accounts to skip.",
         shown_default="none",
     ),
     Setting(
@@ -91,7 +91,7 @@ SETTINGS = (
         kind="date-time",
         parse=parsers.timestamp,
         description=(
-            "Oldest creation time to load: a date, a date-time, unix seconds, "
+            "Earliest creation time to load: a date, a date-time, unix seconds, "
             "or relative such as '30 days ago'."
         ),
         shown_default="all history",
@@ -115,7 +115,7 @@ SETTINGS = (
         kind="integer",
         parse=parsers.integer(1),
         description="Rate limit shared by all threads, streams and accounts.",
-        shown_default="half of what Stripe allows: 50 live, 12 test",
+        shown_default="half of Stripe's limit: 50 live, 12 test",
     ),
     Setting(
         name="lag_seconds",

@@ -47,7 +47,7 @@ class SelectedStream(EmittingStream, Protocol):
     """What a session needs to know of a stream."""
 
     @property
-    def wanted(self) -> Listed | Nested:
+    def requested(self) -> Listed | Nested:
         """Its row of the catalog, asking for nothing that the selection throws away."""
 
 
