@@ -1,4 +1,4 @@
-"""Write the parts of the README that follow from the tables of the code."""
+"""Write the parts of the documentation that follow from the tables of the code."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ if TYPE_CHECKING:
     from tap_stripe_connect.catalog import Nested
     from tap_stripe_connect.settings import Setting
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 
 
 class MarkerError(Exception):
-    """The README lacks a place for a generated part."""
+    """A file lacks the markers of a generated part."""
 
 
-def parts() -> Mapping[str, str]:
-    """Return the generated parts by the name in their markers."""
+def parts() -> Mapping[str, Mapping[str, str]]:
+    """Return the generated parts of each file, by the name in their markers."""
     return {
-        "columns": columns_table(),
-        "key link": key_link(),
-        "settings": settings_table(),
-        "streams": streams_table(),
+        "README.md": {"key link": key_link(), "stream count": str(len(STREAMS))},
+        "docs/settings.md": {"settings": settings_table()},
+        "docs/streams.md": {"columns": columns_table(), "streams": streams_table()},
     }
 
 
@@ -41,7 +40,7 @@ def columns_table() -> str:
 
 
 def key_link() -> str:
-    """Return a link to the Dashboard's form for a key, with every permission ticked."""
+    """Return a link to Stripe's form for a new key, with every permission ticked."""
     address = restricted.link([stream.name for stream in STREAMS], livemode=True)
     return f"[restricted key]({address})"
 
@@ -53,7 +52,7 @@ def settings_table() -> str:
 
 
 def default(setting: Setting) -> str:
-    """Return what a setting is when it is not given."""
+    """Return the default of a setting, as Markdown."""
     if setting.required:
         return "**required**"
     if setting.default is None:
@@ -62,20 +61,20 @@ def default(setting: Setting) -> str:
 
 
 def streams_table() -> str:
-    """Return the streams as a table, and what they are made for."""
+    """Return the streams as a table, and the API version of their schemas."""
     rows = (
         (f"`{stream.name}`", source(stream), keys(stream), f"`{listed(stream).permission}`")
         for stream in STREAMS
     )
     shown = table(("Stream", "Read from", "Key", "Permission"), rows)
-    return f"{shown}The schemas fit Stripe's API version `{API_VERSION}`.\n\n"
+    return f"{shown}The schemas match Stripe's API version `{API_VERSION}`.\n\n"
 
 
 def source(stream: Listed | Nested) -> str:
-    """Return where the objects of a stream come from."""
+    """Return where Stripe lists the objects of a stream."""
     if isinstance(stream, Listed):
         return f"`{stream.path}`"
-    return f"`{stream.list_field}` of each of `{stream.parent}`"
+    return f"`{stream.list_field}` of `{stream.parent}`"
 
 
 def keys(stream: Listed | Nested) -> str:
@@ -84,7 +83,7 @@ def keys(stream: Listed | Nested) -> str:
 
 
 def listed(stream: Listed | Nested) -> Listed:
-    """Return the stream whose list is read for a stream's sake."""
+    """Return the stream itself, or the parent whose list contains its objects."""
     return stream if isinstance(stream, Listed) else LISTED[stream.parent]
 
 
@@ -97,35 +96,38 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f"\n\n{text}\n\n"
 
 
-def filled(text: str) -> str:
-    """Return `text` with every generated part up to date; raises MarkerError."""
-    for name, part in parts().items():
+def filled(file: str, text: str) -> str:
+    """Return the text of a file with its generated parts up to date; raises MarkerError."""
+    for name, part in parts()[file].items():
         opening, closing = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
         before, found, rest = text.partition(opening)
         _, ended, after = rest.partition(closing)
         if not found or not ended:
-            raise MarkerError(f"{README.name} lacks {opening} … {closing}")
+            raise MarkerError(f"{file} lacks {opening} … {closing}")
         text = f"{before}{opening}{part}{closing}{after}"
     return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the README if it is stale, or with `--check` only say so; return the exit code."""
+    """Update stale files, or with `--check` only name them; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, fail if it is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail on stale files")
     check = parser.parse_args(arguments).check
-    text = README.read_text("utf-8")
-    try:
-        wanted = filled(text)
-    except MarkerError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if wanted == text:
-        return 0
-    print(f"stale: {README.name}")
-    if not check:
-        README.write_text(wanted, "utf-8", newline="\n")
-    return 1 if check else 0
+    stale = False
+    for file in parts():
+        text = (ROOT / file).read_text("utf-8")
+        try:
+            wanted = filled(file, text)
+        except MarkerError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        if wanted == text:
+            continue
+        stale = True
+        print(f"stale: {file}")
+        if not check:
+            (ROOT / file).write_text(wanted, "utf-8", newline="\n")
+    return 1 if check and stale else 0
 
 
 if __name__ == "__main__":

@@ -218,8 +218,9 @@ def test_a_signal_ends_the_waiting_for_the_first_rows(stripe: Simulator, tmp_pat
 DOOMED = """
 import signal, sys
 from tap_stripe_connect import tap
-from tap_stripe_connect.sync.plan.planner import Planner
-from tap_stripe_connect.sync.emit.writer import Transfer
+from tap_stripe_connect.sync import session
+from tap_stripe_connect.sync.emit.dedupe import RecordFilter
+from tap_stripe_connect.sync.emit.writer import OutputLoop
 
 class Doomed:
     def __del__(self):
@@ -241,12 +242,12 @@ def doomed(owner, name):
     [
         pytest.param("doomed(tap.TapStripeConnect, 'load_state')", "", id="starting"),
         pytest.param("doomed(tap.TapStripeConnect, '_selected')", "interrupted", id="selecting"),
-        pytest.param("doomed(Transfer, '__init__')", "interrupted", id="preparing"),
-        pytest.param("doomed(tap, 'accounts')", "interrupted", id="planning"),
-        pytest.param("doomed(Transfer, 'carry')", "interrupted", id="planned"),
-        pytest.param("doomed(Run, 'records')", "interrupted", id="reading"),
-        pytest.param("doomed(Run, 'notes')", "interrupted", id="all written"),
-        pytest.param("doomed(tap, 'announce')", "complete", id="summing up"),
+        pytest.param("doomed(OutputLoop, '__init__')", "interrupted", id="preparing"),
+        pytest.param("doomed(session, 'accounts')", "interrupted", id="planning"),
+        pytest.param("doomed(OutputLoop, 'carry')", "interrupted", id="planned"),
+        pytest.param("doomed(RecordFilter, 'of')", "interrupted", id="reading"),
+        pytest.param("doomed(RecordFilter, 'notes')", "interrupted", id="all written"),
+        pytest.param("doomed(session, 'announce')", "complete", id="summing up"),
     ],
 )
 def test_a_signal_inside_a_destructor_is_not_lost(

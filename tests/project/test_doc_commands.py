@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from tests.support.harness import Json
 
 ROOT = Path(__file__).parents[2]
-FILES = ("README.md", *sorted(f"docs/{file.name}" for file in ROOT.glob("docs/*.md")))
+FILES = (
+    *sorted(file.name for file in ROOT.glob("*.md")),
+    *sorted(f"docs/{file.name}" for file in ROOT.glob("docs/*.md")),
+)
 PLACEHOLDERS = {"ca_…": "ca_1Test", "rk_live_…": "{key}", "target-…": "target-jsonl"}
 """What stands for what only readers know."""
 
@@ -89,7 +92,7 @@ class Block(NamedTuple):
 
 def blocks(file: str, text: str) -> list[Block]:
     """Return the blocks of commands in a text."""
-    pattern = r"^(?: *<!-- not run by tests: (.*) -->\n)?( *)```sh\n(.*?)^ *```$"
+    pattern = r"^(?: *<!-- not run by tests: ([^\n]*) -->\n)?( *)```sh\n(.*?)^ *```$"
     found = re.findall(pattern, text, re.MULTILINE | re.DOTALL)
     return [
         Block(file, re.sub(rf"^{indent}", "", inner, flags=re.MULTILINE), marker)
@@ -202,7 +205,7 @@ def with_meltano(desk: Desk, script: str) -> None:
 
 
 def as_a_plain_tap(desk: Desk, script: str) -> None:
-    """README: a first run without a state, and a second one that goes on from it."""
+    """docs/running.md: a first run without a state, and a second one that resumes from it."""
     desk.settings(**a_key(desk))
     done = desk.run(script)
     assert done.returncode == 0, done.stderr
@@ -353,7 +356,7 @@ def oauth_by_hand(desk: Desk, script: str) -> None:
 
 PLAYS: dict[str, Callable[[Desk, str], None]] = {
     "README.md: uv tool install meltano==4.4.1": with_meltano,
-    "README.md: tap-stripe-connect --discover > catalog.json": as_a_plain_tap,
+    "docs/running.md: tap-stripe-connect --discover > catalog.json": as_a_plain_tap,
     "README.md: tap-stripe-connect connect": connect_and_status,
     "docs/connect.md: tap-stripe-connect connect --own": connect_own,
     "docs/connect.md: export STRIPE_CLIENT_ID=ca_…": connect,
@@ -388,7 +391,7 @@ def test_commands_of_the_documentation_work(desk: Desk, name: str) -> None:
 
 # The recipe of the plain tap, and a target that dies
 
-RECIPE = BLOCKS["README.md: tap-stripe-connect --discover > catalog.json"].text
+RECIPE = BLOCKS["docs/running.md: tap-stripe-connect --discover > catalog.json"].text
 
 
 @pytest.mark.parametrize("how", ["does not start", "dies after a state", "dies within a line"])
@@ -450,7 +453,7 @@ def test_other_shells_are_not_spoken() -> None:
     """Blocks of commands are all marked alike, so that none escapes."""
     for file in FILES:
         languages = re.findall(r"^ *```(\w+)$", (ROOT / file).read_text("utf-8"), re.MULTILINE)
-        assert set(languages) <= {"json", "python", "sh", "sql", "text", "yaml"}
+        assert set(languages) <= {"json", "mermaid", "python", "sh", "sql", "text", "yaml"}
 
 
 def test_a_block_and_its_marker_are_found_wherever_they_stand() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
     from tap_stripe_connect.simulator.server import Simulator
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
 GUIDE = (ROOT / "docs" / "connect.md").read_text("utf-8")
 TEST_MODE = Application("ca_…", "http://localhost:8765/callback", livemode=False, url=CONNECT)
 MELTANO: Any = import_module("yaml").safe_load((ROOT / "meltano.yml").read_text("utf-8"))
+NOT_IN_THE_REPOSITORY = {"config.json", "topups.json"}
+"""Names in the documentation of files that users or an example create."""
 OTHERS_OPTIONS = {"--log-level", "--signups", "--state-id-suffix", "--test"}
 """Of Meltano, the simulator and the tap."""
 
@@ -42,34 +44,52 @@ def examples(file: str, language: str) -> list[str]:
 
 
 def test_generated_parts_are_up_to_date() -> None:
-    """What the README generates from tables of the code fits them."""
+    """What is generated from tables of the code fits them."""
     assert generate_docs.main(["--check"]) == 0
 
 
-def test_check_tells_of_a_stale_readme_and_leaves_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_check_names_stale_files_and_leaves_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With --check a stale README fails and stays; without it is written, and then fits."""
-    stale = README.replace("`lag_seconds`", "`lag`")
-    readme = tmp_path / "README.md"
-    readme.write_text(stale, "utf-8")
-    monkeypatch.setattr(generate_docs, "README", readme)
+    """With --check a stale file fails and stays; without it is written, and then fits."""
+    for file in generate_docs.parts():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    settings = tmp_path / "docs" / "settings.md"
+    stale = settings.read_text("utf-8").replace("`lag_seconds` |", "`lag` |")
+    settings.write_text(stale, "utf-8")
+    monkeypatch.setattr(generate_docs, "ROOT", tmp_path)
     assert generate_docs.main(["--check"]) == 1
-    assert readme.read_text("utf-8") == stale
+    assert capsys.readouterr().out == "stale: docs/settings.md\n"
+    assert settings.read_text("utf-8") == stale
     assert generate_docs.main([]) == 0
     assert generate_docs.main(["--check"]) == 0
 
 
-def test_a_missing_marker_is_a_fault() -> None:
-    """A README without a place for a generated part is refused, naming the part."""
-    with pytest.raises(generate_docs.MarkerError, match="generated: settings"):
-        generate_docs.filled(README.replace("<!-- generated: settings -->", ""))
+def test_a_missing_marker_is_an_error() -> None:
+    """A file without a place for a generated part is rejected, naming both."""
+    wanted = r"settings\.md lacks .*generated: settings"
+    with pytest.raises(generate_docs.MarkerError, match=wanted):
+        generate_docs.filled("docs/settings.md", "")
 
 
-def test_tables_have_every_setting_and_stream() -> None:
-    """No setting and no stream is left out of the README."""
-    for name in [*(setting.name for setting in SETTINGS), *(stream.name for stream in STREAMS)]:
-        assert f"\n| `{name}` | " in README
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("docs/settings.md", [setting.name for setting in SETTINGS]),
+        ("docs/streams.md", [stream.name for stream in STREAMS]),
+    ],
+)
+def test_tables_have_every_setting_and_stream(file: str, names: list[str]) -> None:
+    """No setting and no stream is left out."""
+    text = (ROOT / file).read_text("utf-8")
+    for name in names:
+        assert f"\n| `{name}` | " in text
+
+
+def test_the_readme_is_short() -> None:
+    """Long tables belong in docs/."""
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 150
 
 
 def test_the_key_link_asks_for_each_permission_once() -> None:
@@ -171,7 +191,7 @@ def test_options_of_the_guide_exist_and_none_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["README.md", *(f"docs/{one.name}" for one in ROOT.glob("docs/*.md"))]
+    "file", [str(one.relative_to(ROOT)) for one in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))]
 )
 def test_links_lead_somewhere(file: str) -> None:
     """Files, pictures and headings that the documentation links to are there."""
@@ -183,6 +203,20 @@ def test_links_lead_somewhere(file: str) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.+)$", found.read_text("utf-8"), re.MULTILINE)
             assert anchor in {slug(heading) for heading in headings}, target
+
+
+@pytest.mark.parametrize("file", ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_named_paths_exist(file: str) -> None:
+    """Each file and folder that is named in backticks is there, from the root or the package."""
+    text = (ROOT / file).read_text("utf-8")
+    named = re.findall(r"`([\w./-]+(?:/|\.(?:json|md|py|toml|yaml|yml)))`", text)
+    assert named
+    missing = [
+        name
+        for name in named
+        if not (ROOT / name).exists() and not (ROOT / "tap_stripe_connect" / name).exists()
+    ]
+    assert not [name for name in missing if name not in NOT_IN_THE_REPOSITORY]
 
 
 def slug(heading: str) -> str:

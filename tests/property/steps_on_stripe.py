@@ -165,6 +165,11 @@ class Finalise:
             place.note("invoice", name, told=0)
 
 
+def is_finalised(value: Json) -> bool:
+    """Return whether an object is an invoice that Stripe voids and never deletes."""
+    return bool(value["object"] == "invoice" and value.get("status") == "open")
+
+
 def refilled(place: Place, slot: int, before: Json, first: int, count: int) -> Json:
     """Return another nested list for an object; what was in it already stays as it is."""
     kind = before["object"]
@@ -196,7 +201,7 @@ class Remove:
         """Change the world."""
         name = place.id_of(self.kind, self.slot)
         before = place.present(self.kind, name)
-        if not before:
+        if not before or is_finalised(before):
             return
         with place.telling(self.told_late):
             place.account.delete(self.kind, name)
@@ -239,7 +244,7 @@ class Vanish:
         """Change the world; of what was in the object no event says that it is gone."""
         name = place.id_of(self.kind, self.slot)
         before = place.present(self.kind, name)
-        if not before:
+        if not before or is_finalised(before):
             return
         place.account.update(self.kind, name, {"metadata": {"v": str(self.value)}})
         with place.telling(NEVER):

@@ -185,8 +185,8 @@ def command(tmp_path: Path, config: Json, *, state: Json | None = None) -> list[
 
 PATIENT = """
 import runpy
-from tap_stripe_connect.sync.fetch.hedging import Patience
-Patience.seconds = float("inf")
+from tap_stripe_connect.sync.fetch.hedging import HedgeTimer
+HedgeTimer.seconds = float("inf")
 runpy.run_module("tap_stripe_connect", run_name="__main__")
 """
 

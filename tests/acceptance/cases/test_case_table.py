@@ -289,7 +289,7 @@ CASES = (
         (
             "acceptance/cases/test_c.py::test_c02_no_second_holds_more_requests_than_configured",
             "unit/api/test_rate_limit.py::test_no_second_exceeds_the_rate",
-            "unit/test_settings.py::test_the_budget_is_half_of_what_the_mode_allows",
+            "unit/test_settings.py::test_the_default_rate_is_half_of_the_limit",
         ),
         "the slower budget of Files: there is no stream of files yet",
     ),
@@ -467,7 +467,7 @@ CASES = (
         (
             "acceptance/cases/test_d.py::test_d11_an_organisations_key_reads_the_accounts_it_names",
             "acceptance/cases/test_d.py::test_d11_an_organisations_key_alone_asks_for_nothing",
-            "unit/test_settings.py::test_what_an_organisations_key_cannot_do_is_told_together",
+            "unit/test_settings.py::test_errors_of_an_organization_key_are_reported_together",
         ),
     ),
     Case(
