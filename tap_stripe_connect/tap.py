@@ -264,13 +264,13 @@ class TapStripeConnect(Tap):
         The SDK's method is final and reads one stream after another. Stripe limits the rate of each
         endpoint, so only concurrent streams can use an account's whole rate limit.
         """
-        with self._signals.noted():
+        with self._signals.deferred():
             self._sync_all()
 
     def _sync_all(self) -> None:
         selected = self._streams_to_read()
         for name in selected:
-            if name in self.bookmarks.doubtful:
+            if name in self.bookmarks.untrusted:
                 logger.warning(
                     "%s: the bookmark is incomplete or was written by another tap; re-reading what "
                     "it does not cover",

@@ -28,9 +28,9 @@ settings.load_profile("any machine")
 class Patient:
     """Waits for every answer, however long it takes."""
 
-    seconds = float("inf")
+    delay = float("inf")
 
-    def took(self, seconds: float) -> None:
+    def observe(self, seconds: float) -> None:
         """Learn nothing from an answer."""
 
 

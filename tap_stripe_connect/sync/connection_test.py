@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.catalog import LISTED, Listed, nested_in
-from tap_stripe_connect.sync.emit.records import Facts
+from tap_stripe_connect.sync.emit.records import RecordContext
 from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Job, Purpose
 from tap_stripe_connect.sync.state.ranges import unix_time
@@ -72,8 +72,8 @@ class ConnectionTest:
         self, listed: Listed, streams: frozenset[str], account: Account
     ) -> Iterator[tuple[str, Json]]:
         for value in self._rows(listed, account, Purpose.LOAD):
-            facts = Facts(account.id, self._livemode, unix_time(value.get("created")))
-            for name, record in self._records.of(listed, streams & self._missing, value, facts):
+            context = RecordContext(account.id, self._livemode, unix_time(value.get("created")))
+            for name, record in self._records.of(listed, streams & self._missing, value, context):
                 if name in self._missing:
                     self._missing.remove(name)
                     yield name, record

@@ -24,7 +24,7 @@ from tap_stripe_connect.sync.plan.scope import Scope, lists_of
 from tap_stripe_connect.sync.report import bookmark_warnings
 from tap_stripe_connect.sync.report.failures import fails_the_run, grouped_failures, log_failures
 from tap_stripe_connect.sync.report.progress import Progress
-from tap_stripe_connect.sync.report.stats import coverages, left_out, run_stats
+from tap_stripe_connect.sync.report.stats import coverages, left_out, stats_by_stream
 from tap_stripe_connect.sync.report.summary import Summary, announce
 from tap_stripe_connect.sync.state.digests import Digests
 
@@ -103,7 +103,7 @@ class Session:
             )
         self._bookmarks.livemode = given
 
-    def _begin(self) -> tuple[Planner, RecordFilter, list[Job]]:
+    def _plan(self) -> tuple[Planner, RecordFilter, list[Job]]:
         """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
         self._accounts = self._read_accounts()
         self._check_mode()
@@ -117,14 +117,14 @@ class Session:
         digests = Digests(scope.horizon)
         planner = Planner(scope, self._bookmarks, digests)
         planned = planner.begin(self._accounts)
-        for line in bookmark_warnings.lines(planner.doubts, now()):
+        for line in bookmark_warnings.lines(planner.untrusted, now()):
             logger.warning(line)
-        rows = RecordFilter(self._records, digests, livemode=self._settings.livemode)
-        return planner, rows, planned
+        record_filter = RecordFilter(self._records, digests, livemode=self._settings.livemode)
+        return planner, record_filter, planned
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Yield all records; raises StripeError for what cannot be read."""
-        planner, rows, planned = self._begin()
+        planner, record_filter, planned = self._plan()
         engine = Engine(self.client, self._stopping)
         engine.add(planned)
         for arrived in engine.pages():
@@ -137,7 +137,7 @@ class Session:
                     pages, jobs = planner.finished(one)
                 else:
                     if output := planner.prepare(one):
-                        for _, record in rows.of(output):
+                        for _, record in record_filter.records_of(output):
                             yield record
                     pages, jobs = planner.written(one)
                 engine.add(jobs)
@@ -178,43 +178,43 @@ class Session:
         """
         per_endpoint = self._settings.max_requests_per_second * ENDPOINT_SHARE
         progress = Progress(self.client.stats, per_endpoint=max(PER_ENDPOINT, per_endpoint))
-        transfer = OutputLoop(writer, self._bookmarks, self._streams, state_interval, progress)
-        signals.stop_with(transfer.interrupt)
+        output = OutputLoop(writer, self._bookmarks, self._streams, state_interval, progress)
+        signals.set_wake(output.interrupt)
         try:
-            with progress.telling(), rare_collections():
-                planner, rows, planned = signals.unless_stopped(self._begin)
+            with progress.reporting(), rare_collections():
+                planner, record_filter, planned = signals.run_interruptible(self._plan)
                 engine = Engine(self.client, self._stopping)
                 engine.add(planned)
                 progress.expect(planned, planner.horizon)
-                transfer.carry(planner, rows, engine)
+                output.run(planner, record_filter, engine)
         except BaseException:
-            self._sum_up("ended early", transfer, progress)
+            self._report("ended early", output, progress)
             raise
-        for line in rows.notes():
+        for line in record_filter.warnings():
             logger.warning(line)
-        self._sum_up("complete", transfer, progress)
-        if transfer.interrupted_by:
+        self._report("complete", output, progress)
+        if output.interrupted_by:
             logger.warning("Stopped by a signal; the next run goes on from here")
-            sys.exit(128 + transfer.interrupted_by)
-        if fails_the_run(transfer.ledger.failed, self._settings):
+            sys.exit(128 + output.interrupted_by)
+        if fails_the_run(output.run_stats.failed, self._settings):
             sys.exit(1)
 
-    def _sum_up(self, outcome: str, transfer: OutputLoop, progress: Progress) -> None:
+    def _report(self, outcome: str, output: OutputLoop, progress: Progress) -> None:
         """Tell what failed, and what the run did; on every way out."""
-        found = grouped_failures(transfer.ledger.failed)
+        found = grouped_failures(output.run_stats.failed)
         log_failures(found)
-        if transfer.interrupted_by:
+        if output.interrupted_by:
             outcome = "interrupted"
-        elif outcome == "complete" and not all(trouble.expected for trouble in found):
+        elif outcome == "complete" and not all(group.expected for group in found):
             outcome = "incomplete"
         summary = Summary(
             outcome=outcome,
             seconds=progress.elapsed,
-            found=run_stats(transfer.ledger, self.client.stats.costs(), self._accounts),
+            stats=stats_by_stream(output.run_stats, self.client.stats.costs(), self._accounts),
             failures=found,
             coverages=coverages(
                 self._bookmarks, self._accounts, self._streams, self._settings.start
             ),
-            notes=left_out(self._records.converters, transfer.unexplained),
+            notes=left_out(self._records.converters, output.unexplained),
         )
         announce(summary, self._streams)

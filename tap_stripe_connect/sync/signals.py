@@ -35,50 +35,50 @@ class Signals:
     """
 
     def __init__(self) -> None:
-        """Prepare for signals; until `noted` each one raises SystemExit."""
+        """Prepare for signals; until `deferred` each one raises SystemExit."""
         self.received: int | None = None
         """The signal that came first."""
         self._wake: Callable[[int], object] | None = None
-        self._noting = False
+        self._deferring = False
         self._ending = False
-        self._answered: SimpleQueue[object] = SimpleQueue()
+        self._progress: SimpleQueue[object] = SimpleQueue()
 
     def handle(self, signum: int) -> None:
         """Handle a signal; raises SystemExit where there is no run to bring to an end."""
         if self.received is not None:
-            self._end_soon()
+            self._exit_soon()
             return
         self.received = signum
-        if not self._noting:
+        if not self._deferring:
             sys.exit(128 + signum)
-        tell(FIRST)
-        self._answered.put(None)
+        write_stderr(FIRST)
+        self._progress.put(None)
         if self._wake:
             self._wake(signum)
 
-    def stop_with(self, wake: Callable[[int], object]) -> None:
+    def set_wake(self, wake: Callable[[int], object]) -> None:
         """Call `wake` with a signal, now if it has come; it has to be safe inside a handler."""
         self._wake = wake
         if self.received is not None:
             wake(self.received)
 
     @contextmanager
-    def noted(self) -> Iterator[None]:
+    def deferred(self) -> Iterator[None]:
         """Only note signals meanwhile; raises SystemExit for one that nobody has acted upon."""
-        self._noting = True
+        self._deferring = True
         try:
             self.check()
             yield
             self.check()
         finally:
-            self._noting = False
+            self._deferring = False
 
     def check(self) -> None:
         """Raise SystemExit if a signal has come."""
         if self.received is not None:
             sys.exit(128 + self.received)
 
-    def unless_stopped(self, work: Callable[[], Result]) -> Result:
+    def run_interruptible(self, work: Callable[[], Result]) -> Result:
         """Return what `work` returns; raises SystemExit once a signal comes, however long it takes.
 
         A thread does it, because nothing else ends the waiting for an answer of Stripe's.
@@ -87,25 +87,25 @@ class Signals:
         results: list[Result] = []
         errors: list[BaseException] = []
 
-        def whole() -> None:
+        def run() -> None:
             try:
                 results.append(work())
             except BaseException as error:  # noqa: BLE001 - raised again by the main thread
                 errors.append(error)
-            self._answered.put(None)
+            self._progress.put(None)
 
         try:
-            threading.Thread(target=whole, name="planning", daemon=True).start()
+            threading.Thread(target=run, name="planning", daemon=True).start()
         except RuntimeError:
             # No thread is to be had; then a signal waits for the answer.
-            whole()
-        self._answered.get()
+            run()
+        self._progress.get()
         self.check()
         for error in errors:
             raise error
         return results[0]
 
-    def _end_soon(self) -> None:
+    def _exit_soon(self) -> None:
         """End the process within `GRACE`, whatever it waits for; a third signal ends it now."""
         if self._ending or not hasattr(signal, "setitimer"):
             self._end()
@@ -116,11 +116,11 @@ class Signals:
     def _end(self, signum: int = 0, frame: FrameType | None = None) -> NoReturn:
         """End the process, less what waits to be written: that would only block again."""
         del signum, frame
-        tell(SECOND)
+        write_stderr(SECOND)
         os._exit(128 + (self.received or 0))
 
 
-def tell(line: bytes) -> None:
+def write_stderr(line: bytes) -> None:
     """Write a line to stderr, if that does not block; safe inside a handler, as logging is not."""
     with suppress(OSError, ValueError):
         if select.select([], [2], [], 0)[1]:

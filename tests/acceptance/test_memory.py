@@ -79,7 +79,7 @@ def test_a_page_has_as_many_rows_as_weigh_three_megabytes(row: int, size: int) -
     """Known from the first page on."""
     one = job()
     assert one.page_size == 100
-    one.weighed(100, 100 * row)
+    one.observe(100, 100 * row)
     assert one.page_size == size
     assert one.page_bytes <= max(3 * MB, row)
 
@@ -87,10 +87,10 @@ def test_a_page_has_as_many_rows_as_weigh_three_megabytes(row: int, size: int) -
 def test_lighter_rows_are_asked_for_in_larger_pages_again() -> None:
     """By and by: a light row among heavy ones does not bring a page of a hundred of them."""
     one = job()
-    one.weighed(100, 100 * 280_000)
+    one.observe(100, 100 * 280_000)
     sizes = []
     while one.page_size < 100:
-        one.weighed(one.page_size, one.page_size * 1_400)
+        one.observe(one.page_size, one.page_size * 1_400)
         sizes.append(one.page_size)
     assert sizes == sorted(sizes)
     assert len(sizes) == 11
@@ -99,22 +99,22 @@ def test_lighter_rows_are_asked_for_in_larger_pages_again() -> None:
 def test_the_weight_of_rows_is_known_to_other_accounts() -> None:
     """Their first pages are no larger than this list's ever were."""
     one, other = job(), job()
-    other.weights = one.weights
-    one.weighed(10, 10 * 280_000)
+    other.row_bytes_by_list = one.row_bytes_by_list
+    one.observe(10, 10 * 280_000)
     assert other.page_size == 10
-    other.weighed(10, 10 * 1_400)
+    other.observe(10, 10 * 1_400)
     assert other.page_size == 10
-    one.weighed(0, 400)
+    one.observe(0, 400)
     assert one.page_size == 10
 
 
 def test_a_page_that_fails_is_smaller_whatever_rows_weigh() -> None:
     """And grows to what rows allow."""
     one = job()
-    one.weighed(100, 100 * 35_000)
+    one.observe(100, 100 * 35_000)
     assert one.page_size == 50
-    one.failed_with(50)
+    one.page_failed(50)
     assert one.page_size == 25
     for _ in range(100):
-        one.came_whole()
+        one.page_succeeded()
     assert one.page_size == 50

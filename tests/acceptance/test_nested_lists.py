@@ -14,10 +14,10 @@ from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.sync.fetch.backpressure import InFlightBudget
 from tap_stripe_connect.sync.fetch.nested import (
-    PART_BYTES,
+    PARTIAL_PAGE_BYTES,
     UnfinishedPage,
-    cut_short,
     last_unfinished,
+    truncated_lists,
 )
 from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Job, Page
@@ -61,7 +61,7 @@ def test_a_second_is_claimed_once_all_pages_that_hold_it_are_complete(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The page that a second ends in may have its lines before the one that it begins in."""
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.scheduler.AHEAD", 10_000)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.scheduler.MAX_NESTED_AHEAD", 10_000)
     seconds = [NOW - DAY - place // 120 for place in range(600, 0, -1)]
     # Most of the invoices of the first pages have lines to be read, those of the others none.
     slowness = Slowness(0.2, stalls_every=7, stall=3.0, lines=25, long=400)
@@ -90,23 +90,23 @@ def test_lines_in_several_pages_come_side_by_side(monkeypatch: pytest.MonkeyPatc
 
 def test_without_room_one_page_and_one_list_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """However little memory there may be used, all rows come, one after the other."""
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.backpressure.UNFINISHED", 1)
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.backpressure.NESTED", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.backpressure.MAX_UNFINISHED", 1)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.backpressure.MAX_NESTED", 1)
     held: list[int] = []
-    hold = InFlightBudget.hold
+    hold = InFlightBudget.hold_unfinished
 
     def holding(room: InFlightBudget, size: int) -> None:
         hold(room, size)
         held.append(room._unfinished)
 
-    monkeypatch.setattr(InFlightBudget, "hold", holding)
+    monkeypatch.setattr(InFlightBudget, "hold_unfinished", holding)
     slowness = Slowness(0.2, lines=150)
     reading = read_slowly(monkeypatch, {"/v1/invoices": history(300)}, 100, slowness)
     assert reading.rows == {"/v1/invoices": bytearray(b"\x01" * 300)}
     assert reading.nested.total() == 2 * 300
     assert reading.seconds == pytest.approx(0.2 * (2 * 300 + 3), rel=0.05)
     page = 100 * 4_000
-    assert max(held) <= page + PART_BYTES + 150 * 4_000
+    assert max(held) <= page + PARTIAL_PAGE_BYTES + 150 * 4_000
     assert held[-1] == 0
 
 
@@ -249,17 +249,17 @@ def page_of(job: Job, lines: list[int], weight: int) -> Page:
 def test_a_page_is_claimed_with_its_last_object_only() -> None:
     """Complete objects go out before, so that no page is held back in memory whole."""
     job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([]))
-    page = page_of(job, [5, 12, 12, 12], 4 * PART_BYTES)
-    lists = cut_short(job, page.streams, page.objects)
+    page = page_of(job, [5, 12, 12, 12], 4 * PARTIAL_PAGE_BYTES)
+    lists = truncated_lists(job, page.streams, page.objects)
     unfinished = UnfinishedPage(page, lists)
     assert [one.owner["id"] for one in lists] == ["in_1", "in_2", "in_3"]
-    assert unfinished.weight == 4 * PART_BYTES
+    assert unfinished.weight == 4 * PARTIAL_PAGE_BYTES
     lists[1].size = 1000
     first = unfinished.completed(lists[1])
     assert first
     assert [one["id"] for one in first.objects] == ["in_0", "in_2"]
     assert first.covered == (20, 20)
-    assert first.weight == 2 * PART_BYTES + 1000
+    assert first.weight == 2 * PARTIAL_PAGE_BYTES + 1000
     second = unfinished.vanished(lists[0])
     assert second is None
     assert not unfinished.finished
@@ -278,7 +278,7 @@ def test_a_page_that_is_complete_before_the_one_before_it_claims_with_that() -> 
         lists = []
         for covered in ((31, 40), (31, 31), (20, 31)):
             page = replace(page_of(job, [12], 1), covered=covered)
-            lists += cut_short(job, page.streams, page.objects)
+            lists += truncated_lists(job, page.streams, page.objects)
             before = last_unfinished(pages[-1]) if pages else None
             pages.append(UnfinishedPage(page, lists[-1:], before))
         claimed: set[int] = set()
@@ -297,5 +297,5 @@ def test_lists_of_streams_that_are_not_wanted_are_not_cut_short() -> None:
     """The lines are followed for the stream of lines alone."""
     job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([]))
     page = page_of(job, [12], 1)
-    assert cut_short(job, frozenset({"invoices"}), page.objects) == []
-    assert [one.route for one in cut_short(job, page.streams, page.objects)] == [LINES]
+    assert truncated_lists(job, frozenset({"invoices"}), page.objects) == []
+    assert [one.route for one in truncated_lists(job, page.streams, page.objects)] == [LINES]

@@ -244,9 +244,9 @@ def doomed(owner, name):
         pytest.param("doomed(tap.TapStripeConnect, '_selected')", "interrupted", id="selecting"),
         pytest.param("doomed(OutputLoop, '__init__')", "interrupted", id="preparing"),
         pytest.param("doomed(session, 'accounts')", "interrupted", id="planning"),
-        pytest.param("doomed(OutputLoop, 'carry')", "interrupted", id="planned"),
-        pytest.param("doomed(RecordFilter, 'of')", "interrupted", id="reading"),
-        pytest.param("doomed(RecordFilter, 'notes')", "interrupted", id="all written"),
+        pytest.param("doomed(OutputLoop, 'run')", "interrupted", id="planned"),
+        pytest.param("doomed(RecordFilter, 'records_of')", "interrupted", id="reading"),
+        pytest.param("doomed(RecordFilter, 'warnings')", "interrupted", id="all written"),
         pytest.param("doomed(session, 'announce')", "complete", id="summing up"),
     ],
 )
@@ -257,7 +257,7 @@ def test_a_signal_inside_a_destructor_is_not_lost(
     with started(tap(tmp_path, large, f"{DOOMED}{place}\n{CLI}")) as process:
         output = Output(parsed(process.read()))
         assert process.end() == 143
-    whole = outcome == "complete" or "notes" in place
+    whole = outcome == "complete" or "warnings" in place
     assert len(output.records("customers")) == (ROWS if whole else 0)
     told = [line for line in process.log.splitlines() if b"summary {" in line]
     outcomes = [json.loads(line[line.index(b"{") :])["outcome"] for line in told]

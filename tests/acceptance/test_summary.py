@@ -195,7 +195,7 @@ def test_rows_that_a_stream_map_drops_are_not_counted(
 
 def interrupted_after(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
     """Let a signal come in the middle of the page after so many."""
-    of = RecordFilter.of
+    of = RecordFilter.records_of
     seen = []
 
     def records(self: RecordFilter, output: PageOutput) -> Any:
@@ -207,14 +207,14 @@ def interrupted_after(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
             yield row
 
     transfers: list[OutputLoop] = []
-    begin = OutputLoop.carry
+    begin = OutputLoop.run
 
     def carry(self: OutputLoop, *given: Any) -> None:
         transfers.append(self)
         begin(self, *given)
 
-    monkeypatch.setattr(OutputLoop, "carry", carry)
-    monkeypatch.setattr(RecordFilter, "of", records)
+    monkeypatch.setattr(OutputLoop, "run", carry)
+    monkeypatch.setattr(RecordFilter, "records_of", records)
 
 
 def test_an_interrupted_run_sums_up_what_it_wrote(
@@ -463,7 +463,7 @@ def large(accounts: int, denied: int) -> Summary:
     return Summary(
         outcome="incomplete",
         seconds=3700,
-        found={
+        stats={
             (stream.name, name): Stats(rows=place, requests=1)
             for place, name in enumerate(names)
             for stream in STREAMS

@@ -447,7 +447,7 @@ def test_a_page_that_takes_too_long_is_asked_for_once_more(
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.engine.HedgeTimer", HedgeTimer)
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.hedging.MIN_SECONDS", 0.1)
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.hedging.FIRST_GUESS", 0.05)
-    monkeypatch.setattr("tap_stripe_connect.sync.fetch.engine.LOOK_AGAIN", 0.02)
+    monkeypatch.setattr("tap_stripe_connect.sync.fetch.engine.HEDGE_POLL_SECONDS", 0.02)
     bulk.load(stripe.world.platform, customers=800, start=NOW - YEAR, until=NOW - DAY)
     stripe.faults.add(Fault(match="/v1/customers", skip=1, times=1, hang=True))
     output = run(config_for(stripe), catalog=selecting("customers"))

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "connect.md").read_text("utf-8")
 TEST_MODE = Application("ca_…", "http://localhost:8765/callback", livemode=False, url=CONNECT)
 MELTANO: Any = import_module("yaml").safe_load((ROOT / "meltano.yml").read_text("utf-8"))
-NOT_IN_THE_REPOSITORY = {"config.json", "topups.json"}
+NOT_IN_THE_REPOSITORY = {"config.json", "schemas/topups.json"}
 """Names in the documentation of files that users or an example create."""
 OTHERS_OPTIONS = {"--log-level", "--signups", "--state-id-suffix", "--test"}
 """Of Meltano, the simulator and the tap."""

@@ -166,7 +166,19 @@ SIBLING_AHEAD = tuple(
 )
 """A killed run, then one for the items alone; the subscriptions follow, and write items again."""
 
+LATE_LINE_OF_A_DELETED_INVOICE = story(
+    Past(Make(0, "invoice", 0, count=1), DAY),
+    Run(),
+    Fill(0, "invoice", 0, first=0, count=0, told_late=30),
+    Remove(0, "invoice", 0),
+    Run(),
+    Wait(30),
+    Run(),
+)
+"""The event of a line that left comes after that of the invoice's end, which is written already."""
+
 KEPT: tuple[Schedule, ...] = (
+    LATE_LINE_OF_A_DELETED_INVOICE,
     *SIBLING_AHEAD,
     CUT_OFF_REFUSAL,
     *HALF_OF_A_SECOND,

@@ -102,6 +102,22 @@ NEVER_TOLD = tuple(
 BLIND = (
     story(CHARGE, Run(), Make(0, "charge", 1), Wait(400), Run(denied=EVENTS), Wait(400)),
     story(CHARGE, Run(denied=EVENTS), Alter(0, "charge", 0, 1), Wait(400), Run(denied=EVENTS)),
+    story(
+        CHARGE,
+        Run(),
+        Make(0, "charge", 1),
+        Wait(2),
+        Alter(0, "charge", 1, 1),
+        Run(),
+        Run(denied=EVENTS),
+    ),
+    story(
+        CHARGE,
+        Run(),
+        Alter(0, "charge", 0, 1),
+        Run(),
+        Run(denied=EVENTS, clocks=Clocks(date=-2 * HOURS)),
+    ),
 )
 """The key may not read events."""
 
@@ -162,8 +178,18 @@ FINAL = (
     story(
         CHARGE, Run(), Make(0, "invoice", 0, count=3), Run(), Finalise(0, 0, 3), Wait(400), Run()
     ),
+    story(
+        CHARGE,
+        Run(),
+        Make(0, "invoice", 0, count=3),
+        Wait(DAY),
+        Run(),
+        Finalise(0, 0, 3),
+        Wait(DAY),
+        Run(),
+    ),
 )
-"""The lines of a draft leave when it is finalised."""
+"""The lines of a draft leave when it is finalised; the last time in a run that checks the feed."""
 
 NO_LAST_WORD = tuple(
     story(Past(Make(0, kind, 0), DAY), Run(), Vanish(0, kind, 0, 1), Wait(400), Run())

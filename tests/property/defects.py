@@ -6,7 +6,7 @@ from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.sync.emit.dedupe import RecordFilter
 from tap_stripe_connect.sync.emit.messages import MessageWriter
 from tap_stripe_connect.sync.emit.writer import OutputLoop
-from tap_stripe_connect.sync.fetch import engine as engine_module
+from tap_stripe_connect.sync.fetch import fetcher
 from tap_stripe_connect.sync.plan import events as changes_module
 from tap_stripe_connect.sync.plan import resume
 from tap_stripe_connect.sync.plan.account_plan import AccountPlan
@@ -30,8 +30,8 @@ DEFECTS: tuple[Defect, ...] = (
         "payload",
         "rows come from event payloads, which show an older version",
         (
-            Patch(Changes, "note", faulty.payload_noted),
-            Patch(RecordFilter, "_of_object", faulty.payload_shown),
+            Patch(Changes, "add", faulty.payload_noted),
+            Patch(RecordFilter, "_object_records", faulty.payload_shown),
             Patch(Planner, "__init__", faulty.payloads_forgotten),
         ),
     ),
@@ -66,8 +66,8 @@ DEFECTS: tuple[Defect, ...] = (
     one(
         "ten lines",
         "nested lists end where Stripe cuts them",
-        engine_module,
-        "cut_short",
+        fetcher,
+        "truncated_lists",
         lambda _: lambda *_arguments: [],
     ),
     Defect(
@@ -99,7 +99,7 @@ DEFECTS: tuple[Defect, ...] = (
         "deletions are ignored",
         (
             Patch(Changes, "_deleted", lambda _: lambda *_arguments: None),
-            Patch(ListState, "missed", lambda _: lambda *_arguments: None),
+            Patch(ListState, "record_missing", lambda _: lambda *_arguments: None),
         ),
     ),
     one(
@@ -113,7 +113,7 @@ DEFECTS: tuple[Defect, ...] = (
         "vanished",
         "what left its parent is ignored",
         RecordFilter,
-        "_of_former",
+        "_tombstones",
         lambda _: lambda *_arguments: (),
     ),
     one(
@@ -190,7 +190,7 @@ DEFECTS: tuple[Defect, ...] = (
         "changes cut off",
         "start_date drops changes of older objects",
         ListState,
-        "concerned",
+        "relevant_changes",
         faulty.cuts_changes,
         home=(Feature.START_DATES,),
     ),
@@ -283,7 +283,7 @@ DEFECTS: tuple[Defect, ...] = (
         "overtaken",
         "a page that is asked for once more leaves out the rest of a second",
         Window,
-        "overtake",
+        "hedge",
         faulty.overtaken_loses,
         home=(Feature.HASTY,),
     ),

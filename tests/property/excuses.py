@@ -196,8 +196,10 @@ class Excuses:
 
     def in_a_hole(self, account: str, stream: str, moment: int) -> bool:
         """Tell whether no feed could tell a stream what happened then."""
-        holes = self._holes[account, stream]
-        return any(first <= moment <= last for first, last in holes)
+        key = account, stream
+        if key in self._adrift and moment >= self._adrift[key] - LAG:
+            return True
+        return any(first <= moment <= last for first, last in self._holes[key])
 
 
 def listed(stream: str) -> Listed:

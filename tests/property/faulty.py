@@ -116,7 +116,7 @@ def stamped_late(claim: Any) -> Any:
         self: Checkpointer, state: Any, stream: str, span: Any, *, finished: bool = False
     ) -> None:
         claim(self, state, stream, span, finished=finished)
-        if stream not in state.since and not finished:
+        if stream not in state.feed_from and not finished:
             bookmark = replace(state.bookmarks[stream], events_until=0)
             self._bookmarks.set(stream, state.account.id, bookmark)
 
@@ -133,7 +133,7 @@ def by_content_only(_: Any) -> Any:
     def recent(self: Digests, stream: str, account: str, *, finished: bool) -> dict[str, str]:
         del finished
         key = stream, account
-        return {**self._before.get(key, {}), **self._passing[key], **self._fresh[key]}
+        return {**self._previous.get(key, {}), **self._interim[key], **self._recent[key]}
 
     return recent
 
@@ -203,7 +203,7 @@ def wants_all_once(oldest: Any) -> Any:
 
 def claims_failed(finished: Any) -> Any:
     def finishing(self: AccountPlan, job: Any) -> Any:
-        if job.failure and job.purpose is Purpose.REREAD:
+        if job.failure and job.purpose is Purpose.REFETCH:
             self._claim_feed(self.lists[job.listed.name], self._scope.horizon)
         return finished(self, job)
 
@@ -321,6 +321,6 @@ def siblings_claimed(claim_feed: Any) -> Any:
 
 def empty_feed(finished: Any) -> Any:
     def finishing(self: AccountPlan, job: Any) -> Any:
-        return self._feed_read() if job.purpose is Purpose.FEED else finished(self, job)
+        return self._feed_finished() if job.purpose is Purpose.FEED else finished(self, job)
 
     return finishing

@@ -78,7 +78,7 @@ def reported_only(without_feed: Any) -> Any:
 def unread_feed_claimed(without_feed: Any) -> Any:
     def going_on(self: AccountPlan, job: Any) -> Any:
         for state in self.lists.values():
-            if state.since:
+            if state.feed_from:
                 self._claim_feed(state, self._scope.horizon)
         return without_feed(self, job)
 

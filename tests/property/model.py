@@ -166,7 +166,8 @@ class Story:
         streams = tuple(name for name in ALL if name not in run.unselected)
         if run.anew in streams:
             self.excuses.lost([run.anew])
-        began = self.world.clock.now
+        # Once and for all: time can pass while it runs.
+        began, start = self.world.clock.now, self._start(run.start)
         here = [one for one in self._reachable() if one is not self._left_out(run)]
         with self._disturbed(run):
             output = run_tap(
@@ -193,7 +194,7 @@ class Story:
             streams=streams,
             began=began,
             ended=self.world.clock.now,
-            start=self._start(run.start),
+            start=start,
             wrote=bool(messages),
             claims=claims and not run.unsaved,
             kept=not run.unsaved,
@@ -201,7 +202,8 @@ class Story:
             recheck=self._recheck,
         )
         self.excuses.ran(ran, self.places)
-        self._look(run, here, streams, began, good=claims)
+        demand = Demand(streams, start, settled=began - LAG)
+        self._look(run, here, demand, good=claims)
         return output
 
     @contextmanager
@@ -223,15 +225,12 @@ class Story:
             wire.clocks, wire.kill_at, wire.stop_at = RIGHT, None, None
             wire.meanwhile = lambda _number: None
 
-    def _look(
-        self, run: Run, here: list[Place], streams: tuple[str, ...], began: int, *, good: bool
-    ) -> None:
+    def _look(self, run: Run, here: list[Place], demand: Demand, *, good: bool) -> None:
         """Compare what a run makes certain by itself."""
-        demand = Demand(streams, self._start(run.start), settled=began - LAG)
         if good and Feature.EACH_RUN in self.features:
             self._compare(here, demand)
         elif run.denied == EVENTS and self._is_blind_only(run):
-            demand.streams = [name for name in streams if name != "events"]
+            demand.streams = [name for name in demand.streams if name != "events"]
             for place in here:
                 self.judge.compare_new(place, demand)
 

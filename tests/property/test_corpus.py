@@ -81,3 +81,8 @@ def test_what_no_state_tells_of_is_followed() -> None:
             start=None,
         )
     ).play()
+
+
+def test_a_line_whose_event_is_late_is_marked_after_its_invoice() -> None:
+    """The digest of a deletion did not count the children that left before it."""
+    Story(kept.LATE_LINE_OF_A_DELETED_INVOICE).play()

@@ -30,7 +30,7 @@ from tap_stripe_connect.streams import FULL_TABLE, LOG_BASED, StripeStream
 from tap_stripe_connect.sync.emit import writer
 from tap_stripe_connect.sync.emit.messages import MessageWriter
 from tap_stripe_connect.sync.fetch import engine as engine_module
-from tap_stripe_connect.sync.fetch import nested, scheduler
+from tap_stripe_connect.sync.fetch import fetcher, nested, scheduler
 from tap_stripe_connect.sync.fetch.hedging import HedgeTimer
 from tap_stripe_connect.sync.plan import backfill, feed, windows
 from tap_stripe_connect.sync.report.progress import Progress
@@ -217,24 +217,24 @@ def interleaved(manner: Manner) -> Callable[[Engine], Iterator[Page | Job]]:
     readers, chance = manner.readers, manner.chance
 
     def pages(self: Engine) -> Iterator[Page | Job]:
-        self._changed = _Alone()  # type: ignore[assignment]
+        self._condition = self._fetcher.condition = _Alone()  # type: ignore[assignment]
         under_way: list[Any] = []
         try:
             while self._unfinished:
                 with contextlib.suppress(_IdleError):
                     while len(under_way) < readers:
-                        under_way.append(self._next_unit())
-                if under_way and (self._arrived.empty() or chance.random() < 0.6):
+                        under_way.append(self._acquire())
+                if under_way and (self._results.empty() or chance.random() < 0.6):
                     job, unit, weight = under_way.pop(chance.randrange(len(under_way)))
                     try:
-                        self._fetch(job, unit, weight)
+                        self._fetcher.fetch(job, unit, weight)
                     except StripeError as error:
                         if error.action is ErrorAction.STOP:
                             raise
-                        self._fail(job, unit, error, weight)
+                        self._fetcher.fail(job, unit, error, weight)
                     continue
                 try:
-                    arrived = self._arrived.get_nowait()
+                    arrived = self._results.get_nowait()
                 except Empty:
                     raise AssertionError("the engine waits for nothing") from None
                 if self._woken or arrived is None:
@@ -242,7 +242,7 @@ def interleaved(manner: Manner) -> Callable[[Engine], Iterator[Page | Job]]:
                 assert not isinstance(arrived, BaseException)
                 yield arrived
                 if hasattr(arrived, "weight"):
-                    self._release(arrived.weight)
+                    self._page_written(arrived.weight)
                 else:
                     self._unfinished -= 1
         finally:
@@ -264,18 +264,18 @@ def _quick(*, hasty: bool) -> Iterator[None]:
         mock.patch.object(StripeStream, "schema_messages", return_value=()),
         # The SDK copies a STATE field by field before it is encoded.
         mock.patch.object(StateMessage, "to_dict", _as_is),
-        mock.patch.object(Progress, "telling", contextlib.nullcontext),
+        mock.patch.object(Progress, "reporting", contextlib.nullcontext),
         mock.patch.object(client, "version", return_value="0", create=True),
         mock.patch.object(client.Client, "backoff", 0.0),
         mock.patch.object(client.Client, "attempts", 4),
         # Time is virtual here, so answers may be late whatever the other tests do.
         mock.patch.object(engine_module, "HedgeTimer", HedgeTimer),
         mock.patch.object(writer, "STATE_SHARE", 0),
-        mock.patch.object(windows, "ROWS_WORTH_SPLITTING", worth_splitting),
+        mock.patch.object(windows, "MIN_ROWS_TO_SPLIT", worth_splitting),
         mock.patch.object(windows, "PAGE_SIZE", ROWS),
         mock.patch.object(backfill, "PART_ROWS", 3),
-        mock.patch.object(feed, "BATCH", 2),
-        mock.patch.object(nested, "PART_BYTES", 1),
+        mock.patch.object(feed, "BATCH_OBJECTS", 2),
+        mock.patch.object(nested, "PARTIAL_PAGE_BYTES", 1),
     ):
         yield
 
@@ -327,7 +327,7 @@ def run_tap(
         mock.patch.object(requests, "Session", side_effect=partial(_Session, wire)),
         mock.patch.object(time, "time", wire.own_clock),
         mock.patch.object(client.Client, "wall_clock", staticmethod(wire.own_clock), create=True),
-        mock.patch.object(engine_module, "time", ticking),
+        mock.patch.object(fetcher, "time", ticking),
         mock.patch.object(scheduler, "time", ticking),
         mock.patch.object(engine_module.Engine, "pages", interleaved(manner)),
     ):

@@ -186,7 +186,7 @@ def command(tmp_path: Path, config: Json, *, state: Json | None = None) -> list[
 PATIENT = """
 import runpy
 from tap_stripe_connect.sync.fetch.hedging import HedgeTimer
-HedgeTimer.seconds = float("inf")
+HedgeTimer.delay = float("inf")
 runpy.run_module("tap_stripe_connect", run_name="__main__")
 """
 

@@ -365,7 +365,7 @@ def read_slowly(
     monkeypatch.setattr(f"{package}.sync.fetch.workers.threading", threads)
     monkeypatch.setattr(f"{package}.sync.fetch.workers.time", clock)
     monkeypatch.setattr(f"{package}.sync.fetch.engine.threading", threads)
-    monkeypatch.setattr(f"{package}.sync.fetch.engine.time", clock)
+    monkeypatch.setattr(f"{package}.sync.fetch.fetcher.time", clock)
     monkeypatch.setattr(f"{package}.sync.fetch.scheduler.time", clock)
     monkeypatch.setattr(f"{package}.sync.fetch.engine.SimpleQueue", clock.queue)
     stopping = Stopping(clock)

@@ -166,7 +166,7 @@ def _inside(inner: Conversions) -> Convert:
 
 
 @dataclass(slots=True)
-class Facts:
+class RecordContext:
     """What a record says beside what Stripe's object says."""
 
     account: str
@@ -196,7 +196,7 @@ class Converter:
         self._left_out = frozenset(nested.list_field for nested in nested_in(stream.name)) | SECRETS
         self._stripe_key = [name for name in stream.key if name != ACCOUNT]
 
-    def record(self, value: Json, facts: Facts, updated: int = 0) -> Json | None:
+    def record(self, value: Json, context: RecordContext, updated: int = 0) -> Json | None:
         """Turn one object into a record, in place; None if it cannot be one of this stream.
 
         `updated` is its own newest change, in unix seconds, where that is not what facts say.
@@ -206,19 +206,19 @@ class Converter:
         ):
             self.unusable += 1
             return None
-        additional = {} if value.keys() <= self._known else self._unknown_fields(value, facts)
+        additional = {} if value.keys() <= self._known else self._unknown_fields(value, context)
         self._plan.apply(value)
         if self._invalid:
-            additional |= self._invalid_fields(value["id"], facts.account)
-        value[ACCOUNT] = facts.account
+            additional |= self._invalid_fields(value["id"], context.account)
+        value[ACCOUNT] = context.account
         if value.get(LIVEMODE) is None:
-            value[LIVEMODE] = facts.livemode
-        value[UPDATED] = date_time(updated or facts.updated) or value.get("created")
-        value[DELETED] = date_time(facts.deleted_at)
+            value[LIVEMODE] = context.livemode
+        value[UPDATED] = date_time(updated or context.updated) or value.get("created")
+        value[DELETED] = date_time(context.deleted_at)
         value[ADDITIONAL] = additional or None
         return value
 
-    def _unknown_fields(self, value: Json, facts: Facts) -> Json:
+    def _unknown_fields(self, value: Json, context: RecordContext) -> Json:
         """Take out what the schema does not know, and return what of it is to be kept.
 
         That is nothing of a deleted object: an event shows it in the account's own API version,
@@ -227,7 +227,7 @@ class Converter:
         additional = {}
         for name in value.keys() - self._known:
             field = value.pop(name)
-            if name not in self._left_out and facts.deleted_at is None:
+            if name not in self._left_out and context.deleted_at is None:
                 additional[name] = without_secrets(field)
                 self.unknown.add(name)
         return additional
@@ -262,26 +262,26 @@ class Records:
         self.converters = converters
 
     def of(
-        self, listed: Listed, streams: frozenset[str], value: Json, facts: Facts
+        self, listed: Listed, streams: frozenset[str], value: Json, context: RecordContext
     ) -> Iterator[tuple[str, Json]]:
         """Yield the records that one listed object gives, each with its stream's name.
 
-        `facts` tell of the object; its newest change counts for what is nested in it, too.
+        `context` tell of the object; its newest change counts for what is nested in it, too.
         """
         for nested in nested_in(listed.name):
             if nested.name not in streams:
                 continue
             livemode = value.get(LIVEMODE)
             if livemode is not None:
-                facts = replace(facts, livemode=livemode)
+                context = replace(context, livemode=livemode)
             for child in nested_objects(value, nested):
                 created = unix_time(child.get("created")) or 0
-                newest = max(created, facts.updated or 0)
-                record = self.nested_record(nested, child, value, facts, newest)
+                newest = max(created, context.updated or 0)
+                record = self.nested_record(nested, child, value, context, newest)
                 if record:
                     yield nested.name, record
         if listed.name in streams:
-            record = self.converters[listed.name].record(value, facts)
+            record = self.converters[listed.name].record(value, context)
             if record:
                 yield listed.name, record
 
@@ -290,12 +290,12 @@ class Records:
         nested: Nested,
         child: Json,
         parent: Mapping[str, Any],
-        facts: Facts,
+        context: RecordContext,
         updated: int = 0,
     ) -> Json | None:
         """Return the record of an object that was found in its parent."""
         child[nested.parent_field] = child.get(nested.parent_field) or parent.get("id")
-        return self.converters[nested.name].record(child, facts, updated)
+        return self.converters[nested.name].record(child, context, updated)
 
 
 def nested_objects(value: Mapping[str, Any], nested: Nested) -> list[Json]:

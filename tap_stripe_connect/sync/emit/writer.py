@@ -65,13 +65,13 @@ class OutputLoop:
         self._streams = streams
         self._state_interval = state_interval
         self._state_due = 0.0
-        self._told_read_at = 0
+        self._written_read_at = 0
         self._progress = progress
         self._engine: Engine | None = None
-        self._rows: RecordFilter | None = None
+        self._record_filter: RecordFilter | None = None
         self.interrupted_by: int | None = None
         """The signal that asked to stop."""
-        self.ledger = RunStats()
+        self.run_stats = RunStats()
 
     def interrupt(self, signum: int) -> None:
         """Ask to stop soon; does nothing that is unsafe inside a signal handler."""
@@ -79,20 +79,20 @@ class OutputLoop:
         if self._engine:
             self._engine.wake()
 
-    def carry(self, planner: Planner, rows: RecordFilter, engine: Engine) -> None:
+    def run(self, planner: Planner, rows: RecordFilter, engine: Engine) -> None:
         """Write everything the engine reads, and a last STATE that fits it, come what may."""
-        self._engine, self._rows = engine, rows
+        self._engine, self._record_filter = engine, rows
         if self.interrupted_by:
             engine.wake()
         self._state_due = time.monotonic() + self._state_interval
         with checked_output():
             try:
-                self._carry(planner, engine)
+                self._run(planner, engine)
             finally:
                 # With what was gathered: pages in it are claimed already.
                 self._write_state()
 
-    def _carry(self, planner: Planner, engine: Engine) -> None:
+    def _run(self, planner: Planner, engine: Engine) -> None:
         for stream in self._streams.values():
             for message in stream.schema_messages():
                 self._writer.write_message(message)
@@ -101,36 +101,36 @@ class OutputLoop:
             if self.interrupted_by:
                 return
             if isinstance(arrived, Job):
-                if not self._finish(planner, engine, arrived):
+                if not self._process_job(planner, engine, arrived):
                     return
-            elif not self._write_and_go_on(planner, engine, arrived):
+            elif not self._process_page(planner, engine, arrived):
                 return
             if time.monotonic() >= self._state_due:
                 self._write_state()
-        if not self.ledger.failed:
+        if not self.run_stats.failed:
             # Each bookmark says so itself by now.
             self._bookmarks.read_at = 0
         self._writer.flush()
 
-    def _finish(self, planner: Planner, engine: Engine, job: Job) -> bool:
+    def _process_job(self, planner: Planner, engine: Engine, job: Job) -> bool:
         """Go on from a finished job; False if a signal came meanwhile."""
         if job.failure:
-            self.ledger.failed.append(job)
+            self.run_stats.failed.append(job)
         self._progress.finished(job)
-        return self._go_on(planner, engine, planner.finished(job))
+        return self._continue(planner, engine, planner.finished(job))
 
-    def _go_on(self, planner: Planner, engine: Engine, steps: Steps) -> bool:
+    def _continue(self, planner: Planner, engine: Engine, steps: Steps) -> bool:
         """Write pages and add jobs; False if a signal came meanwhile."""
         pages, jobs = steps
         self._progress.expect(jobs, planner.horizon)
-        if not all(self._write_and_go_on(planner, engine, page) for page in pages):
+        if not all(self._process_page(planner, engine, page) for page in pages):
             return False
         engine.add(jobs)
         return True
 
-    def _write_and_go_on(self, planner: Planner, engine: Engine, page: Page) -> bool:
+    def _process_page(self, planner: Planner, engine: Engine, page: Page) -> bool:
         """Write a page and do what it makes possible; False if a signal came meanwhile."""
-        return self._write_page(planner, page) and self._go_on(
+        return self._write_page(planner, page) and self._continue(
             planner, engine, planner.written(page)
         )
 
@@ -149,16 +149,16 @@ class OutputLoop:
                 if gone:
                     deleted[name] += written
         finally:
-            self.ledger.add(page, rows, deleted)
+            self.run_stats.add(page, rows, deleted)
         self._progress.wrote(page, rows.total())
         return True
 
     def _records(self, output: PageOutput | None) -> Iterator[tuple[str, Json]]:
         """Yield the records of a page with their streams."""
-        if output is None or self._rows is None:
+        if output is None or self._record_filter is None:
             return
-        for record in self._rows.of(output):
-            if self._bookmarks.read_at > self._told_read_at:
+        for record in self._record_filter.records_of(output):
+            if self._bookmarks.read_at > self._written_read_at:
                 # Rows with this time follow; a run that comes after a kill has to know.
                 self._write_state()
             yield record
@@ -166,11 +166,11 @@ class OutputLoop:
     @property
     def unexplained(self) -> Mapping[str, int]:
         """Objects of each stream that are gone though no event has told of their end yet."""
-        return self._rows.unexplained if self._rows else {}
+        return self._record_filter.unexplained if self._record_filter else {}
 
     def _write_state(self) -> None:
         start = time.monotonic()
-        self._told_read_at = self._bookmarks.read_at
+        self._written_read_at = self._bookmarks.read_at
         self._writer.write_message(StateMessage(value=self._bookmarks.state()))
         done = time.monotonic()
         # With thousands of accounts a STATE costs something; it must not be what a run does.

@@ -1,1 +1,1 @@
-"""Reads what is planned: worker threads, their scheduler, and what holds them back."""
+"""Fetches what is planned: worker threads, their scheduler, hedging and backpressure."""

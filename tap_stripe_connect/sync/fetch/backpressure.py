@@ -1,83 +1,82 @@
-"""How much may be read ahead of what has been written, in bytes of answers as they come."""
+"""Backpressure: how many bytes may be fetched ahead of what has been written."""
 
 from __future__ import annotations
 
-IN_FLIGHT = 12_000_000
-"""Bytes of pages asked for or waiting to be written; decoded they take about five times that."""
+MAX_IN_FLIGHT = 12_000_000
+"""Bytes of pages requested or waiting to be written; decoded, they take about five times that."""
 
-REQUESTED = 64_000_000
-"""Bytes of pages asked for while next to none wait: answers that take long are many at a time."""
+MAX_REQUESTED = 64_000_000
+"""Bytes of pages requested while the writer keeps up: slow responses need many requests."""
 
-HEAVY = 2_000_000
-"""Bytes of a page that no ordinary rows fill."""
+LARGE_PAGE = 2_000_000
+"""Bytes that no page of ordinary rows reaches."""
 
-REQUESTED_HEAVY = 24_000_000
-"""Bytes asked for where pages are heavy: those that come at once take five times that."""
+MAX_REQUESTED_LARGE = 24_000_000
+"""Bytes requested in large pages: if all arrive at once, they take five times that decoded."""
 
-WAITING = 3_000_000
-"""Bytes of pages waiting to be written above which no more are asked for than to go on."""
+MAX_RECEIVED = 3_000_000
+"""Bytes waiting to be written above which the writer is the bottleneck."""
 
-UNFINISHED = 12_000_000
-"""Bytes of pages that wait for the nested lists of their objects, above which no more come."""
+MAX_UNFINISHED = 12_000_000
+"""Bytes of pages waiting for nested lists above which no more of them are requested."""
 
-NESTED = 24_000_000
-"""Bytes of nested lists being read above which only the one that was met first is read on."""
+MAX_NESTED = 24_000_000
+"""Bytes of nested lists being read above which only the oldest list is continued."""
 
 
 class InFlightBudget:
-    """Counts pages on their way; whoever writes slowly holds back those who read."""
+    """Tracks the bytes in flight; a slow writer throttles the workers."""
 
     def __init__(self) -> None:
-        """Begin with nothing asked for."""
-        self._asked = 0
-        self._waiting = 0
+        self._requested = 0
+        self._received = 0
         self._unfinished = 0
         self._nested = 0
 
     @property
-    def crowded(self) -> bool:
-        """Whether pages come faster than they are written."""
-        return self._waiting > WAITING
+    def congested(self) -> bool:
+        """Whether pages arrive faster than they are written."""
+        return self._received > MAX_RECEIVED
 
-    def allows(self, page: int) -> bool:
-        """Tell whether a page of about so many bytes may be asked for."""
-        if not self.crowded and self.pages(page):
+    def can_request(self, page: int) -> bool:
+        """Return whether a page of about `page` bytes may be requested."""
+        if not self.congested and self.spare_requests(page):
             return True
-        return self._asked + page + self._waiting <= max(IN_FLIGHT, page)
+        return self._requested + page + self._received <= max(MAX_IN_FLIGHT, page)
 
-    def pages(self, page: int) -> int:
-        """Return how many more pages may be asked for while next to none wait."""
-        most = REQUESTED if page <= HEAVY else REQUESTED_HEAVY
-        return max(0, most - self._asked) // max(1, page)
+    def spare_requests(self, page: int) -> int:
+        """Return how many more pages of `page` bytes may be requested while the writer keeps up."""
+        limit = MAX_REQUESTED if page <= LARGE_PAGE else MAX_REQUESTED_LARGE
+        return max(0, limit - self._requested) // max(1, page)
 
-    def allows_unfinished(self, page: int) -> bool:
-        """Return whether one more page may come that has to wait for nested lists."""
-        return self._unfinished + page <= max(UNFINISHED, page)
+    def can_hold_unfinished(self, page: int) -> bool:
+        """Return whether another page of `page` bytes may wait for its nested lists."""
+        return self._unfinished + page <= max(MAX_UNFINISHED, page)
 
-    def allows_nested(self, size: int) -> bool:
-        """Return whether so many bytes of nested lists may be read beside the others."""
-        return self._nested + size <= NESTED
+    def can_read_nested(self, size: int) -> bool:
+        """Return whether a nested list of `size` bytes may be read beside the others."""
+        return self._nested + size <= MAX_NESTED
 
-    def ask(self, page: int) -> None:
-        """Keep room for a page."""
-        self._asked += page
+    def reserve(self, page: int) -> None:
+        """Reserve bytes for a requested page."""
+        self._requested += page
 
-    def answered(self, page: int) -> None:
-        """Give up the room that was kept for a page."""
-        self._asked -= page
+    def release(self, page: int) -> None:
+        """Release the bytes reserved for a requested page."""
+        self._requested -= page
 
-    def wait(self, page: int) -> None:
-        """Take note of a page that waits to be written."""
-        self._waiting += page
+    def received(self, page: int) -> None:
+        """Add a page that waits to be written."""
+        self._received += page
 
     def written(self, page: int) -> None:
-        """Take note that a page waits no longer."""
-        self._waiting -= page
+        """Remove a page that has been written."""
+        self._received -= page
 
-    def hold(self, size: int) -> None:
-        """Count bytes of unfinished pages; negative ones that are held no longer."""
+    def hold_unfinished(self, size: int) -> None:
+        """Add bytes of unfinished pages; a negative `size` removes them."""
         self._unfinished += size
 
-    def reserve(self, size: int) -> None:
-        """Count bytes of nested lists being read; negative ones of those that are not any more."""
+    def reserve_nested(self, size: int) -> None:
+        """Reserve bytes for nested lists being read; a negative `size` releases them."""
         self._nested += size

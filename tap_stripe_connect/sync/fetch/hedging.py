@@ -1,32 +1,31 @@
-"""From when on an answer is late: by what answers have taken so far."""
+"""When to hedge a slow request, based on recent latency."""
 
 from __future__ import annotations
 
 MIN_SECONDS = 1.0
-"""Seconds that a request may take, at the least."""
+"""Shortest delay before a request is hedged, in seconds."""
 
 FIRST_GUESS = 1.0
-"""Seconds that requests are taken to need before any has been answered."""
+"""Assumed latency before the first response, in seconds."""
 
-SLOW = 2
-"""How many times what requests usually take makes one late."""
+SLOW_FACTOR = 2
+"""Multiple of the typical latency after which a request is hedged."""
 
-RECENT_REQUESTS = 20
-"""Requests of which the usual time is a mean, about."""
+SMOOTHING = 20
+"""Number of responses that the typical latency averages over, roughly."""
 
 
 class HedgeTimer:
-    """How long to wait for a page before the same one is asked for once more."""
+    """Estimates how long to wait for a page before requesting it a second time."""
 
     def __init__(self) -> None:
-        """Begin without having seen an answer."""
-        self._usual = FIRST_GUESS
+        self._typical = FIRST_GUESS
 
     @property
-    def seconds(self) -> float:
-        """How long a request may take."""
-        return max(MIN_SECONDS, SLOW * self._usual)
+    def delay(self) -> float:
+        """Seconds to wait before hedging."""
+        return max(MIN_SECONDS, SLOW_FACTOR * self._typical)
 
-    def took(self, seconds: float) -> None:
-        """Take note of an answer; the few that take very long are no measure of what is usual."""
-        self._usual += (min(seconds, 2 * self._usual) - self._usual) / RECENT_REQUESTS
+    def observe(self, seconds: float) -> None:
+        """Update the estimate with one latency; outliers are capped."""
+        self._typical += (min(seconds, 2 * self._typical) - self._typical) / SMOOTHING

@@ -1,4 +1,4 @@
-"""Which job gets the next reader."""
+"""The job queue: which job gets the next free worker."""
 
 from __future__ import annotations
 
@@ -16,85 +16,85 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.plan.refetch import RetrieveTask
     from tap_stripe_connect.sync.plan.windows import Window
 
-ORDER = (
-    Purpose.REREAD,
+PRIORITIES = (
+    Purpose.REFETCH,
     Purpose.LAST_EVENT,
     Purpose.LOOK_BACK,
     Purpose.FEED,
     Purpose.LOAD,
     Purpose.CHECK,
 )
-"""What changed comes before long loads, for all accounts (D9)."""
+"""Changes come before long loads, across all accounts."""
 
 
 class JobQueue:
-    """The jobs that are not done; costs the same however many accounts wait (D7).
+    """Priority queue of unfinished jobs; its cost does not grow with the number of accounts.
 
-    Jobs without a reader stand in line; of those that have some, never more than there are
-    readers, the one with the fewest gets the next, so that lists are read side by side.
+    Jobs without a worker wait in queues by priority. There are never more active jobs than
+    workers; the active job with the fewest workers gets the next one, so lists are read in
+    parallel.
     """
 
     def __init__(self) -> None:
-        """Begin without jobs."""
         self._idle: dict[tuple[Purpose, bool], deque[Job]] = {
-            (purpose, nests): deque() for purpose in ORDER for nests in (False, True)
+            (purpose, nests): deque() for purpose in PRIORITIES for nests in (False, True)
         }
-        """By purpose, and by whether their objects hold lists of their own."""
+        """By purpose, and by whether their objects contain nested lists."""
         self._active: list[Job] = []
-        """Those with a reader, or with pages that wait for nested lists."""
+        """Jobs with a worker, or with pages that wait for nested lists."""
         self._nested: dict[str, NestedQueue] = {}
         """By endpoint."""
         self._added = 0
 
     def add(self, job: Job) -> None:
-        """Let a job stand in line."""
+        """Enqueue a job."""
         job.number = self._added
         self._added += 1
-        self._idle[job.purpose, job.nests].append(job)
+        self._idle[job.purpose, job.has_nested_lists].append(job)
 
-    def next(
-        self, worth_splitting: Callable[[Job], bool], allowed: Callable[[Job], bool]
+    def peek(
+        self, has_spare_requests: Callable[[Job], bool], allowed: Callable[[Job], bool]
     ) -> Job | None:
-        """Return the job that should get a reader now, if any can use one and is `allowed` to."""
-        for purpose in ORDER:
-            lines = (self._idle[purpose, nests] for nests in (False, True))
-            first = [line[0] for line in lines if line and allowed(line[0])]
+        """Return the `allowed` job that should get the next worker; None if none can use one."""
+        for purpose in PRIORITIES:
+            queues = (self._idle[purpose, nests] for nests in (False, True))
+            first = [queue[0] for queue in queues if queue and allowed(queue[0])]
             if first:
                 return min(first, key=lambda job: job.number)
         return min(
             (
                 job
                 for job in self._active
-                if (job.plan.has_waiting or (job.plan.has_work and worth_splitting(job)))
+                if (job.plan.has_waiting or (job.plan.has_work and has_spare_requests(job)))
                 and allowed(job)
             ),
-            key=lambda job: (job.plan.readers, not job.plan.has_waiting),
+            key=lambda job: (job.plan.workers, not job.plan.has_waiting),
             default=None,
         )
 
-    def hand_out(self, job: Job) -> Window | RetrieveTask:
-        """Give a reader to the job that `next` returned."""
-        line = self._idle[job.purpose, job.nests]
-        if line and line[0] is job:
-            line.popleft()
+    def acquire(self, job: Job) -> Window | RetrieveTask:
+        """Assign a worker to the job that `peek` returned, and return its next unit of work."""
+        queue = self._idle[job.purpose, job.has_nested_lists]
+        if queue and queue[0] is job:
+            queue.popleft()
             self._active.append(job)
-        return job.plan.next()
+        return job.plan.acquire()
 
-    def overtake(
-        self, now: float, patience: float, worth_splitting: Callable[[Job], bool]
+    def hedge(
+        self, now: float, delay: float, has_spare_requests: Callable[[Job], bool]
     ) -> tuple[Job, Window] | None:
-        """Hand out again what takes too long, where there is nothing else to do."""
+        """Return a duplicate of a request that has been in flight for longer than `delay`."""
         for job in self._active:
-            if worth_splitting(job) and (window := job.plan.overtake(now, patience)):
+            if has_spare_requests(job) and (window := job.plan.hedge(now, delay)):
                 return job, window
         return None
 
-    def returned(self, job: Job) -> None:
-        """Release a reader of a job; one that is begun goes on before others."""
-        if not job.plan.readers and not job.unfinished:
+    def release(self, job: Job) -> None:
+        """Release a worker. A started job is resumed before new ones."""
+        if not job.plan.workers and not job.unfinished:
             self._active.remove(job)
             if not job.plan.done:
-                self._idle[job.purpose, job.nests].appendleft(job)
+                self._idle[job.purpose, job.has_nested_lists].appendleft(job)
 
     # Nested lists
 
@@ -106,32 +106,32 @@ class JobQueue:
                 self._nested[route] = NestedQueue(route)
             self._nested[route].add(nested)
 
-    def nested(self, allowed: Callable[[NestedQueue], bool]) -> list[NestedQueue]:
-        """Return the queues whose first list may be read now, those with few readers first."""
+    def ready_nested(self, allowed: Callable[[NestedQueue], bool]) -> list[NestedQueue]:
+        """Return the queues whose first list may be read now, fewest workers first."""
         waiting = [queue for queue in self._nested.values() if queue.first and allowed(queue)]
-        return sorted(waiting, key=lambda queue: queue.readers)
+        return sorted(waiting, key=lambda queue: queue.workers)
 
-    def nested_returned(self, nested: NestedList) -> NestedQueue:
-        """Release the reader of a nested list, and return the queue it came from."""
+    def release_nested(self, nested: NestedList) -> NestedQueue:
+        """Release the worker of a nested list, and return the queue of the list."""
         queue = self._nested[nested.route]
-        queue.returned(nested)
+        queue.release(nested)
         return queue
 
     # Failures
 
-    def of(self, account: str) -> list[Job]:
+    def of_account(self, account: str) -> list[Job]:
         """Return all jobs of an account."""
-        found = [job for job in self._active if job.account == account]
+        jobs = [job for job in self._active if job.account == account]
         for idle in self._idle.values():
-            found += [job for job in idle if job.account == account]
-        return found
+            jobs += [job for job in idle if job.account == account]
+        return jobs
 
-    def drop(self, job: Job) -> list[NestedList]:
-        """Remove a job, whoever still reads for it; return its nested lists that waited."""
-        job.plan.abandon()
+    def cancel(self, job: Job) -> list[NestedList]:
+        """Remove a job, even if workers still fetch for it; return its waiting nested lists."""
+        job.plan.cancel()
         job.unfinished.clear()
         if job in self._active:
             self._active.remove(job)
         else:
-            self._idle[job.purpose, job.nests].remove(job)
-        return [one for queue in self._nested.values() for one in queue.drop(job)]
+            self._idle[job.purpose, job.has_nested_lists].remove(job)
+        return [one for queue in self._nested.values() for one in queue.cancel(job)]

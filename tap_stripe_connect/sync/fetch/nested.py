@@ -1,4 +1,4 @@
-"""The lists inside objects, which Stripe cuts short: each is read to its end by itself."""
+"""Nested lists that Stripe truncates inside objects: each is read to its end on its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tap_stripe_connect.api import responses
 from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.catalog import nested_in
-from tap_stripe_connect.sync.plan.jobs import FADING, ROW_BYTES
+from tap_stripe_connect.sync.plan.jobs import DECAY, ROW_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,48 +20,48 @@ if TYPE_CHECKING:
     from tap_stripe_connect.api.responses import ListPage
     from tap_stripe_connect.sync.plan.jobs import Job, Page
 
-PART_BYTES = 1_000_000
-"""Bytes of complete objects for which a page is handed on before the others are complete."""
+PARTIAL_PAGE_BYTES = 1_000_000
+"""Bytes of complete objects after which a part of a page is passed on."""
 
 FIRST_ROWS = 750
-"""Rows that a nested list is taken to have before one has been read: few are begun at first."""
+"""Assumed length of a nested list before one has been read, so that few start at first."""
 
 _numbers = count()
 
 
 @dataclass(eq=False)
 class NestedList:
-    """A list inside an object, to be read a page at a time from its own url."""
+    """A list inside an object, read a page at a time from its own URL."""
 
     job: Job
     owner: dict[str, Any]
-    """The object that holds it."""
+    """The object that contains it."""
     name: str
-    """The field of the object."""
+    """The name of its field in the object."""
     path: str
     filters: dict[str, str]
-    """The query that the url has."""
+    """The query of its URL."""
     number: int = field(default_factory=lambda: next(_numbers))
-    """Place in the order in which nested lists were met."""
+    """Nested lists are numbered in the order in which they arrive."""
     rows: list[dict[str, Any]] = field(default_factory=list)
     size: int = 0
-    """Bytes read of it."""
+    """Bytes read so far."""
     cursor: str | None = None
     restarts: int = 0
-    """How often Stripe no longer had the row that a page ended with."""
+    """How often its cursor expired because the row was deleted."""
     reserved: int = 0
-    """Bytes kept free for it, those read among them; 0 before its first request."""
+    """Bytes reserved for it, including those already read; 0 before its first request."""
     page: UnfinishedPage = field(init=False)
-    """The page that its owner came with."""
+    """The page that contains its owner."""
 
     @property
     def route(self) -> str:
-        """The endpoint that it is read from; ids left out."""
+        """Its endpoint, without ids."""
         return responses.route(self.path, self.owner["id"])
 
     @property
     def objects(self) -> tuple[str, ...]:
-        """Value of Stripe's `object` field on its rows."""
+        """Allowed values of the `object` field on its rows."""
         children = nested_in(self.job.listed.name)
         return tuple(one.object for one in children if one.list_field == self.name)
 
@@ -71,13 +71,13 @@ class NestedList:
         return {**self.filters, **cursor}
 
     def restart(self) -> None:
-        """Begin again: Stripe no longer knows the cursor's row (C10)."""
+        """Start over, because the cursor's row was deleted."""
         self.restarts += 1
         self.rows.clear()
         self.size, self.cursor = 0, None
 
     def take(self, listing: ListPage) -> bool:
-        """Add a page; return whether the list is complete now, and in its owner."""
+        """Add a page; return whether the list is complete and has been stored in its owner."""
         self.rows += listing.rows
         self.size += listing.size
         if listing.has_more:
@@ -87,10 +87,10 @@ class NestedList:
         return True
 
 
-def cut_short(
+def truncated_lists(
     job: Job, streams: frozenset[str], objects: Iterable[dict[str, Any]]
 ) -> list[NestedList]:
-    """Return the nested lists that go on in objects of a job; one that no stream wants is none."""
+    """Return the truncated nested lists in `objects` that a selected stream needs."""
     wanted = [one.list_field for one in nested_in(job.listed.name) if one.name in streams]
     return [
         _nested_list(job, owner, name)
@@ -115,17 +115,17 @@ def _nested_list(job: Job, owner: dict[str, Any], name: str) -> NestedList:
 
 
 class UnfinishedPage:
-    """A page of which some objects wait for their nested lists.
+    """A page with objects that wait for their nested lists.
 
-    Objects that are complete are handed on in parts; the page counts with the last part.
+    Complete objects are passed on in parts. The last part carries the page's claim.
     """
 
     def __init__(
-        self, page: Page, lists: Iterable[NestedList], before: UnfinishedPage | None = None
+        self, page: Page, lists: Iterable[NestedList], previous: UnfinishedPage | None = None
     ) -> None:
-        """Wait for `lists`, all of them in objects of the page, and for the page `before` it."""
+        """Wait for `lists`, all in objects of this page, and for the `previous` page."""
         self._rest = replace(page, objects=[])
-        self._before = before
+        self._previous = previous
         self._waiting: Counter[int] = Counter()
         self._bytes: dict[int, int] = {}
         each = page.weight // len(page.objects)
@@ -135,15 +135,15 @@ class UnfinishedPage:
             self._bytes[id(one.owner)] = each
         self._ready = [one for one in page.objects if id(one) not in self._waiting]
         self._ready_bytes = each * len(self._ready)
-        self._gone: list[str] = []
+        self._vanished_ids: list[str] = []
 
     @property
     def weight(self) -> int:
-        """Bytes that are held here."""
+        """Bytes held in memory."""
         return self._ready_bytes + sum(self._bytes.values())
 
     def completed(self, nested: NestedList) -> Page | None:
-        """Count a nested list as read; return what can be handed on, if it is enough."""
+        """Record that a nested list is complete; return the next part of the page, if it is due."""
         owner = id(nested.owner)
         if owner in self._waiting:
             self._waiting[owner] -= 1
@@ -151,25 +151,25 @@ class UnfinishedPage:
                 del self._waiting[owner]
                 self._ready.append(nested.owner)
                 self._ready_bytes += self._bytes.pop(owner) + nested.size
-        return self._part()
+        return self._next_part()
 
     def vanished(self, nested: NestedList) -> Page | None:
-        """Leave an object out that no longer exists; return what can be handed on (C9)."""
+        """Drop an object that no longer exists; return the next part of the page, if it is due."""
         owner = id(nested.owner)
         if self._waiting.pop(owner, 0):
             del self._bytes[owner]
-            self._gone.append(nested.owner["id"])
-        return self._part()
+            self._vanished_ids.append(nested.owner["id"])
+        return self._next_part()
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of the page is left here."""
+        """Whether the whole page has been passed on."""
         return not self._waiting
 
-    def claiming(self, page: Page) -> Page:
-        """Claim with this page what one after it completes; return that without a claim.
+    def absorb_claim(self, page: Page) -> Page:
+        """Add the claim of a later page to this one, and return that page without it.
 
-        The second that a page ends in may go on in the next one, which claims it for both.
+        A second can span both pages, so only the one that is passed on last may claim it.
         """
         if not page.covered:
             return page
@@ -178,87 +178,86 @@ class UnfinishedPage:
         self._rest = replace(self._rest, covered=(min(start, own[0]), max(end, own[1])))
         return replace(page, covered=(end, end))
 
-    def _part(self) -> Page | None:
-        if self._waiting and self._ready_bytes < PART_BYTES:
+    def _next_part(self) -> Page | None:
+        if self._waiting and self._ready_bytes < PARTIAL_PAGE_BYTES:
             return None
         objects, weight = self._ready, self._ready_bytes
         self._ready, self._ready_bytes = [], 0
         part = replace(self._rest, objects=objects, weight=weight)
         covered = self._rest.covered
         if self._waiting:
-            # Something has been written, but no second of it is complete.
+            # Objects are passed on, but the claim waits for the last part.
             return replace(part, covered=covered and (covered[1], covered[1]))
         if not covered:
-            return replace(part, absent=tuple(self._gone))
-        part = replace(part, vanished=len(self._gone))
-        self._before = last_unfinished(self._before)
-        return self._before.claiming(part) if self._before else part
+            return replace(part, absent=tuple(self._vanished_ids))
+        part = replace(part, vanished=len(self._vanished_ids))
+        self._previous = last_unfinished(self._previous)
+        return self._previous.absorb_claim(part) if self._previous else part
 
 
 def last_unfinished(page: UnfinishedPage | None) -> UnfinishedPage | None:
-    """Return a page, or the last one before it, that still waits for nested lists."""
+    """Return `page`, or the latest one before it, that still waits for nested lists."""
     while page and page.finished:
-        page = page._before  # noqa: SLF001 - its own kind
+        page = page._previous  # noqa: SLF001 - same class
     return page
 
 
 class NestedQueue:
-    """The nested lists of one endpoint that are still to be read, those met first before others."""
+    """The waiting nested lists of one endpoint, oldest first."""
 
     def __init__(self, route: str) -> None:
-        """Begin without any."""
         self.route = route
         self._waiting: list[tuple[int, NestedList]] = []
-        self._reading: set[int] = set()
+        self._in_progress: set[int] = set()
         self._rows: float = FIRST_ROWS
         self._row_bytes: float = ROW_BYTES
 
     @property
-    def readers(self) -> int:
-        """How many requests are under way."""
-        return len(self._reading)
+    def workers(self) -> int:
+        """Number of requests in flight."""
+        return len(self._in_progress)
 
     @property
     def first(self) -> NestedList | None:
-        """The list that should be read next."""
+        """The list to read next."""
         return self._waiting[0][1] if self._waiting else None
 
     @property
     def first_is_oldest(self) -> bool:
-        """Whether no list that was met before the first one is being read."""
-        return not self._reading or self._waiting[0][0] < min(self._reading)
+        """Whether no list older than the first one is being read."""
+        return not self._in_progress or self._waiting[0][0] < min(self._in_progress)
 
-    def expected(self, nested: NestedList) -> int:
-        """Return what a list will weigh, in bytes."""
+    def expected_bytes(self, nested: NestedList) -> int:
+        """Return the expected size of a list."""
         rows = nested.owner[nested.name].get("total_count")
         return int((rows if type(rows) is int else self._rows) * self._row_bytes)
 
     def add(self, nested: NestedList) -> None:
-        """Let a list wait for a reader."""
+        """Enqueue a list."""
         heappush(self._waiting, (nested.number, nested))
         nested.job.nested_waiting += 1
 
-    def next(self) -> NestedList:
-        """Hand out the first list."""
+    def acquire(self) -> NestedList:
+        """Remove and return the first list."""
         number, nested = heappop(self._waiting)
         nested.job.nested_waiting -= 1
-        self._reading.add(number)
+        self._in_progress.add(number)
         return nested
 
-    def returned(self, nested: NestedList) -> None:
-        """Take a list back after its request."""
-        self._reading.discard(nested.number)
+    def release(self, nested: NestedList) -> None:
+        """Release a list after its request."""
+        self._in_progress.discard(nested.number)
 
-    def weighed(self, nested: NestedList) -> None:
-        """Expect lists like one that is complete, or nearly as before."""
-        self._rows = max(len(nested.rows), FADING * self._rows)
-        self._row_bytes = max(nested.size / max(1, len(nested.rows)), FADING * self._row_bytes)
+    def observe(self, nested: NestedList) -> None:
+        """Update the expected length and row size with a complete list."""
+        self._rows = max(len(nested.rows), DECAY * self._rows)
+        self._row_bytes = max(nested.size / max(1, len(nested.rows)), DECAY * self._row_bytes)
 
-    def drop(self, job: Job) -> list[NestedList]:
-        """Take the waiting lists of a job off, and return them."""
-        dropped = [one for _, one in self._waiting if one.job is job]
-        if dropped:
+    def cancel(self, job: Job) -> list[NestedList]:
+        """Remove and return the waiting lists of a job."""
+        cancelled = [one for _, one in self._waiting if one.job is job]
+        if cancelled:
             self._waiting = [pair for pair in self._waiting if pair[1].job is not job]
             heapify(self._waiting)
-        job.nested_waiting -= len(dropped)
-        return dropped
+        job.nested_waiting -= len(cancelled)
+        return cancelled

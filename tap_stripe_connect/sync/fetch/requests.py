@@ -1,4 +1,4 @@
-"""One request for a unit of work: what is asked for, and what the answer means."""
+"""The requests for units of work, and how their responses are interpreted."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.plan.windows import Window
 
 FIRST_TRIES = 2
-"""Requests for a page before a smaller one is asked for (C5)."""
+"""Attempts at a page before a smaller one is requested."""
 
 
 def page(client: Client, job: Job, window: Window, size: int) -> ListPage:
-    """Return the next page of a window, of `size` rows at most; raises StripeError."""
+    """Return the next page of a window, with at most `size` rows; raises StripeError."""
     listed = job.listed
     parameters = {
         **listed.parameters,
@@ -45,7 +45,7 @@ def nested_page(client: Client, nested: NestedList) -> ListPage:
 
 
 def retrieved(client: Client, job: Job, single: RetrieveTask) -> tuple[dict[str, Any] | None, int]:
-    """Return an object, None if it does not exist any more, and its bytes; raises StripeError."""
+    """Return an object, None if it no longer exists, and its size in bytes; raises StripeError."""
     try:
         answer = client.get(
             f"{job.listed.path}/{_path_part(single.id)}",
@@ -64,5 +64,5 @@ def retrieved(client: Client, job: Job, single: RetrieveTask) -> tuple[dict[str,
 
 
 def _path_part(name: str) -> str:
-    """Return an id as part of a path; one of dots alone would mean the folder above."""
+    """Return an id quoted for a path; `.` and `..` would be resolved as folders."""
     return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")

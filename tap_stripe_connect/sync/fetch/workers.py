@@ -1,4 +1,4 @@
-"""The threads that read: as many as it takes to use the request budget up."""
+"""An elastic pool of worker threads: as many as it takes to use up the rate limit."""
 
 from __future__ import annotations
 
@@ -15,77 +15,74 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FIRST_WORKERS = 1
-"""Threads to begin with: without latency more would only be in each other's way."""
+"""Threads at the start: without latency, more would only compete for the CPU."""
 
 MAX_WORKERS = 128
-"""Threads at most; 100 requests a second at 1 s each keep 100 busy."""
+"""Maximum number of threads; 100 requests a second that take 1 s each keep 100 busy."""
 
+MAX_STARTED_AT_ONCE = 24
+"""Maximum number of threads started at a time."""
 
-STARTED_AT_ONCE = 24
-"""Threads started at once, at most."""
+MAX_CPU_SHARE = 0.5
+"""Share of a core in use above which more threads would only compete for the CPU."""
 
-BUSY = 0.5
-"""Part of a core in use above which more threads would only be in each other's way."""
-
-LOOK = 0.1
-"""Seconds over which that is measured, before more are started."""
+CPU_SAMPLE_SECONDS = 0.1
+"""Interval over which CPU use is measured before more threads are started."""
 
 
 class NoThreadError(click.ClickException):
-    """Not even one thread can be started; told in one line, exit code 1."""
+    """The system allows not even one thread; reported in one line, with exit code 1."""
 
 
 class WorkerPool:
-    """Threads that all do the same; `idle` of them wait for something to do."""
+    """Threads that all run the same function; `idle` of them wait for work."""
 
-    def __init__(self, read: Callable[[], None]) -> None:
-        """Prepare to run `read` in each thread."""
-        self._read = read
+    def __init__(self, run_worker: Callable[[], None]) -> None:
+        self._run_worker = run_worker
         self._threads: list[threading.Thread] = []
-        self._most = MAX_WORKERS
+        self._max_threads = MAX_WORKERS
         self.idle = 0
-        self._looked_at = (0.0, 0.0)
+        self._measured_at = (0.0, 0.0)
 
     def start(self) -> None:
         """Start the first threads."""
-        self._looked_at = time.monotonic(), time.process_time()
+        self._measured_at = time.monotonic(), time.process_time()
         self._start(FIRST_WORKERS)
 
-    def grow(self, count: int) -> None:
-        """Start so many more, up to the most there may be, while the processor has time for them.
-
-        For want of readers time goes by with waiting; where it goes into rows, none are missing.
-        """
-        now, used = time.monotonic(), time.process_time()
-        before, used_before = self._looked_at
-        if not self._threads or now - before < LOOK:
+    def scale_up(self, count: int) -> None:
+        """Start up to `count` more threads unless the CPU is the bottleneck."""
+        now, cpu_time = time.monotonic(), time.process_time()
+        before, cpu_time_before = self._measured_at
+        if not self._threads or now - before < CPU_SAMPLE_SECONDS:
             return
-        self._looked_at = now, used
-        if used - used_before < BUSY * (now - before):
-            self._start(min(count, STARTED_AT_ONCE, self._most - len(self._threads)))
+        self._measured_at = now, cpu_time
+        if cpu_time - cpu_time_before < MAX_CPU_SHARE * (now - before):
+            self._start(min(count, MAX_STARTED_AT_ONCE, self._max_threads - len(self._threads)))
 
     def _start(self, count: int) -> None:
-        """Start threads; once the system allows no more, the ones there are have to do."""
+        """Start threads; if the system allows no more, continue with those that are running."""
         for _ in range(count):
-            name = f"reader-{len(self._threads)}"
-            thread = threading.Thread(target=self._read, name=name, daemon=True)
+            name = f"worker-{len(self._threads)}"
+            thread = threading.Thread(target=self._run_worker, name=name, daemon=True)
             try:
                 thread.start()
             except RuntimeError as error:
-                self._most = len(self._threads)
-                self._tell(error)
+                self._max_threads = len(self._threads)
+                self._report_limit(error)
                 return
             self._threads.append(thread)
 
-    def _tell(self, error: RuntimeError) -> None:
-        """Say that no more threads can be started; raises NoThreadError where there is none."""
+    def _report_limit(self, error: RuntimeError) -> None:
+        """Log that no more threads can be started; raises NoThreadError if none is running."""
         cause = f"the limit on threads is reached ({error}; see ulimit -u, or a container's limits)"
         if not self._threads:
-            raise NoThreadError(f"Stripe cannot be read: {cause}; raise it and run again") from None
-        logger.warning("Not more than %d requests are sent at a time: %s", self._most, cause)
+            raise NoThreadError(
+                f"Cannot read from Stripe: {cause}; raise it and run again"
+            ) from None
+        logger.warning("Sending at most %d requests at a time: %s", self._max_threads, cause)
 
     def join(self, timeout: float) -> None:
-        """Wait for all to end, for so many seconds together."""
+        """Wait up to `timeout` seconds for all threads to end."""
         deadline = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))

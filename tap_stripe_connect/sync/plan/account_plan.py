@@ -33,7 +33,7 @@ Steps = tuple[list[Page], list[Job]]
 class AccountPlan:
     """Decides, each time a page or a job of an account is done, what to read next."""
 
-    __slots__ = ("_checkpointer", "_feed", "_scope", "account", "doubts", "first_jobs", "lists")
+    __slots__ = ("_checkpointer", "_feed", "_scope", "account", "first_jobs", "lists", "untrusted")
 
     def __init__(self, account: Account, scope: Scope, checkpointer: Checkpointer) -> None:
         self.account = account
@@ -41,7 +41,7 @@ class AccountPlan:
         self._checkpointer = checkpointer
         self._feed: Feed | None = None
         states = [ListState(listed, account, streams) for listed, streams in scope.lists]
-        self.doubts = [doubt for state in states for doubt in checkpointer.open(state)]
+        self.untrusted = [doubt for state in states for doubt in checkpointer.open(state)]
         """Bookmarks that cannot be followed from where they stand."""
         self.lists = {state.listed.name: state for state in states}
         """By the stream that lists."""
@@ -49,16 +49,16 @@ class AccountPlan:
         """What can be read at once."""
 
     @property
-    def is_level(self) -> bool:
+    def is_caught_up(self) -> bool:
         """Whether the bookmarks say all there is to know of the account so far."""
         return [job.purpose for job in self.first_jobs] == [Purpose.FEED] and not any(
-            state.stamped or state.full_table for state in self.lists.values()
+            state.newly_followed or state.full_table for state in self.lists.values()
         )
 
     @property
-    def asks_for_events(self) -> bool:
+    def reads_events(self) -> bool:
         """Whether the first jobs read `/v1/events`."""
-        return "events" in self.lists or any(state.since for state in self.lists.values())
+        return "events" in self.lists or any(state.feed_from for state in self.lists.values())
 
     @property
     def needs_events(self) -> bool:
@@ -67,11 +67,11 @@ class AccountPlan:
 
     def _first_jobs(self) -> list[Job]:
         states = self.lists.values()
-        following = [state for state in states if state.since]
+        following = [state for state in states if state.feed_from]
         jobs = [
             self._load(state)
             for state in states
-            if not state.since and state.listed.name != "events"
+            if not state.feed_from and state.listed.name != "events"
         ]
         events = self.lists.get("events")
         gaps = self._gaps(events) if events else {}
@@ -91,12 +91,12 @@ class AccountPlan:
         due = [state.checked_at for state in following if self._is_due(state)]
         feed = Feed(
             self.account.id,
-            min(moment for state in following for moment in state.since.values()),
+            min(moment for state in following for moment in state.feed_from.values()),
             self._scope.horizon,
             self._checkpointer.feed_bookmark(self.account.id),
             checked_at=min(due) if due else None,
         )
-        feed.followers.update(state.listed.name for state in following)
+        feed.pending_streams.update(state.listed.name for state in following)
         return feed
 
     def _is_due(self, state: ListState) -> bool:
@@ -117,7 +117,7 @@ class AccountPlan:
         purpose = page.job.purpose
         if purpose is Purpose.FEED:
             if FEED in page.streams and self._feed:
-                self._feed.note(page.objects)
+                self._feed.add(page.objects)
             page = replace(page, streams=page.streams - {FEED})
             return PageOutput(page, {}) if page.streams else None
         if purpose is Purpose.LOOK_BACK:
@@ -125,7 +125,7 @@ class AccountPlan:
             return None
         if purpose is Purpose.LAST_EVENT:
             state = self._owner(page.job)
-            return page_output.gone(state, gone_page(state, state.learn_last_words(page)))
+            return page_output.gone(state, gone_page(state, state.learn_last_payloads(page)))
         state = self.lists[page.job.listed.name]
         return page_output.of_list(state, page, self._scope, self._checkpointer)
 
@@ -139,13 +139,13 @@ class AccountPlan:
         Returns what that makes possible.
         """
         purpose = page.job.purpose
-        if purpose not in {Purpose.FEED, Purpose.LOAD, Purpose.REREAD}:
+        if purpose not in {Purpose.FEED, Purpose.LOAD, Purpose.REFETCH}:
             return [], []
         state = self.lists.get(page.job.listed.name)
-        if purpose is Purpose.REREAD:
+        if purpose is Purpose.REFETCH:
             assert state  # noqa: S101 - only its own list reads an object again
             names = {*page.absent, *(value["id"] for value in page.objects)}
-            state.reread(names.difference(state.lost.values()))
+            state.refetched(names.difference(state.missing_by_event.values()))
             self._claim_feed(state, state.reached())
             return [], []
         if state:
@@ -157,12 +157,12 @@ class AccountPlan:
     def _claim_feed(self, state: ListState, reached: int) -> None:
         self._checkpointer.claim_feed(state, reached)
         feed = self._feed
-        if feed is None or not feed.several:
+        if feed is None or not feed.in_batches:
             return
-        if feed.late_hours and (feed.incomplete or "events" in self.lists):
+        if feed.late_hours and (feed.has_failures or "events" in self.lists):
             return
-        followers = (self.lists[name] for name in feed.followers)
-        self._checkpointer.remember_feed(self.account.id, feed, followers)
+        followers = (self.lists[name] for name in feed.pending_streams)
+        self._checkpointer.save_feed_progress(self.account.id, feed, followers)
 
     # What follows on what
 
@@ -171,47 +171,47 @@ class AccountPlan:
         if job.failure:
             return [], self._failed(job)
         if job.purpose is Purpose.FEED:
-            return self._feed_read()
+            return self._feed_finished()
         if job.owner:
-            return self._advance(self._owner(job), job)
+            return self._after_refetch(self._owner(job), job)
         state = self.lists[job.listed.name]
-        if job.purpose is Purpose.REREAD:
-            return self._advance(state, job)
-        return [], self._listed(state, job)
+        if job.purpose is Purpose.REFETCH:
+            return self._after_refetch(state, job)
+        return [], self._list_finished(state, job)
 
     def _feed_page_read(self, span: Range) -> Steps:
         feed = self._feed
         if feed is None:
             return [], []
-        feed.read(span)
-        batch = feed.ripe()
-        return self._follow_up(feed, batch) if batch else ([], [])
+        feed.mark_read(span)
+        batch = feed.next_batch()
+        return self._process_batch(feed, batch) if batch else ([], [])
 
-    def _feed_read(self) -> Steps:
+    def _feed_finished(self) -> Steps:
         """Plan to read again what the feed told of; only then are missing windows listed."""
         events, feed = self.lists.get("events"), self._feed
         if events:
-            self._checkpointer.settle(events)
+            self._checkpointer.complete_list(events)
         if feed is None:
             return [], []
         feed.complete = True
-        batch = feed.ripe()
-        pages, jobs = self._follow_up(feed, batch) if batch else ([], [])
+        batch = feed.next_batch()
+        pages, jobs = self._process_batch(feed, batch) if batch else ([], [])
         if events and feed.late_hours:
-            feed.followers.add("events")
+            feed.pending_streams.add("events")
             jobs.append(list_jobs.load_again(events, merged(feed.late_hours)))
         return pages, jobs
 
-    def _follow_up(self, feed: Feed, batch: Batch) -> Steps:
+    def _process_batch(self, feed: Feed, batch: Batch) -> Steps:
         """Return what a part of the feed makes necessary, list by list."""
         pages: list[Page] = []
         jobs: list[Job] = []
         for state in self.lists.values():
-            if not state.since or state.failed:
+            if not state.feed_from or state.failed:
                 continue
             start = self._scope.start(state.listed)
-            concerned = state.concerned(batch.changes.of(state.listed.name), start)
-            if feed.several or any(change.late for change in concerned.values()):
+            concerned = state.relevant_changes(batch.changes.of(state.listed.name), start)
+            if feed.in_batches or any(change.late for change in concerned.values()):
                 # Its newest event may not have been read yet.
                 self._checkpointer.raise_read_at(state)
             fresh = state.expect(concerned, batch.until, self._scope.horizon)
@@ -219,11 +219,11 @@ class AccountPlan:
             if gone:
                 pages.append(gone_page(state, gone))
             alive = {name: one for name, one in fresh.items() if not one.gone}
-            jobs += self._reread(state, alive, feed, last=batch.last)
+            jobs += self._refetch(state, alive, feed, last=batch.last)
             self._claim_feed(state, state.reached())
         return pages, jobs
 
-    def _reread(
+    def _refetch(
         self, state: ListState, alive: Mapping[str, Change], feed: Feed, *, last: bool
     ) -> Iterator[Job]:
         """Yield the jobs that read changed objects again; with the last part at least one."""
@@ -231,35 +231,35 @@ class AccountPlan:
         unknown = {
             name: one
             for name, one in alive.items()
-            if one.replaced and one.created and one.created < feed.start
+            if one.replaced and one.created and one.created < feed.followed_from
         }
         if unknown:
-            yield list_jobs.look_back(state, unknown, feed.start)
+            yield list_jobs.look_back(state, unknown, feed.followed_from)
         known = {name: one for name, one in alive.items() if name not in unknown}
         if known or last:
             yield list_jobs.refetch(state, known)
 
-    def _advance(self, state: ListState, job: Job) -> Steps:
+    def _after_refetch(self, state: ListState, job: Job) -> Steps:
         """Go on after a job that read changed objects again, or what it needs."""
         state.jobs -= 1
-        if unknown := state.looking_back.pop(job, None):
+        if unknown := state.look_backs.pop(job, None):
             return [], [list_jobs.refetch(state, unknown)]
         feed = self._feed
         if feed is None or state.jobs or state.failed or not feed.complete:
             return [], []
-        if nameless := state.bury():
+        if nameless := state.mark_unexplained():
             return [gone_page(state, nameless)], [list_jobs.refetch(state, {})]
-        if state.lost and job.purpose is not Purpose.LAST_EVENT:
+        if state.missing_by_event and job.purpose is not Purpose.LAST_EVENT:
             return [], [list_jobs.last_event(state)]
-        return [], self._followed(state, feed)
+        return [], self._feed_followed(state, feed)
 
-    def _followed(self, state: ListState, feed: Feed) -> list[Job]:
+    def _feed_followed(self, state: ListState, feed: Feed) -> list[Job]:
         """Claim the feed up to the horizon, and list what was never listed."""
-        state.lost.clear()
+        state.missing_by_event.clear()
         self._claim_feed(state, self._scope.horizon)
-        self._done_following(state)
+        self._stop_following(state)
         if feed.checking and not state.unlisted:
-            named = feed.named(state.listed.name)
+            named = feed.changed_ids(state.listed.name)
             state.recheck = self._recheck(state, feed.checked_from, named)
         return [self._load(state)]
 
@@ -275,18 +275,22 @@ class AccountPlan:
         horizon = self._scope.horizon
         return Recheck(state.listed, horizon, last if alike else EMPTY, cross_from, named)
 
-    def _done_following(self, state: ListState) -> None:
+    def _stop_following(self, state: ListState) -> None:
         """Remember what was seen of the feed once no list waits for it any more."""
         feed = self._feed
         if feed is None:
             return
-        feed.followers.discard(state.listed.name)
-        feed.incomplete |= state.failed
+        feed.pending_streams.discard(state.listed.name)
+        feed.has_failures |= state.failed
         # What came late would count as seen, though not all of it has been followed.
-        if feed.complete and not feed.followers and not (feed.late_hours and feed.incomplete):
-            self._checkpointer.feed_followed(self.account.id, feed)
+        if (
+            feed.complete
+            and not feed.pending_streams
+            and not (feed.late_hours and feed.has_failures)
+        ):
+            self._checkpointer.complete_feed(self.account.id, feed)
 
-    def _listed(self, state: ListState, job: Job) -> list[Job]:
+    def _list_finished(self, state: ListState, job: Job) -> list[Job]:
         """Go on after a list has been read: to its check, to what the check found, to the end."""
         recheck = state.recheck
         if recheck and job.purpose is Purpose.LOAD and recheck.needed:
@@ -296,9 +300,9 @@ class AccountPlan:
             state.fingerprints = recheck.fingerprints()
             if ranges := recheck.differing():
                 return [list_jobs.load_again(state, ranges)]
-        self._checkpointer.settle(state)
+        self._checkpointer.complete_list(state)
         if state.listed.name == "events":
-            self._done_following(state)
+            self._stop_following(state)
         return []
 
     # What cannot be read
@@ -306,22 +310,24 @@ class AccountPlan:
     def _failed(self, job: Job) -> list[Job]:
         if job.purpose is Purpose.FEED:
             if events := self.lists.get("events"):
-                self._checkpointer.withdraw(events)
-            return self._without_feed(job)
+                self._checkpointer.roll_back(events)
+            return self._continue_without_feed(job)
         if state := self.lists.get(job.owner or job.listed.name):
             state.failed = True
-            self._checkpointer.withdraw(state)
-            self._done_following(state)
+            self._checkpointer.roll_back(state)
+            self._stop_following(state)
         return []
 
-    def _without_feed(self, job: Job) -> list[Job]:
+    def _continue_without_feed(self, job: Job) -> list[Job]:
         """List new rows where the key may not read the feed, which tells of all other changes."""
         denied = job.failure is not None and job.failure.action is ErrorAction.SKIP_STREAM
         jobs = []
         for state in self.lists.values():
             state.feed_denied |= denied
-            if denied and state.since and self._feed and not self._feed.several:
-                state.since = {}
+            if denied and state.feed_from and self._feed and not self._feed.in_batches:
+                # Some of these rows were written when the feed could still be read.
+                state.listing_floor = self._checkpointer.raise_without_feed(state)
+                state.feed_from = {}
                 if state.listed.recheck_days and self._is_due(state):
                     state.recheck = self._recheck(state, self._scope.horizon, None)
                 jobs.append(self._load(state))

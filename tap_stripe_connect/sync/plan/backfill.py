@@ -24,22 +24,22 @@ class Backfill:
         self._waiting = deque(reversed(newest) if oldest_first else newest)
         self.wanted = [window.filter for window in self._waiting]
         """The creation times that were wanted at first."""
-        self._walking: list[Window] = []
+        self._in_progress: list[Window] = []
 
     @property
-    def readers(self) -> int:
+    def workers(self) -> int:
         """How many windows are being read right now."""
-        return len(self._walking)
+        return len(self._in_progress)
 
     @property
-    def retrieves(self) -> bool:
+    def next_is_retrieve(self) -> bool:
         """Whether what waits first is one object; windows never are."""
         return False
 
     @property
     def done(self) -> bool:
         """Whether every window has been read."""
-        return not self._waiting and not self._walking
+        return not self._waiting and not self._in_progress
 
     @property
     def has_waiting(self) -> bool:
@@ -49,35 +49,35 @@ class Backfill:
     @property
     def has_work(self) -> bool:
         """Whether one more reader could start now."""
-        return bool(self._waiting) or any(window.splittable for window in self._walking)
+        return bool(self._waiting) or any(window.splittable for window in self._in_progress)
 
-    def next(self) -> Window:
+    def acquire(self) -> Window:
         """Hand out a waiting window, or half of the longest one that is being read."""
         if self._waiting:
             window = self._waiting.popleft()
         else:
-            splittable = [window for window in self._walking if window.splittable]
+            splittable = [window for window in self._in_progress if window.splittable]
             window = max(splittable, key=lambda window: window.rows_left).split()
-        self._walking.append(window)
+        self._in_progress.append(window)
         return window
 
-    def overtake(self, now: float, patience: float) -> Window | None:
-        """Hand out the page again that has been under way for more than `patience` seconds.
+    def hedge(self, now: float, delay: float) -> Window | None:
+        """Hand out the page again that has been under way for more than `delay` seconds.
 
         Each time for the same page it takes twice that, so that one that is always slow comes
         at last.
         """
-        for window in self._walking:
-            waited = now - window.asked_at
-            if waited > patience * 2**window.overtaken:
-                self._walking.remove(window)
-                self._walking.append(window.overtake())
-                return self._walking[-1]
+        for window in self._in_progress:
+            waited = now - window.requested_at
+            if waited > delay * 2**window.hedges:
+                self._in_progress.remove(window)
+                self._in_progress.append(window.hedge())
+                return self._in_progress[-1]
         return None
 
-    def give_back(self, window: Window) -> None:
+    def release(self, window: Window) -> None:
         """Take a window back after a page; it waits again unless all of it has been read."""
-        self._walking.remove(window)
+        self._in_progress.remove(window)
         if window.finished:
             return
         self._waiting.appendleft(window)
@@ -86,10 +86,10 @@ class Backfill:
 
     def retry(self, window: Window) -> None:
         """Take a window back whose page has to be asked for in another form."""
-        self._walking.remove(window)
+        self._in_progress.remove(window)
         self._waiting.appendleft(window)
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Read nothing more."""
         self._waiting.clear()
-        self._walking.clear()
+        self._in_progress.clear()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tap_stripe_connect.sync.plan import resume
 from tap_stripe_connect.sync.plan.feed import HOUR
-from tap_stripe_connect.sync.state.bookmark import EMPTY, kept_recent
+from tap_stripe_connect.sync.state.bookmark import EMPTY, recent_digests
 from tap_stripe_connect.sync.state.format import EVENT_FEED
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.plan.feed import Feed
     from tap_stripe_connect.sync.plan.jobs import Page
     from tap_stripe_connect.sync.plan.list_state import ListState
-    from tap_stripe_connect.sync.plan.resume import Doubt
+    from tap_stripe_connect.sync.plan.resume import UntrustedBookmark
     from tap_stripe_connect.sync.plan.scope import Scope
     from tap_stripe_connect.sync.state.bookmark import Bookmark
     from tap_stripe_connect.sync.state.digests import Digests
@@ -32,18 +32,23 @@ class Checkpointer:
         self._bookmarks = bookmarks
         self._digests = digests
 
-    def open(self, state: ListState) -> Iterator[Doubt]:
+    def open(self, state: ListState) -> Iterator[UntrustedBookmark]:
         """Read the bookmarks of a list, and put right what can no longer be followed."""
         listed, account = state.listed, state.account.id
         for stream in state.streams:
             known = given = self._bookmarks.get(stream, account)
+            state.followed_until = max(state.followed_until, known.events_until)
             if stream in self._scope.full_table:
                 given = resume.relisted(known)
                 state.full_table = True
                 state.written_from = 0
             bookmark = resume.trusted(given, self._scope.stripe_now, self._scope.now)
             if bookmark is not given:
-                yield resume.doubt(stream, account, given, self._scope.stripe_now)
+                yield resume.untrusted(stream, account, given, self._scope.stripe_now)
+                if given.events_until:
+                    # The clocks may be behind those of the run that wrote these rows.
+                    latest = given.events_until + self._scope.settings.lag_seconds
+                    bookmark = replace(bookmark, read_at=max(bookmark.read_at, latest))
             if listed.changes == "unseen" and _complete(bookmark):
                 bookmark = EMPTY
             if listed.changes == "feed":
@@ -52,7 +57,7 @@ class Checkpointer:
                 bookmark = self._bookmarks.set(stream, account, bookmark)
             state.bookmarks[stream] = bookmark
             self._digests.begin(stream, account, bookmark)
-        self._raise_to_the_foremost(state)
+        self._raise_to_farthest_stream(state)
         state.listing_floor = state.read_at
         state.unlisted = any(state.gaps(self._scope.start(listed)).values())
 
@@ -61,28 +66,28 @@ class Checkpointer:
     ) -> Bookmark:
         """Return a bookmark from which on the feed tells of changes."""
         if bookmark.events_until:
-            state.since[stream] = bookmark.events_until
+            state.feed_from[stream] = bookmark.events_until
             oldest = bookmark.oldest or 0
             written = state.written_from
             state.written_from = oldest if written is None else min(oldest, written)
         else:
-            state.stamped[stream] = known
+            state.newly_followed[stream] = known
         # Stamped before the first list call, and kept however often it is resumed; in the state
         # before the first record, so that a kill does not lose it.
         start, horizon = self._scope.start(state.listed), self._scope.horizon
         bookmark = resume.with_backfill_start(resume.with_feed_start(bookmark, horizon), start)
-        if stream in state.stamped:
+        if stream in state.newly_followed:
             # A list that is loaded needs no check of what the feed did not tell before.
             bookmark = replace(bookmark, checked_at=horizon)
         return bookmark
 
-    def _raise_to_the_foremost(self, state: ListState) -> None:
+    def _raise_to_farthest_stream(self, state: ListState) -> None:
         """Let no row carry less than the stream that is farthest ahead may have written.
 
         Streams of one list are at different places where they were not always selected together.
         """
-        foremost = max(state.since.values(), default=0)
-        if any(since < foremost for since in state.since.values()):
+        foremost = max(state.feed_from.values(), default=0)
+        if any(since < foremost for since in state.feed_from.values()):
             state.raise_read_at(foremost)
             self._bookmarks.read_at = max(self._bookmarks.read_at, foremost)
 
@@ -92,10 +97,20 @@ class Checkpointer:
 
     def raise_read_at(self, state: ListState) -> int:
         """Let rows carry the time of their reading, and have STATE say so before they go out."""
-        moment = self._scope.now
+        return self._raise_read_at(state, self._scope.now)
+
+    def raise_without_feed(self, state: ListState) -> int:
+        """Let listed rows carry at least what an earlier run may have taken from the feed.
+
+        That run saw changes up to its own present, and this run's clocks may be behind it.
+        """
+        latest = state.followed_until + self._scope.settings.lag_seconds
+        return self._raise_read_at(state, max(self._scope.now, latest))
+
+    def _raise_read_at(self, state: ListState, moment: int) -> int:
         state.raise_read_at(moment)
-        self._bookmarks.read_at = moment
-        return moment
+        self._bookmarks.read_at = max(self._bookmarks.read_at, state.read_at)
+        return state.read_at
 
     def claim_page(self, state: ListState, page: Page, streams: Iterable[str]) -> None:
         """Claim the creation times that a written page completes."""
@@ -103,7 +118,7 @@ class Checkpointer:
             return
         start, end = page.covered
         for stream in streams:
-            state.begun = True
+            state.has_rows = True
             limit = state.bookmarks[stream].events_until
             if not limit or state.feed_denied:
                 limit = self._scope.horizon
@@ -111,11 +126,11 @@ class Checkpointer:
 
     def claim_feed(self, state: ListState, reached: int) -> None:
         """Claim what the feed told until `reached`; what was created since then came with it."""
-        for stream, since in state.since.items():
+        for stream, since in state.feed_from.items():
             bookmark = state.bookmarks[stream]
             if reached > bookmark.events_until:
                 # A row re-read now may be listed by a later run, which knows nothing of its change.
-                noted = state.changes and bookmark.scattered
+                noted = state.changes and bookmark.has_unclaimed_rows
                 read_at = max(bookmark.read_at, reached) if noted else bookmark.read_at
                 bookmark = replace(bookmark, events_until=reached, read_at=read_at)
                 state.bookmarks[stream] = bookmark
@@ -123,25 +138,29 @@ class Checkpointer:
                 span = (since, reached) if bookmark.list_from is None else (0, 0)
                 self._claim(state, stream, span)
 
-    def remember_feed(self, account: str, feed: Feed, followers: Iterable[ListState]) -> None:
+    def save_feed_progress(self, account: str, feed: Feed, followers: Iterable[ListState]) -> None:
         """Keep what was seen of the hours that all lists have followed: a run may be killed."""
         reached = min(
-            (state.bookmarks[stream].events_until for state in followers for stream in state.since),
+            (
+                state.bookmarks[stream].events_until
+                for state in followers
+                for stream in state.feed_from
+            ),
             default=0,
         )
         if (hour := reached // HOUR * HOUR) > feed.remembered_until:
             feed.remembered_until = hour
             self._bookmarks.set(EVENT_FEED, account, feed.bookmark(hour))
 
-    def feed_followed(self, account: str, feed: Feed) -> None:
+    def complete_feed(self, account: str, feed: Feed) -> None:
         """Keep what was seen of a feed that every list has followed to its end."""
         self._bookmarks.set(EVENT_FEED, account, feed.bookmark(self._scope.horizon))
 
-    def settle(self, state: ListState) -> None:
+    def complete_list(self, state: ListState) -> None:
         """Forget what needs no remembering once all of a list has been written."""
         for stream, bookmark in state.bookmarks.items():
             anew = not bookmark.checked_at or bookmark.list_from is not None
-            past = bookmark.read_at <= bookmark.events_until and not bookmark.scattered
+            past = bookmark.read_at <= bookmark.events_until and not bookmark.has_unclaimed_rows
             settled = replace(bookmark, list_from=None, read_at=0 if past else bookmark.read_at)
             if state.listed.changes == "feed" and (anew or state.fingerprints is not None):
                 settled = replace(
@@ -153,9 +172,9 @@ class Checkpointer:
             self._claim(state, stream, (0, 0), finished=True)
         state.changes = {}
 
-    def withdraw(self, state: ListState) -> None:
+    def roll_back(self, state: ListState) -> None:
         """Leave the bookmarks as they were where nothing has been written."""
-        for stream, known in () if state.begun else state.stamped.items():
+        for stream, known in () if state.has_rows else state.newly_followed.items():
             if known == EMPTY:
                 self._bookmarks.remove(stream, state.account.id)
             else:
@@ -164,7 +183,7 @@ class Checkpointer:
     def _claim(self, state: ListState, stream: str, span: Range, *, finished: bool = False) -> None:
         bookmark = state.bookmarks[stream].covering(*span)
         recent = self._digests.recent(stream, state.account.id, finished=finished)
-        bookmark = replace(bookmark, recent=kept_recent(recent))
+        bookmark = replace(bookmark, recent=recent_digests(recent))
         state.bookmarks[stream] = self._bookmarks.set(stream, state.account.id, bookmark)
 
 

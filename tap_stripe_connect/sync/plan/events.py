@@ -34,7 +34,7 @@ class Change:
     """Time of the event that says it is gone; 0 for none."""
     alive_at: int = 0
     """Time of the newest event that does not."""
-    last_words: bytes = b""
+    last_payload: bytes = b""
     """The object as its deletion event shows it, as JSON."""
     event: str = ""
     """Id of its newest own event; an event about another object shows nothing of this one."""
@@ -42,7 +42,7 @@ class Change:
     """Whether an event of it was not there yet when its hour was followed."""
     replaced: bool = False
     """Whether an event gave its nested objects other ids and did not name the old ones."""
-    former: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    former_children: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """Nested objects that an event says were there before it: JSON by stream and id."""
 
     @property
@@ -60,15 +60,15 @@ class Change:
             self.event = other.event or self.event
         if other.deleted_at >= self.deleted_at:
             self.deleted_at = other.deleted_at
-            self.last_words = other.last_words or self.last_words
+            self.last_payload = other.last_payload or self.last_payload
         self.first = min(self.first, other.first)
         self.last = max(self.last, other.last)
         self.created = other.created or self.created
         self.alive_at = max(self.alive_at, other.alive_at)
         self.late |= other.late
         self.replaced |= other.replaced
-        for key, child in other.former.items():
-            self.former.setdefault(key, child)
+        for key, child in other.former_children.items():
+            self.former_children.setdefault(key, child)
 
 
 class Changes:
@@ -101,7 +101,7 @@ class Changes:
         """Return the listed streams that have changed objects."""
         return self._by_stream.keys()
 
-    def note(self, event: Json) -> None:
+    def add(self, event: Json) -> None:
         """Add one event, in any order; types that nobody has heard of work too (A9).
 
         A platform's feed can hold events of connected accounts; they say nothing of its own
@@ -142,7 +142,7 @@ class Changes:
     def _deleted(self, change: Change, stream: str, value: Json, moment: int) -> None:
         if moment >= change.deleted_at:
             change.deleted_at = moment
-            change.last_words = encode(value)
+            change.last_payload = encode(value)
         for nested in nested_in(stream):
             remember(change, nested, value)
 
@@ -164,7 +164,7 @@ def remember(change: Change, nested: Nested, parent: Mapping[str, Any]) -> None:
     rows = nested_list.get("data") if isinstance(nested_list, dict) else None
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict) and row.get("id"):
-            change.former.setdefault((nested.name, row["id"]), encode(row))
+            change.former_children.setdefault((nested.name, row["id"]), encode(row))
 
 
 def _touched(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

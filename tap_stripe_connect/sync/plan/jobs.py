@@ -24,7 +24,7 @@ PAGE_BYTES = 3_000_000
 """What a page may weigh; of heavier rows fewer are asked for. Decoded it takes about five times
 that."""
 
-FADING = 0.8
+DECAY = 0.8
 """Part of a row's weight that is still expected after a page of lighter ones."""
 
 SMALLER = {100: 50, 50: 25, 25: 10, 10: 1}
@@ -43,11 +43,11 @@ class Work(Protocol):
     """What a job still has to read; used under the engine's lock only."""
 
     @property
-    def readers(self) -> int:
+    def workers(self) -> int:
         """How many requests are under way."""
 
     @property
-    def retrieves(self) -> bool:
+    def next_is_retrieve(self) -> bool:
         """Whether what waits first is an object to be retrieved by its id."""
 
     @property
@@ -62,19 +62,19 @@ class Work(Protocol):
     def has_work(self) -> bool:
         """Whether one more reader could start now."""
 
-    def next(self) -> Window | RetrieveTask:
+    def acquire(self) -> Window | RetrieveTask:
         """Hand out what is to be read next."""
 
-    def overtake(self, now: float, patience: float) -> Window | None:
-        """Hand out again what has been under way for longer than `patience` seconds."""
+    def hedge(self, now: float, delay: float) -> Window | None:
+        """Hand out again what has been under way for longer than `delay` seconds."""
 
-    def give_back(self, unit: Any, /) -> None:  # noqa: ANN401 - each takes what it hands out
+    def release(self, unit: Any, /) -> None:  # noqa: ANN401 - each takes what it hands out
         """Take a unit back after its request."""
 
     def retry(self, unit: Any, /) -> None:  # noqa: ANN401
         """Take a unit back whose request has to be made again in another form."""
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Read nothing more."""
 
 
@@ -83,7 +83,7 @@ class Purpose(Enum):
 
     FEED = "read the event feed"
     LOOK_BACK = "read what the feed said before, of objects whose children were replaced"
-    REREAD = "read changed objects again"
+    REFETCH = "read changed objects again"
     LAST_EVENT = "read the last event of objects that no longer exist"
     LOAD = "list what is missing"
     CHECK = "list what the event feed cannot prove"
@@ -100,11 +100,11 @@ class Job:
     """The connected account to act on; None for the key's own."""
     plan: Work
     purpose: Purpose = Purpose.LOAD
-    weights: dict[str, float] = field(default_factory=dict)
+    row_bytes_by_list: dict[str, float] = field(default_factory=dict)
     """What a row of each list weighed last, in bytes; shared by the jobs of an engine."""
-    most_rows: int = PAGE_SIZE
+    max_rows: int = PAGE_SIZE
     """Rows to ask for at most; fewer after pages that failed."""
-    whole_pages: int = 0
+    pages_since_failure: int = 0
     """Pages in a row that came whole."""
     owner: str = ""
     """The stream whose objects a job about their events is for."""
@@ -122,10 +122,10 @@ class Job:
     @property
     def row_bytes(self) -> float:
         """What a row is expected to weigh."""
-        return self._row_bytes or self.weights.get(self.listed.name, ROW_BYTES)
+        return self._row_bytes or self.row_bytes_by_list.get(self.listed.name, ROW_BYTES)
 
     @property
-    def nests(self) -> bool:
+    def has_nested_lists(self) -> bool:
         """Whether objects of this kind hold lists of their own."""
         return bool(nested_in(self.listed.name))
 
@@ -133,40 +133,40 @@ class Job:
     def page_size(self) -> int:
         """Rows to ask for in the next page."""
         fitting = (size for size in SIZES if size * self.row_bytes <= PAGE_BYTES)
-        return min(self.most_rows, next(fitting, SIZES[-1]))
+        return min(self.max_rows, next(fitting, SIZES[-1]))
 
     @property
     def page_bytes(self) -> int:
         """What the next answer is expected to weigh."""
-        rows = 1 if self.plan.retrieves else self.page_size
+        rows = 1 if self.plan.next_is_retrieve else self.page_size
         return int(rows * self.row_bytes)
 
     @property
     def route(self) -> str:
         """The endpoint that the next request goes to."""
-        return f"{self.listed.path}/{{id}}" if self.plan.retrieves else self.listed.path
+        return f"{self.listed.path}/{{id}}" if self.plan.next_is_retrieve else self.listed.path
 
     @property
     def done(self) -> bool:
         """Whether everything has been read and handed on."""
         return self.plan.done and not self.unfinished
 
-    def failed_with(self, size: int) -> None:
+    def page_failed(self, size: int) -> None:
         """Ask for smaller pages than those of `size` rows from now on (C5)."""
-        self.most_rows = min(self.most_rows, SMALLER[size])
-        self.whole_pages = 0
+        self.max_rows = min(self.max_rows, SMALLER[size])
+        self.pages_since_failure = 0
 
-    def came_whole(self) -> None:
+    def page_succeeded(self) -> None:
         """Take note of a page that came; after enough of them try larger ones again."""
-        self.whole_pages += 1
-        if self.most_rows in LARGER and self.whole_pages >= PAGES_BEFORE_GROWTH:
-            self.most_rows, self.whole_pages = LARGER[self.most_rows], 0
+        self.pages_since_failure += 1
+        if self.max_rows in LARGER and self.pages_since_failure >= PAGES_BEFORE_GROWTH:
+            self.max_rows, self.pages_since_failure = LARGER[self.max_rows], 0
 
-    def weighed(self, rows: int, size: int) -> None:
+    def observe(self, rows: int, size: int) -> None:
         """Expect rows as heavy as those of an answer of `size` bytes, or nearly as before."""
         if rows:
-            self._row_bytes = max(size / rows, FADING * self.row_bytes)
-            self.weights[self.listed.name] = self._row_bytes
+            self._row_bytes = max(size / rows, DECAY * self.row_bytes)
+            self.row_bytes_by_list[self.listed.name] = self._row_bytes
 
 
 @dataclass(frozen=True)

@@ -44,21 +44,22 @@ class ListState:
         "_pending",
         "_until",
         "account",
-        "begun",
         "bookmarks",
         "changes",
         "failed",
         "feed_denied",
+        "feed_from",
         "fingerprints",
+        "followed_until",
         "full_table",
+        "has_rows",
         "jobs",
         "listed",
         "listing_floor",
-        "looking_back",
-        "lost",
+        "look_backs",
+        "missing_by_event",
+        "newly_followed",
         "recheck",
-        "since",
-        "stamped",
         "streams",
         "unlisted",
         "written_from",
@@ -69,14 +70,16 @@ class ListState:
         self.account = account
         self.streams = streams
         self.bookmarks: dict[str, Bookmark] = {}
-        self.since: dict[str, int] = {}
+        self.feed_from: dict[str, int] = {}
         """From when on the feed tells a stream's changes; missing for streams that load."""
-        self.begun = False
+        self.has_rows = False
         """Whether a page of the list has been written."""
-        self.stamped: dict[str, Bookmark] = {}
+        self.newly_followed: dict[str, Bookmark] = {}
         """What the bookmarks were of streams that the feed is going to tell of from now on."""
         self.written_from: int | None = None
         """Creation time from which on earlier runs may have written rows; None for no rows."""
+        self.followed_until = 0
+        """The newest moment up to which an earlier run followed the feed, in unix seconds."""
         self.full_table = False
         """Whether the catalog asks for everything to be listed again."""
         self.listing_floor = 0
@@ -87,13 +90,13 @@ class ListState:
         """Whether the key may not read the event feed, so that new rows come by listing only."""
         self.changes: dict[str, Change] = {}
         """Changed objects by id, those that have been read again among them."""
-        self.lost: dict[str, str] = {}
+        self.missing_by_event: dict[str, str] = {}
         """Ids of objects that no longer exist, by the id of the last event about each."""
         self.recheck: Recheck | None = None
         """The check of this list that is due, until it is done."""
         self.fingerprints: str | None = None
         """What a check has found; None if there was none."""
-        self.looking_back: dict[Job, dict[str, Change]] = {}
+        self.look_backs: dict[Job, dict[str, Change]] = {}
         """Changes that wait for a job that reads older events."""
         self.failed = False
         """Whether something of the list could not be read, so that nothing more is claimed."""
@@ -126,7 +129,7 @@ class ListState:
                     backfill_from(bookmark, start),
                     END_OF_TIME
                     if bookmark.list_from is not None
-                    else self.since.get(stream, END_OF_TIME),
+                    else self.feed_from.get(stream, END_OF_TIME),
                 ),
             )
             for stream, bookmark in self.bookmarks.items()
@@ -134,12 +137,12 @@ class ListState:
 
     def oldest(self, start: int) -> int:
         """Return the creation time from which on objects are written, or may have been."""
-        known = [self.bookmarks[stream].oldest for stream in self.since]
+        known = [self.bookmarks[stream].oldest for stream in self.feed_from]
         return min(moment for moment in [start, *known] if moment is not None)
 
-    def concerned(self, changes: dict[str, Change], start: int) -> dict[str, Change]:
+    def relevant_changes(self, changes: dict[str, Change], start: int) -> dict[str, Change]:
         """Return the changes of objects that the settings want and a stream has to show."""
-        since, oldest = min(self.since.values()), self.oldest(start)
+        since, oldest = min(self.feed_from.values()), self.oldest(start)
         return {
             name: change
             for name, change in changes.items()
@@ -164,7 +167,7 @@ class ListState:
                 change.last >= horizon
                 or bool(known.deleted_at or change.deleted_at)
                 or change.replaced
-                or not change.former.keys() <= known.former.keys()
+                or not change.former_children.keys() <= known.former_children.keys()
             )
             known.merge(change)
             if again:
@@ -181,7 +184,7 @@ class ListState:
             if bookmark.read_at < moment:
                 self.bookmarks[stream] = replace(bookmark, read_at=moment)
 
-    def missed(self, names: Iterable[str], horizon: int) -> None:
+    def record_missing(self, names: Iterable[str], horizon: int) -> None:
         """Record objects that do not exist although no event told of their deletion.
 
         Where the newest event is later than `horizon`, that event may still come.
@@ -189,28 +192,28 @@ class ListState:
         for name in names:
             change = self.changes[name]
             if not change.deleted_at and change.last < horizon:
-                self.lost[change.event or name] = name
+                self.missing_by_event[change.event or name] = name
 
-    def bury(self) -> tuple[str, ...]:
+    def mark_unexplained(self) -> tuple[str, ...]:
         """Return lost objects that no event shows, to be marked with their key alone."""
         found = []
-        for event, name in list(self.lost.items()):
+        for event, name in list(self.missing_by_event.items()):
             change = self.changes[name]
             if change.deleted_at:
                 # An event that was read later told of it; it has been marked.
-                del self.lost[event]
+                del self.missing_by_event[event]
             elif not change.event:
-                del self.lost[event]
+                del self.missing_by_event[event]
                 self._mark(change, {"id": name, "object": self.listed.object})
                 found.append(name)
         return tuple(found)
 
-    def learn_last_words(self, page: Page) -> tuple[str, ...]:
+    def learn_last_payloads(self, page: Page) -> tuple[str, ...]:
         """Take what the last events of lost objects show; return the ids of the objects."""
         shown = {event["id"]: event["data"]["object"] for event in page.objects}
         names = []
         for event in [*shown, *page.absent]:
-            name = self.lost.pop(event)
+            name = self.missing_by_event.pop(event)
             value = shown.get(event) or {"id": name, "object": self.listed.object}
             self._mark(self.changes[name], value)
             names.append(name)
@@ -218,7 +221,7 @@ class ListState:
 
     def _mark(self, change: Change, value: dict[str, Any]) -> None:
         change.deleted_at = change.last
-        change.last_words = encode(value)
+        change.last_payload = encode(value)
         for nested in nested_in(self.listed.name):
             remember(change, nested, value)
 
@@ -231,7 +234,7 @@ class ListState:
                 for nested in nested_in(self.listed.name):
                     remember(change, nested, value)
 
-    def reread(self, names: Iterable[str]) -> None:
+    def refetched(self, names: Iterable[str]) -> None:
         """Record objects whose present state has been written."""
         counts = self._pending.counts if self._pending else Counter[str]()
         for name in names:

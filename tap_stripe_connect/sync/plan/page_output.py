@@ -28,7 +28,7 @@ class PageOutput:
     floor: Floor = NO_FLOOR
 
 
-def listed(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOutput:
+def of_backfill(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOutput:
     """Return listed rows; what is listed again carries the time of this reading."""
     dated = state.listed.dated
     if dated and (state.written_from is None or state.listed.changes == "none"):
@@ -41,7 +41,7 @@ def listed(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOutp
     return PageOutput(page, state.changes, floor)
 
 
-def unproven(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOutput | None:
+def of_check(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOutput | None:
     """Return those rows of a check that no event told of; None if there are none."""
     assert state.recheck  # noqa: S101 - a check is under way
     found = state.recheck.unproven(page.objects)
@@ -51,14 +51,14 @@ def unproven(state: ListState, page: Page, checkpointer: Checkpointer) -> PageOu
     return PageOutput(replace(page, objects=found), state.changes, Floor(moment))
 
 
-def refetched(state: ListState, page: Page, scope: Scope) -> PageOutput:
+def of_refetch(state: ListState, page: Page, scope: Scope) -> PageOutput:
     """Return objects that were read again, less those that the settings leave out."""
     # Events about others do not say when it was created; now that is known.
     oldest = state.oldest(scope.start(state.listed))
     wanted = [
         one for one in page.objects if max(0, unix_time(one.get("created")) or oldest) >= oldest
     ]
-    state.missed(page.absent, scope.horizon)
+    state.record_missing(page.absent, scope.horizon)
     return PageOutput(replace(page, objects=wanted), state.changes, Floor(state.read_at))
 
 
@@ -72,7 +72,7 @@ def of_list(
 ) -> PageOutput | None:
     """Return what of a page of its own list is written."""
     if page.job.purpose is Purpose.LOAD:
-        return listed(state, page, checkpointer)
+        return of_backfill(state, page, checkpointer)
     if page.job.purpose is Purpose.CHECK:
-        return unproven(state, page, checkpointer)
-    return refetched(state, page, scope)
+        return of_check(state, page, checkpointer)
+    return of_refetch(state, page, scope)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.plan.account_plan import Steps
     from tap_stripe_connect.sync.plan.jobs import Job, Page
     from tap_stripe_connect.sync.plan.page_output import PageOutput
-    from tap_stripe_connect.sync.plan.resume import Doubt
+    from tap_stripe_connect.sync.plan.resume import UntrustedBookmark
     from tap_stripe_connect.sync.plan.scope import Scope
     from tap_stripe_connect.sync.state.digests import Digests
     from tap_stripe_connect.sync.state.format import Bookmarks
@@ -35,7 +35,7 @@ class Planner:
         """Jobs of each account that are not finished."""
         self._dormant: dict[str, Account] = {}
         """Accounts that nothing has been read of: only their bookmarks are kept in memory."""
-        self.doubts: list[Doubt] = []
+        self.untrusted: list[UntrustedBookmark] = []
         """Bookmarks that cannot be followed from where they stand."""
 
     @property
@@ -48,9 +48,9 @@ class Planner:
         jobs: list[Job] = []
         for account in accounts:
             plan = AccountPlan(account, self._scope, self._checkpointer)
-            self.doubts += plan.doubts
+            self.untrusted += plan.untrusted
             jobs += plan.first_jobs
-            if plan.is_level:
+            if plan.is_caught_up:
                 # Few accounts are read at a time, and there may be thousands.
                 self._dormant[account.id] = account
             else:
@@ -62,7 +62,7 @@ class Planner:
     def _permission_probe(self) -> list[Job]:
         """Ask for the event feed in a first run, because later runs see no change without it."""
         plans = self._accounts.values()
-        if self._dormant or any(plan.asks_for_events for plan in plans):
+        if self._dormant or any(plan.reads_events for plan in plans):
             return []
         for plan in plans:
             if plan.needs_events:

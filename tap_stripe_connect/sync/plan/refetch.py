@@ -71,11 +71,11 @@ class Walk:
                 yield Window(*span, self._streams, wanted={name for _, name in self._left})
                 return
             self._retrieved += 1
-            yield self._single()
+            yield self._retrieve()
 
     def read(self, page: Window) -> Iterator[Window | RetrieveTask]:
         """Yield what follows on a page; what should have been in it but was not is retrieved."""
-        worthwhile = page.kept >= WORTHWHILE
+        worthwhile = page.matched >= WORTHWHILE
         self._span = page.span
         self._retrieved, self._look = 0, LOOK if worthwhile else max(LOOK, 2 * self._look)
         missing = page.wanted or set()
@@ -88,10 +88,10 @@ class Walk:
                 page.wanted = {name for _, name in self._left}
                 yield page
                 return
-            yield self._single()
+            yield self._retrieve()
         yield from self.units()
 
-    def _single(self) -> RetrieveTask:
+    def _retrieve(self) -> RetrieveTask:
         return RetrieveTask(self._left.pop()[1], self._streams)
 
     def _promised(self) -> int:
@@ -117,24 +117,24 @@ class RefetchWork:
         self._names = deque(sorted(changes, key=lambda name: (changes[name].first, name)))
         self._step = min(max(TOGETHER, -(-len(changes) // STEPS)), LONGEST_STEP)
         self._waiting: deque[Window | RetrieveTask] = deque()
-        self._reading: list[Window | RetrieveTask] = []
+        self._in_progress: list[Window | RetrieveTask] = []
         self._walks: dict[Window, Walk] = {}
         self._refill()
 
     @property
-    def readers(self) -> int:
+    def workers(self) -> int:
         """How many requests are under way."""
-        return len(self._reading)
+        return len(self._in_progress)
 
     @property
-    def retrieves(self) -> bool:
+    def next_is_retrieve(self) -> bool:
         """Whether what waits first is one object."""
         return bool(self._waiting) and isinstance(self._waiting[0], RetrieveTask)
 
     @property
     def done(self) -> bool:
         """Whether everything has been read."""
-        return not self._waiting and not self._reading
+        return not self._waiting and not self._in_progress
 
     @property
     def has_waiting(self) -> bool:
@@ -146,20 +146,20 @@ class RefetchWork:
         """Whether one more reader could start now."""
         return bool(self._waiting)
 
-    def next(self) -> Window | RetrieveTask:
+    def acquire(self) -> Window | RetrieveTask:
         """Hand out what is to be read next."""
         unit = self._waiting.popleft()
-        self._reading.append(unit)
+        self._in_progress.append(unit)
         self._refill()
         return unit
 
-    def overtake(self, now: float, patience: float) -> None:
+    def hedge(self, now: float, delay: float) -> None:
         """Wait for what is under way: each of it is one object, or few of them."""
-        del now, patience
+        del now, delay
 
-    def give_back(self, unit: Window | RetrieveTask) -> None:
+    def release(self, unit: Window | RetrieveTask) -> None:
         """Take a unit back after its request."""
-        self._reading.remove(unit)
+        self._in_progress.remove(unit)
         if isinstance(unit, Window):
             walk = self._walks.pop(unit)
             self._add(walk, walk.read(unit))
@@ -167,12 +167,12 @@ class RefetchWork:
 
     def retry(self, unit: Window | RetrieveTask) -> None:
         """Take a unit back whose request has to be made again in another form."""
-        self._reading.remove(unit)
+        self._in_progress.remove(unit)
         self._waiting.appendleft(unit)
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Read nothing more."""
-        for part in (self._names, self._waiting, self._reading, self._walks):
+        for part in (self._names, self._waiting, self._in_progress, self._walks):
             part.clear()
 
     def _refill(self) -> None:

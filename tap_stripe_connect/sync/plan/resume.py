@@ -14,7 +14,7 @@ RETENTION = 30 * 86_400
 
 
 @dataclass(frozen=True)
-class Doubt:
+class UntrustedBookmark:
     """A bookmark that cannot be followed from where it stands."""
 
     stream: str
@@ -55,10 +55,12 @@ def relisted(bookmark: Bookmark, events_until: int | None = None) -> Bookmark:
     )
 
 
-def doubt(stream: str, account: str, bookmark: Bookmark, now: int) -> Doubt:
+def untrusted(stream: str, account: str, bookmark: Bookmark, now: int) -> UntrustedBookmark:
     """Return what there is to warn of where `trusted` changes a bookmark."""
     ahead = max(last_covered(bookmark), bookmark.events_until) > now
-    return Doubt(stream, account, 0 if ahead else (now - bookmark.events_until) // 86_400)
+    return UntrustedBookmark(
+        stream, account, 0 if ahead else (now - bookmark.events_until) // 86_400
+    )
 
 
 def with_feed_start(bookmark: Bookmark, horizon: int) -> Bookmark:

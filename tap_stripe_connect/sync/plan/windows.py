@@ -12,7 +12,7 @@ from tap_stripe_connect.sync.state.ranges import END_OF_TIME, STRIPE_EPOCH, Rang
 if TYPE_CHECKING:
     from tap_stripe_connect.sync.fetch.nested import UnfinishedPage
 
-ROWS_WORTH_SPLITTING = 120
+MIN_ROWS_TO_SPLIT = 120
 """Estimated rows left in a window below which a second reader saves no time."""
 
 SPARSE_FACTOR = 32
@@ -50,11 +50,11 @@ class Window:
     cursor: str | None = None
     reached: int = field(init=False)
     """Lowered as pages arrive: the walk has met nothing below it."""
-    boundary: dict[str, int] = field(default_factory=dict)
+    boundary_ids: dict[str, int] = field(default_factory=dict)
     """Creation times of rows that have been read though they lie below the end, by id."""
-    repeated: set[str] = field(default_factory=set)
+    seen_ids: set[str] = field(default_factory=set)
     """Ids that come a second time after a restart."""
-    fruitless: int = 0
+    stalled_restarts: int = 0
     """Restarts in a row that began where the one before did."""
     density: float = 0.0
     """Rows per second of creation time in the last page; before the first a guess, or 0."""
@@ -62,13 +62,13 @@ class Window:
     """The last page that waits for the nested lists of its objects, perhaps by now no longer."""
     span: int = 0
     """Seconds of creation time between the newest and the oldest row of the last page."""
-    kept: int = 0
+    matched: int = 0
     """Rows of the last page that were of use."""
-    asked_at: float = 0.0
+    requested_at: float = 0.0
     """When the request that is under way was handed out, in seconds of a monotonic clock."""
-    overtaken: int = 0
+    hedges: int = 0
     """How often a request for the next page took so long that another one was sent."""
-    lost: bool = False
+    superseded: bool = False
     """Whether that happened to this very request: what it still brings is of no use."""
 
     def __post_init__(self) -> None:
@@ -90,17 +90,19 @@ class Window:
 
     def restart(self) -> None:
         """Go on without the cursor, whose object Stripe no longer knows (C10)."""
-        self.fruitless = self.fruitless + 1 if self.filter == (self.start, self.end) else 0
+        self.stalled_restarts = (
+            self.stalled_restarts + 1 if self.filter == (self.start, self.end) else 0
+        )
         self.filter = (self.start, self.end)
         self.cursor = None
-        self.repeated = set(self.boundary)
+        self.seen_ids = set(self.boundary_ids)
 
     def take(
         self, rows: list[dict[str, Any]], *, has_more: bool
     ) -> tuple[list[dict[str, Any]], Range]:
         """Move past a page; return its rows of this window and the range they complete."""
         upper = self.end
-        self.overtaken = 0
+        self.hedges = 0
         # Texts, and times before 1970 or after 9999, do not tell where a page ends.
         stamps = [
             created
@@ -108,43 +110,45 @@ class Window:
             if type(created := row.get("created")) is int and 0 <= created < END_OF_TIME
         ]
         if stamps:
-            self._note_place(min(stamps), max(stamps), len(rows))
+            self._record_position(min(stamps), max(stamps), len(rows))
         if not has_more or self.reached + DISORDER <= self.start:
             self.end = self.start
         else:
             self.cursor = rows[-1]["id"]
-            self._continue_behind(rows)
-        kept = [row for row in rows if self._keeps(row)]
-        self.kept = len(kept)
+            self._lower_end(rows)
+        matched = [row for row in rows if self._matches(row)]
+        self.matched = len(matched)
         if self.wanted is not None:
-            self.wanted -= {row["id"] for row in kept}
-        return kept, (min(self.end, upper), upper)
+            self.wanted -= {row["id"] for row in matched}
+        return matched, (min(self.end, upper), upper)
 
-    def _note_place(self, oldest: int, newest: int, rows: int) -> None:
+    def _record_position(self, oldest: int, newest: int, rows: int) -> None:
         self.reached = min(self.reached, oldest + 1)
         self.span = newest - oldest
         self.density = rows / max(1, self.span)
 
-    def _continue_behind(self, rows: list[dict[str, Any]]) -> None:
+    def _lower_end(self, rows: list[dict[str, Any]]) -> None:
         """Lower the end; rows of the seconds below it may follow on the next page."""
         end = min(self.end, self.reached + DISORDER)
         if end < self.end:
             self.end = end
-            self.boundary = {name: made for name, made in self.boundary.items() if made < end}
-        self.boundary |= {
+            self.boundary_ids = {
+                name: made for name, made in self.boundary_ids.items() if made < end
+            }
+        self.boundary_ids |= {
             row["id"]: made
             for row in rows
             if type(made := row.get("created")) is int and made < self.end
         }
 
-    def _keeps(self, row: dict[str, Any]) -> bool:
+    def _matches(self, row: dict[str, Any]) -> bool:
         """Tell whether a row is this window's; one without a usable time always is (A24)."""
         created = row.get("created")
         return (
             # Below the oldest window there is no other.
             (type(created) is not int or max(created, 0) >= self.start)
             and (self.wanted is None or row.get("id") in self.wanted)
-            and row.get("id") not in self.repeated
+            and row.get("id") not in self.seen_ids
         )
 
     @property
@@ -164,7 +168,7 @@ class Window:
         The first one reads on for `DISORDER` seconds below the place of the split.
         """
         begin = max(self.start, STRIPE_EPOCH)
-        enough = ROWS_WORTH_SPLITTING + 2 * DISORDER * self.density
+        enough = MIN_ROWS_TO_SPLIT + 2 * DISORDER * self.density
         return self.reached - 1 - begin > 1 and self.rows_left >= enough
 
     def split(self) -> Window:
@@ -177,14 +181,14 @@ class Window:
         self.start = middle
         return older
 
-    def overtake(self) -> Window:
+    def hedge(self) -> Window:
         """Give all that is left to a new window."""
         other = Window(self.start, self.end, self.streams)
-        other.boundary, other.repeated = dict(self.boundary), set(self.boundary)
+        other.boundary_ids, other.seen_ids = dict(self.boundary_ids), set(self.boundary_ids)
         other.reached = self.reached
         other.unfinished = self.unfinished
-        other.density, other.overtaken = self.density, self.overtaken + 1
-        self.lost = True
+        other.density, other.hedges = self.density, self.hedges + 1
+        self.superseded = True
         return other
 
 
@@ -199,22 +203,22 @@ class WholeList(Window):
         """Return the query of the next page."""
         return {"starting_after": self.cursor} if self.cursor else {}
 
-    def overtake(self) -> WholeList:
+    def hedge(self) -> WholeList:
         """Ask for the same page once more, in a new window."""
         other = WholeList(self.start, self.end, self.streams)
         other.cursor, other.unfinished = self.cursor, self.unfinished
-        other.overtaken = self.overtaken + 1
-        self.lost = True
+        other.hedges = self.hedges + 1
+        self.superseded = True
         return other
 
-    def _note_place(self, oldest: int, newest: int, rows: int) -> None:
+    def _record_position(self, oldest: int, newest: int, rows: int) -> None:
         """Learn nothing from where a page ends."""
 
-    def _continue_behind(self, rows: list[dict[str, Any]]) -> None:
+    def _lower_end(self, rows: list[dict[str, Any]]) -> None:
         """Claim nothing."""
 
-    def _keeps(self, row: dict[str, Any]) -> bool:
+    def _matches(self, row: dict[str, Any]) -> bool:
         created = row.get("created")
         # What is newer comes otherwise: the event feed tells of it.
         newer = type(created) is int and self.filter[1] <= created < END_OF_TIME
-        return not newer and super()._keeps(row)
+        return not newer and super()._matches(row)

@@ -11,13 +11,13 @@ from tap_stripe_connect.sync.report.failures import named
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_stripe_connect.sync.plan.resume import Doubt
+    from tap_stripe_connect.sync.plan.resume import UntrustedBookmark
 
 
-def lines(doubts: Iterable[Doubt], moment: str) -> list[str]:
+def lines(untrusted: Iterable[UntrustedBookmark], moment: str) -> list[str]:
     """Return a line for all doubts that are alike (A4); the run writes nothing before `moment`."""
     accounts: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
-    for one in doubts:
+    for one in untrusted:
         accounts[one.days, one.stream].append(one.account)
     streams: defaultdict[tuple[int, tuple[str, ...]], list[str]] = defaultdict(list)
     for (days, stream), names in accounts.items():

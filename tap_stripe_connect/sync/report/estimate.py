@@ -90,7 +90,7 @@ class Estimate:
 
     def rows_left(self) -> tuple[float, float]:
         """Return the rows still to come, and how many more or less they may be."""
-        left = doubt = 0.0
+        left = uncertainty = 0.0
         spans = [one.span for one in self._stretches]
         newer = {one.start: _density(one.oldest) for one in self._stretches}
         older = {one.end: _density(one.newest) for one in self._stretches}
@@ -103,8 +103,8 @@ class Estimate:
                     # Whoever names no start has rows from some day on that nobody knows.
                     edges.append(0.0)
                 left += (max(edges) + min(edges)) / 2 * (end - start)
-                doubt += (max(edges) - min(edges)) / 2 * (end - start)
-        return left, doubt
+                uncertainty += (max(edges) - min(edges)) / 2 * (end - start)
+        return left, uncertainty
 
 
 def _joined(newer: Stretch, older: Stretch) -> Stretch:

@@ -93,7 +93,7 @@ class FailureGroup:
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
         error = self.error
-        told = {
+        entry = {
             "reason": self.reason,
             "stream": self.stream,
             "feed": self.feed,
@@ -106,7 +106,7 @@ class FailureGroup:
             "code": error.code,
             "request_id": error.request_id,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in entry.items() if value}
 
 
 def named(accounts: Sequence[str]) -> str:
@@ -129,12 +129,12 @@ def grouped_failures(failed: Iterable[Job]) -> list[FailureGroup]:
         feed = not whole_account and job.purpose is Purpose.FEED
         permission = missing_permission(error.message)
         kind = (stream, feed, error.action, error.status, error.code, permission)
-        trouble = found.setdefault(kind, FailureGroup(stream, feed, error))
+        group = found.setdefault(kind, FailureGroup(stream, feed, error))
         # A revoked account fails all of its jobs at once.
-        if job.account not in trouble.accounts[-1:]:
-            trouble.accounts.append(job.account)
-    for trouble in found.values():
-        trouble.accounts = list(dict.fromkeys(trouble.accounts))
+        if job.account not in group.accounts[-1:]:
+            group.accounts.append(job.account)
+    for group in found.values():
+        group.accounts = list(dict.fromkeys(group.accounts))
     return list(found.values())
 
 
@@ -150,6 +150,6 @@ def fails_the_run(failed: Iterable[Job], settings: Settings) -> bool:
 
 def log_failures(found: Iterable[FailureGroup]) -> None:
     """Log what could not be read."""
-    for trouble in found:
-        level = logging.INFO if trouble.expected else logging.WARNING
-        logger.log(level, trouble.line)
+    for group in found:
+        level = logging.INFO if group.expected else logging.WARNING
+        logger.log(level, group.line)

@@ -40,7 +40,7 @@ class Part:
         """Begin with nothing written; nothing is created after `until`, in unix seconds."""
         plan = job.plan
         self.group = job.listed.name, job.purpose
-        self.begun = False
+        self.started = False
         self._objects = 0
         self._wanted = plan.objects if isinstance(plan, RefetchWork) else 0
         self._estimate = Estimate(plan.wanted if isinstance(plan, Backfill) else (), until)
@@ -48,7 +48,7 @@ class Part:
     def wrote(self, page: Page) -> None:
         """Count a page."""
         found = len(page.objects) + len(page.absent)
-        self.begun = True
+        self.started = True
         self._objects += found
         if page.covered:
             self._estimate.read(page.covered, found)
@@ -58,9 +58,9 @@ class Part:
         done = 1 + self._objects / PAGE_SIZE
         if finished:
             return WorkLeft(done)
-        rows, doubt = self._estimate.rows_left()
+        rows, uncertainty = self._estimate.rows_left()
         rows += max(0, self._wanted - self._objects)
-        return WorkLeft(done, rows / PAGE_SIZE, doubt / PAGE_SIZE)
+        return WorkLeft(done, rows / PAGE_SIZE, uncertainty / PAGE_SIZE)
 
 
 class Progress:
@@ -68,7 +68,7 @@ class Progress:
 
     def __init__(
         self,
-        tally: RequestStats,
+        request_stats: RequestStats,
         *,
         per_endpoint: float = PER_ENDPOINT,
         clock: Callable[[], float] = time.monotonic,
@@ -78,7 +78,7 @@ class Progress:
 
         `per_endpoint` is the number of requests a second that one endpoint can get.
         """
-        self._tally = tally
+        self._request_stats = request_stats
         self._per_endpoint = per_endpoint
         self._clock = clock
         self._wait = wait
@@ -88,9 +88,9 @@ class Progress:
         self._closed_work: defaultdict[Group, WorkLeft] = defaultdict(WorkLeft)
         self._rows = 0
         self._latest: Page | None = None
-        self._begun = self._told = self._moved = clock()
-        self._rows_told = 0
-        self._cost_told = tally.total()
+        self._started_at = self._reported_at = self._progressed_at = clock()
+        self._rows_reported = 0
+        self._cost_reported = request_stats.total()
 
     # What happens, told by the thread that writes
 
@@ -104,7 +104,7 @@ class Progress:
         with self._lock:
             self._rows += rows
             self._latest = page
-            self._moved = self._clock()
+            self._progressed_at = self._clock()
             if part := self._open.get(page.job):
                 part.wrote(page)
 
@@ -118,106 +118,107 @@ class Progress:
     # What is told of it
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
+    def reporting(self) -> Iterator[None]:
         """Log a line at each interval, also while the writer waits for Stripe or for the target."""
         over = threading.Event()
-        teller = threading.Thread(target=self._tell, args=(over,), name="progress", daemon=True)
+        reporter = threading.Thread(target=self._report, args=(over,), name="progress", daemon=True)
         with suppress(RuntimeError):  # a system that allows no more threads
-            teller.start()
+            reporter.start()
         try:
             yield
         finally:
             over.set()
-            if teller.ident is not None:
-                teller.join(timeout=1.0)
+            if reporter.ident is not None:
+                reporter.join(timeout=1.0)
 
-    def _tell(self, over: threading.Event) -> None:
+    def _report(self, over: threading.Event) -> None:
         while not self._wait(over, INTERVAL):
             logger.info(self.line())
 
     @property
     def elapsed(self) -> float:
         """Seconds since the beginning."""
-        return self._clock() - self._begun
+        return self._clock() - self._started_at
 
     def line(self) -> str:
         """Return how things stand now; speeds are those since the last line."""
-        cost = self._tally.total()
+        cost = self._request_stats.total()
         with self._lock:
             now = self._clock()
-            passed = max(now - self._told, 0.001)
-            works = self._works()
+            passed = max(now - self._reported_at, 0.001)
+            works = self._work_by_group()
             parts = [
-                f"{_share(works):.0%} read" if works else "nothing read yet",
-                f"{self._rows:,} rows ({(self._rows - self._rows_told) / passed:,.0f}/s)",
-                self._asked(cost, passed),
+                f"{_fraction_done(works):.0%} read" if works else "nothing read yet",
+                f"{self._rows:,} rows ({(self._rows - self._rows_reported) / passed:,.0f}/s)",
+                self._requests_text(cost, passed),
             ]
             if works:
-                parts.append(self._left(works, now))
+                parts.append(self._time_left_text(works, now))
             if self._latest:
-                parts.append(_place(self._latest))
-            if now - self._moved >= INTERVAL:
-                parts.append(f"nothing new for {duration(now - self._moved)}")
-            self._told, self._rows_told, self._cost_told = now, self._rows, cost
-            return f"Progress after {duration(now - self._begun)}: {', '.join(parts)}"
+                parts.append(_position(self._latest))
+            if now - self._progressed_at >= INTERVAL:
+                parts.append(f"nothing new for {duration(now - self._progressed_at)}")
+            self._reported_at, self._rows_reported, self._cost_reported = now, self._rows, cost
+            return f"Progress after {duration(now - self._started_at)}: {', '.join(parts)}"
 
-    def _asked(self, cost: Cost, passed: float) -> str:
-        told = f"{cost.requests:,} requests ({self._since(cost) / passed:,.0f}/s)"
+    def _requests_text(self, cost: Cost, passed: float) -> str:
+        text = f"{cost.requests:,} requests ({self._requests_since(cost) / passed:,.0f}/s)"
         if cost.retries:
-            told += f", {cost.retries:,} retries ({duration(cost.waited)} waited)"
-        return told
+            text += f", {cost.retries:,} retries ({duration(cost.waited)} waited)"
+        return text
 
-    def _since(self, cost: Cost) -> int:
-        return cost.requests - self._cost_told.requests
+    def _requests_since(self, cost: Cost) -> int:
+        return cost.requests - self._cost_reported.requests
 
-    def _works(self) -> dict[Group, WorkLeft]:
+    def _work_by_group(self) -> dict[Group, WorkLeft]:
         """Return how things stand with each list; nothing while nothing can be said.
 
         Jobs that have not begun are taken to be like those that have.
         """
-        begun = [part for part in self._open.values() if part.begun]
-        number = len(begun) + self._closed
+        started = [part for part in self._open.values() if part.started]
+        number = len(started) + self._closed
         if not number:
             return {}
         works: defaultdict[Group, WorkLeft] = defaultdict(WorkLeft)
         for group, work in self._closed_work.items():
             works[group].add(work)
-        for part in begun:
+        for part in started:
             works[part.group].add(part.work())
         whole = WorkLeft()
         for work in works.values():
             whole.add(work)
-        usual = WorkLeft(0.0, (whole.done + whole.left) / number, whole.doubt / number)
+        usual = WorkLeft(0.0, (whole.done + whole.left) / number, whole.uncertainty / number)
         for part in self._open.values():
-            if not part.begun:
+            if not part.started:
                 works[part.group].add(usual)
         return works
 
-    def _left(self, works: Mapping[Group, WorkLeft], now: float) -> str:
+    def _time_left_text(self, works: Mapping[Group, WorkLeft], now: float) -> str:
         """Return how long it will take, or at most where much lies in times nobody has seen."""
         left = sum(work.left for work in works.values())
-        doubt = sum(work.doubt for work in works.values())
+        uncertainty = sum(work.uncertainty for work in works.values())
         words = "about"
-        if doubt > left / 2:
+        if uncertainty > left / 2:
             words = "at most about"
             works = {
-                group: WorkLeft(work.done, work.left + work.doubt) for group, work in works.items()
+                group: WorkLeft(work.done, work.left + work.uncertainty)
+                for group, work in works.items()
             }
-        elapsed = now - self._begun
-        costs = self._tally.costs()
+        elapsed = now - self._started_at
+        costs = self._request_stats.costs()
         return f"{words} {duration(seconds_left(works, costs, elapsed, self._per_endpoint))} left"
 
 
-def _share(works: Mapping[Group, WorkLeft]) -> float:
+def _fraction_done(works: Mapping[Group, WorkLeft]) -> float:
     """Return the part of all pages that has been read."""
     done = sum(work.done for work in works.values())
     return min(done / (done + sum(work.left for work in works.values())), 0.99)
 
 
-def _place(page: Page) -> str:
+def _position(page: Page) -> str:
     """Return where a page lies, in words."""
     job = page.job
-    if job.purpose is Purpose.REREAD:
+    if job.purpose is Purpose.REFETCH:
         return f"re-reading changed {job.listed.name} of {job.account}"
     moment = datetime.fromtimestamp(page.covered[0], UTC) if page.covered else None
     if job.purpose is Purpose.FEED:

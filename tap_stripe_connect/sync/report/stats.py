@@ -66,21 +66,21 @@ class RunStats:
             self.vanished[page.job.listed.name, account] += page.vanished
 
 
-def run_stats(
-    ledger: RunStats, costs: Mapping[Endpoint, Cost], accounts: Iterable[Account]
+def stats_by_stream(
+    stats: RunStats, costs: Mapping[Endpoint, Cost], accounts: Iterable[Account]
 ) -> dict[StreamAccount, Stats]:
     """Bring together what is known of each stream and account, less those that did nothing."""
     ids = {account.header: account.id for account in accounts}
     found: defaultdict[StreamAccount, Stats] = defaultdict(Stats)
-    for place, rows in ledger.rows.items():
-        found[place].rows += rows
-    for place, rows in ledger.deleted.items():
-        found[place].deleted += rows
-    for place, objects in ledger.vanished.items():
-        found[place].vanished += objects
+    for key, rows in stats.rows.items():
+        found[key].rows += rows
+    for key, rows in stats.deleted.items():
+        found[key].deleted += rows
+    for key, objects in stats.vanished.items():
+        found[key].vanished += objects
     for (header, route), cost in costs.items():
-        place = stream_of(route), ids.get(header, header or "")
-        found[place].add(Stats(0, 0, cost.requests, cost.retries, cost.waited))
+        key = stream_of(route), ids.get(header, header or "")
+        found[key].add(Stats(0, 0, cost.requests, cost.retries, cost.waited))
     return dict(found)
 
 

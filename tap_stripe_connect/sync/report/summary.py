@@ -38,12 +38,12 @@ FEED = "(event feed)"
 
 def announce(summary: Summary, streams: Iterable[str]) -> None:
     """Log the table, the JSON line, and the SDK's metric of each stream."""
-    told = summary.as_json()
+    entry = summary.as_json()
     for name in streams:
         with metrics.record_counter(name) as counter:
-            counter.increment(told["streams"].get(name, {}).get("rows", 0))
+            counter.increment(entry["streams"].get(name, {}).get("rows", 0))
     logger.info(summary.table())
-    logger.info("summary %s", json.dumps(told))
+    logger.info("summary %s", json.dumps(entry))
 
 
 class Summary:
@@ -54,7 +54,7 @@ class Summary:
         *,
         outcome: str,
         seconds: float,
-        found: Mapping[StreamAccount, Stats],
+        stats: Mapping[StreamAccount, Stats],
         failures: Sequence[FailureGroup],
         coverages: Mapping[str, Coverage],
         notes: Mapping[str, Mapping[str, int]],
@@ -62,59 +62,59 @@ class Summary:
         """Sum up; `notes` has further counts by stream, such as objects without a key."""
         self._outcome = outcome
         self._seconds = seconds
-        self._troubles = failures
-        self._standings = coverages
+        self._failures = failures
+        self._coverages = coverages
         self._notes = notes
-        self._found = {
-            (self._label(stream), account): one for (stream, account), one in found.items()
+        self._stats = {
+            (self._label(stream), account): one for (stream, account), one in stats.items()
         }
-        self._total = _sum(self._found, lambda _place: "").get("", Stats())
-        self._streams = _sum(self._found, lambda place: place[0])
-        self._accounts = _sum(self._found, lambda place: place[1])
+        self._total = _sum(self._stats, lambda _place: "").get("", Stats())
+        self._streams = _sum(self._stats, lambda place: place[0])
+        self._accounts = _sum(self._stats, lambda place: place[1])
         self._accounts.pop("", None)
-        for trouble in self._troubles:
-            for account in trouble.accounts:
+        for group in self._failures:
+            for account in group.accounts:
                 self._accounts.setdefault(account, Stats())
 
     def _label(self, stream: str) -> str:
         """Return the name to show; the feed is read whether its stream is selected or not."""
-        return FEED if stream == "events" and stream not in self._standings else stream
+        return FEED if stream == "events" and stream not in self._coverages else stream
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary for programs; as long for thousands of accounts as for hundreds."""
-        shown = self._foremost()[:ACCOUNTS_IN_JSON]
+        shown = self._ranked_accounts()[:ACCOUNTS_IN_JSON]
         accounts: dict[str, dict[str, Any]] = {account: {} for account in shown}
-        for (stream, account), one in sorted(self._found.items()):
+        for (stream, account), one in sorted(self._stats.items()):
             if account in accounts:
-                accounts[account][stream] = _brief(one)
+                accounts[account][stream] = _compact_json(one)
         return {
             "outcome": self._outcome,
             "seconds": round(self._seconds, 1),
-            **_whole(self._total),
+            **_full_json(self._total),
             "streams": {name: self._stream_json(name) for name in self._names()},
-            "skipped": [trouble.as_json() for trouble in self._troubles],
+            "skipped": [group.as_json() for group in self._failures],
             "accounts": accounts,
             "accounts_not_shown": len(self._accounts) - len(shown),
         }
 
     def _stream_json(self, name: str) -> dict[str, Any]:
-        told = {**_brief(self._streams.get(name, Stats())), **self._notes.get(name, {})}
-        if stand := self._standings.get(name):
-            told["until"] = _moment(stand.until).isoformat() if stand.until else None
-            told["accounts_unfinished"] = stand.unfinished
-        return told
+        entry = {**_compact_json(self._streams.get(name, Stats())), **self._notes.get(name, {})}
+        if coverage := self._coverages.get(name):
+            entry["until"] = _moment(coverage.until).isoformat() if coverage.until else None
+            entry["accounts_unfinished"] = coverage.unfinished
+        return entry
 
     def _names(self) -> list[str]:
         """Return the streams that did something, failed or have a note, in order."""
-        failed = {self._label(trouble.stream) for trouble in self._troubles if trouble.stream}
+        failed = {self._label(group.stream) for group in self._failures if group.stream}
         return sorted({*self._streams, *failed, *self._notes} - {""})
 
-    def _foremost(self) -> list[str]:
+    def _ranked_accounts(self) -> list[str]:
         """Return the accounts: those with trouble first, then those with most rows."""
-        troubled = {account for one in self._troubles for account in one.accounts}
+        failed = {account for one in self._failures for account in one.accounts}
         return sorted(
             self._accounts,
-            key=lambda name: (name not in troubled, -self._accounts[name].rows, name),
+            key=lambda name: (name not in failed, -self._accounts[name].rows, name),
         )
 
     def table(self) -> str:
@@ -127,7 +127,12 @@ class Summary:
         )
         lines = [first]
         streams = [
-            [name, *_cells(self._streams.get(name, Stats())), self._until(name), self._of(name)]
+            [
+                name,
+                *_cells(self._streams.get(name, Stats())),
+                self._until(name),
+                self._stream_remarks(name),
+            ]
             for name in self._names()
         ]
         head = ["rows", "deleted", "requests", "retries", "waited"]
@@ -136,7 +141,8 @@ class Summary:
         accounts, hidden = self._accounts_shown()
         if accounts:
             rows = [
-                [name, *_cells(self._accounts[name]), self._of_account(name)] for name in accounts
+                [name, *_cells(self._accounts[name]), self._account_remarks(name)]
+                for name in accounts
             ]
             lines += _aligned([["account", *head, ""], *rows])
         if hidden:
@@ -145,62 +151,62 @@ class Summary:
 
     def _accounts_shown(self) -> tuple[list[str], int]:
         """Return the accounts in the table, and how many are not: one alone needs no line."""
-        foremost = self._foremost()
-        troubled = {account for one in self._troubles if not one.stream for account in one.accounts}
-        if len(foremost) == 1 and not troubled:
+        foremost = self._ranked_accounts()
+        failed = {account for one in self._failures if not one.stream for account in one.accounts}
+        if len(foremost) == 1 and not failed:
             return [], 0
         if len(foremost) > ACCOUNTS_SHOWN:
-            of_note = {account for one in self._troubles for account in one.accounts}
+            of_note = {account for one in self._failures for account in one.accounts}
             shown = [name for name in foremost if name in of_note][:ACCOUNTS_SHOWN]
             return shown, len(foremost) - len(shown)
         return foremost, 0
 
     def _until(self, stream: str) -> str:
-        stand = self._standings.get(stream)
-        return f"{_moment(stand.until):%Y-%m-%d %H:%M:%S}" if stand and stand.until else ""
+        coverage = self._coverages.get(stream)
+        return f"{_moment(coverage.until):%Y-%m-%d %H:%M:%S}" if coverage and coverage.until else ""
 
-    def _of(self, stream: str) -> str:
+    def _stream_remarks(self, stream: str) -> str:
         """Return the remarks on a stream."""
         several = len(self._accounts) > 1
         remarks = [
-            trouble.remark + (f" for {_accounts(len(trouble.accounts))}" if several else "")
-            for trouble in self._troubles
-            if self._label(trouble.stream) == stream
+            group.remark + (f" for {_accounts(len(group.accounts))}" if several else "")
+            for group in self._failures
+            if self._label(group.stream) == stream
         ]
-        stand = self._standings.get(stream)
-        if stand and stand.unfinished and not remarks:
-            remarks.append(f"unfinished for {_accounts(stand.unfinished)}")
+        coverage = self._coverages.get(stream)
+        if coverage and coverage.unfinished and not remarks:
+            remarks.append(f"unfinished for {_accounts(coverage.unfinished)}")
         if vanished := self._streams.get(stream, Stats()).vanished:
             remarks.append(f"{vanished:,} vanished while being read")
         counts = self._notes.get(stream, {}).items()
         remarks += [f"{count:,} {name.replace('_', ' ')}" for name, count in counts]
         return "; ".join(remarks)
 
-    def _of_account(self, account: str) -> str:
+    def _account_remarks(self, account: str) -> str:
         remarks = [
             f"{one.stream} {one.remark}".lstrip()
-            for one in self._troubles
+            for one in self._failures
             if account in one.accounts
         ]
         return "; ".join(remarks)
 
 
 def _sum(
-    found: Mapping[StreamAccount, Stats], key: Callable[[StreamAccount], str]
+    stats: Mapping[StreamAccount, Stats], key: Callable[[StreamAccount], str]
 ) -> dict[str, Stats]:
     sums: defaultdict[str, Stats] = defaultdict(Stats)
-    for place, one in found.items():
+    for place, one in stats.items():
         sums[key(place)].add(one)
     return dict(sums)
 
 
-def _whole(one: Stats) -> dict[str, Any]:
+def _full_json(one: Stats) -> dict[str, Any]:
     return {**asdict(one), "seconds_waited": round(one.seconds_waited, 1)}
 
 
-def _brief(one: Stats) -> dict[str, Any]:
+def _compact_json(one: Stats) -> dict[str, Any]:
     """Return figures without those that are nothing, the rows aside."""
-    return {name: value for name, value in _whole(one).items() if value or name == "rows"}
+    return {name: value for name, value in _full_json(one).items() if value or name == "rows"}
 
 
 def _cells(one: Stats) -> list[str]:

@@ -25,14 +25,14 @@ class WorkLeft:
 
     done: float = 0.0
     left: float = 0.0
-    doubt: float = 0.0
+    uncertainty: float = 0.0
     """How much more or less than that is left, perhaps."""
 
     def add(self, other: WorkLeft) -> None:
         """Add the work of others."""
         self.done += other.done
         self.left += other.left
-        self.doubt += other.doubt
+        self.uncertainty += other.uncertainty
 
 
 def seconds_left(
@@ -55,7 +55,7 @@ def seconds_left(
     for (name, purpose), work in works.items():
         single = f"{LISTED[name].path}/{{id}}"
         routes = [route for route, owner in of_list.items() if owner == name]
-        routes = [one for one in routes if one != single or purpose is Purpose.REREAD]
+        routes = [one for one in routes if one != single or purpose is Purpose.REFETCH]
         needed[name, purpose] = routes = routes or [LISTED[name].path]
         for route in routes:
             pages[route] += work.done

@@ -51,7 +51,7 @@ class Bookmark:
         return min(known, default=None)
 
     @property
-    def scattered(self) -> bool:
+    def has_unclaimed_rows(self) -> bool:
         """Whether rows may have been written that `covered` does not claim."""
         oldest = self.oldest
         return oldest is not None and bool(missing(self.covered, (oldest, self.events_until)))
@@ -82,7 +82,7 @@ EMPTY = Bookmark()
 FINGERPRINTS = r"(?:[A-Za-z0-9+/]{4})*"
 """Three bytes as four characters each."""
 
-MOMENTS = ("events_until", "written_from", "list_from", "read_at", "checked_at")
+TIME_FIELDS = ("events_until", "written_from", "list_from", "read_at", "checked_at")
 """Fields that a state shows as date-times, where they are set."""
 
 
@@ -91,7 +91,7 @@ def last_covered(bookmark: Bookmark) -> int:
     return max((end for _, end in bookmark.covered), default=0)
 
 
-def kept_recent(digests: Mapping[str, str]) -> frozenset[str]:
+def recent_digests(digests: Mapping[str, str]) -> frozenset[str]:
     """Return what is worth keeping of digests by object: all, or none of too many (A6)."""
     if len(digests) > RECENT_KEPT:
         return frozenset()
@@ -99,7 +99,7 @@ def kept_recent(digests: Mapping[str, str]) -> frozenset[str]:
 
 
 def recent_by_object(bookmark: Bookmark) -> dict[str, str]:
-    """Return the digests that `kept_recent` kept."""
+    """Return the digests that `recent_digests` kept."""
     pairs = (item.partition(":") for item in bookmark.recent)
     return {name: digest for name, _, digest in pairs}
 
@@ -108,33 +108,33 @@ def read_bookmark(entry: Mapping[str, Any], path: str) -> Bookmark:
     """Read an entry of a state; raises StateError naming the key below `path` that is wrong."""
     ranges = entry.get("covered", [])
     if not isinstance(ranges, list):
-        raise fault(f"{path}.covered", ranges, "a list of [from, to] pairs")
+        raise invalid_value(f"{path}.covered", ranges, "a list of [from, to] pairs")
     covered = [_read_range(span, f"{path}.covered[{place}]") for place, span in enumerate(ranges)]
     recent = entry.get("recent", [])
     if not isinstance(recent, list) or not all(isinstance(item, str) for item in recent):
-        raise fault(f"{path}.recent", recent, "a list of digests")
+        raise invalid_value(f"{path}.recent", recent, "a list of digests")
     moments = {
-        name: read_moment(entry[name], f"{path}.{name}")
-        for name in MOMENTS
+        name: parse_time(entry[name], f"{path}.{name}")
+        for name in TIME_FIELDS
         if entry.get(name) is not None
     }
     fingerprints = entry.get("fingerprints", "")
     if not isinstance(fingerprints, str) or not re.fullmatch(FINGERPRINTS, fingerprints):
-        raise fault(f"{path}.fingerprints", fingerprints, "fingerprints")
+        raise invalid_value(f"{path}.fingerprints", fingerprints, "fingerprints")
     return Bookmark(
         tuple(merged(covered)), recent=frozenset(recent), fingerprints=fingerprints, **moments
     ).tidy()
 
 
-def written_bookmark(bookmark: Bookmark) -> dict[str, Any]:
+def bookmark_json(bookmark: Bookmark) -> dict[str, Any]:
     """Return the entry of a state that `read_bookmark` reads."""
     entry: dict[str, Any] = {
-        "covered": [[written_moment(edge) for edge in one] for one in bookmark.covered]
+        "covered": [[format_time(edge) for edge in one] for one in bookmark.covered]
     }
-    for name in MOMENTS:
+    for name in TIME_FIELDS:
         moment = getattr(bookmark, name)
         if moment != getattr(EMPTY, name):
-            entry[name] = written_moment(moment)
+            entry[name] = format_time(moment)
     if bookmark.fingerprints:
         entry["fingerprints"] = bookmark.fingerprints
     if bookmark.recent:
@@ -144,26 +144,26 @@ def written_bookmark(bookmark: Bookmark) -> dict[str, Any]:
 
 def _read_range(span: object, path: str) -> Range:
     if not isinstance(span, list) or len(span) != 2:  # noqa: PLR2004 - from, to
-        raise fault(path, span, "a pair of date-times")
-    return read_moment(span[0], path), read_moment(span[1], path)
+        raise invalid_value(path, span, "a pair of date-times")
+    return parse_time(span[0], path), parse_time(span[1], path)
 
 
-def read_moment(text: object, path: str) -> int:
+def parse_time(text: object, path: str) -> int:
     """Return unix seconds; raises StateError naming `path` where no date-time stands."""
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         # What UTC cannot express could not be written again.
         return int(moment.astimezone(UTC).timestamp())
-    raise fault(path, text, "a date-time")
+    raise invalid_value(path, text, "a date-time")
 
 
-def written_moment(moment: int) -> str:
+def format_time(moment: int) -> str:
     """Return unix seconds as a state shows them."""
     return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
-def fault(path: str, value: object, wanted: str) -> StateError:
+def invalid_value(path: str, value: object, wanted: str) -> StateError:
     """Return the error that says what is wrong at `path`, and what to do."""
     shown = repr(value)
     if len(shown) > 40:  # noqa: PLR2004 - enough to recognise it
@@ -177,5 +177,5 @@ def fault(path: str, value: object, wanted: str) -> StateError:
 def as_object(value: object, path: str) -> Mapping[str, Any]:
     """Return a JSON object; raises StateError naming `path` where something else stands."""
     if not isinstance(value, dict):
-        raise fault(path, value, "an object")
+        raise invalid_value(path, value, "an object")
     return value

@@ -31,22 +31,22 @@ class Digests:
     def __init__(self, horizon: int) -> None:
         """Remember what changed at or after `horizon`, in unix seconds: it will be read again."""
         self.horizon = horizon
-        self._before: dict[Written, dict[str, str]] = {}
-        self._fresh: defaultdict[Written, dict[str, str]] = defaultdict(dict)
-        self._passing: defaultdict[Written, dict[str, str]] = defaultdict(dict)
+        self._previous: dict[Written, dict[str, str]] = {}
+        self._recent: defaultdict[Written, dict[str, str]] = defaultdict(dict)
+        self._interim: defaultdict[Written, dict[str, str]] = defaultdict(dict)
 
     def begin(self, stream: str, account: str, bookmark: Bookmark) -> None:
         """Learn what the last run wrote."""
         if bookmark.recent:
-            self._before[stream, account] = recent_by_object(bookmark)
+            self._previous[stream, account] = recent_by_object(bookmark)
 
     def recent(self, stream: str, account: str, *, finished: bool) -> dict[str, str]:
         """Return the digests to keep; until all is read again those of the last run count too."""
         key = stream, account
-        fresh = self._fresh.get(key, {})
+        fresh = self._recent.get(key, {})
         if finished:
             return fresh
-        return {**self._before.get(key, {}), **self._passing.get(key, {}), **fresh}
+        return {**self._previous.get(key, {}), **self._interim.get(key, {}), **fresh}
 
     def unwritten(
         self, streams: Iterable[str], account: str, name: str, newest: int, content: object
@@ -57,7 +57,7 @@ class Digests:
         """
         ahead = newest >= self.horizon
         keys = {stream: (stream, account) for stream in streams}
-        before = [known for key in keys.values() if (known := self._before.get(key))]
+        before = [known for key in keys.values() if (known := self._previous.get(key))]
         # What is neither new nor remembered needs no digest, or memory would grow with the rows.
         if not ahead and not before:
             return frozenset(keys)
@@ -67,7 +67,7 @@ class Digests:
         digest = _digest(_encode(content), 8)
         unwritten = set()
         for stream, key in keys.items():
-            if self._before.get(key, {}).get(short) != digest:
+            if self._previous.get(key, {}).get(short) != digest:
                 unwritten.add(stream)
-            (self._fresh if ahead else self._passing)[key][short] = digest
+            (self._recent if ahead else self._interim)[key][short] = digest
         return frozenset(unwritten)

@@ -28,11 +28,11 @@ from tap_stripe_connect.sync.state.bookmark import (
     Bookmark,
     StateError,
     as_object,
-    fault,
+    bookmark_json,
+    format_time,
+    invalid_value,
+    parse_time,
     read_bookmark,
-    read_moment,
-    written_bookmark,
-    written_moment,
 )
 from tap_stripe_connect.sync.state.input import check_bookmarks, unwrapped
 
@@ -60,11 +60,11 @@ class Bookmarks:
         streams = as_object(state.get("bookmarks", {}), "bookmarks")
         header = as_object(state.get(HEADER, {}), HEADER)
         self._others = {key: value for key, value in state.items() if key != "bookmarks"}
-        self._version_check(header)
+        self._check_version(header)
         check_bookmarks(state)
         self.livemode: bool | None = header.get("livemode")
         if not isinstance(self.livemode, bool | None):
-            raise fault(f"{HEADER}.livemode", self.livemode, "true or false")
+            raise invalid_value(f"{HEADER}.livemode", self.livemode, "true or false")
         self.accounts: list[str] = _account_list(header.get("accounts", []))
         if EVENT_FEED in header:
             streams = {**streams, EVENT_FEED: header[EVENT_FEED]}
@@ -74,18 +74,18 @@ class Bookmarks:
         self._changed: set[str] = set()
         self._shared: dict[Bookmark, Bookmark] = {}
         """Equal bookmarks are one, because thousands of accounts are level."""
-        self.doubtful: list[str] = []
+        self.untrusted: list[str] = []
         """Streams whose bookmark is another program's, or does not fit the list of accounts."""
         for name, value in streams.items():
             entry = as_object(value, f"bookmarks.{name}")
             if "covered" in entry:
                 self._bookmarks[name] = self._read_stream(name, entry)
             elif entry:
-                self.doubtful.append(name)
+                self.untrusted.append(name)
         self.read_at = 0
         """Newest `updated_at` that this run may write though no event says so, in unix seconds."""
         if READ_AT in header:
-            self._raise_read_at(read_moment(header[READ_AT], f"{HEADER}.{READ_AT}"))
+            self._raise_read_at(parse_time(header[READ_AT], f"{HEADER}.{READ_AT}"))
         # Only listed accounts are written, so those that a repaired state merely names are listed.
         named = set(chain.from_iterable(self._bookmarks.values()))
         self.accounts += sorted(named.difference(self.accounts))
@@ -99,7 +99,7 @@ class Bookmarks:
                 for account, known in bookmarks.items():
                     bookmarks[account] = replace(known, read_at=max(known.read_at, moment))
 
-    def _version_check(self, header: Mapping[str, Any]) -> None:
+    def _check_version(self, header: Mapping[str, Any]) -> None:
         version = header.get("version", VERSION)
         if type(version) is not int or version != VERSION:
             raise StateError(
@@ -111,12 +111,12 @@ class Bookmarks:
         path = f"bookmarks.{name}"
         level = entry.get("level_accounts", 0)
         if type(level) is not int or level < 0:
-            raise fault(f"{path}.level_accounts", level, "a number of listed accounts")
+            raise invalid_value(f"{path}.level_accounts", level, "a number of listed accounts")
         order = entry.get("order")
         if level > len(self.accounts) or (order is not None and order != self._order(order)):
             # Whoever keeps or merges bookmarks stream by stream can pair them with another list;
             # of another one only the accounts that are named by themselves are certain.
-            self.doubtful.append(name)
+            self.untrusted.append(name)
             self._changed.add(name)
             if order is not None and order != self._order(order):
                 level = 0
@@ -151,7 +151,7 @@ class Bookmarks:
             return [names]
         if first in self._places and last in self._places:
             return self.accounts[self._places[first] : self._places[last] + 1]
-        self.doubtful.append(stream)
+        self.untrusted.append(stream)
         self._changed.add(stream)
         return []
 
@@ -195,7 +195,7 @@ class Bookmarks:
             "version": VERSION,
             "livemode": self.livemode,
             "accounts": list(self.accounts),
-            **({READ_AT: written_moment(self.read_at)} if self.read_at else {}),
+            **({READ_AT: format_time(self.read_at)} if self.read_at else {}),
             **feed,
         }
         return {"bookmarks": bookmarks, **self._others, HEADER: header}
@@ -204,14 +204,14 @@ class Bookmarks:
         shared = Counter(bookmarks.values()).most_common(1)[0][0]
         values = [bookmarks.get(account, EMPTY) for account in self.accounts]
         level = max((place for place, value in enumerate(values, 1) if value == shared), default=0)
-        entry = {**written_bookmark(shared), "level_accounts": level}
+        entry = {**bookmark_json(shared), "level_accounts": level}
         exceptions: dict[str, Any] = {}
         place = 0
         for value, run in groupby(values):
             first, last = place, place + len(list(run)) - 1
             place = last + 1
             if value != (shared if first < level else EMPTY):
-                exceptions |= dict.fromkeys(self._names(first, last), written_bookmark(value))
+                exceptions |= dict.fromkeys(self._names(first, last), bookmark_json(value))
         if exceptions:
             entry["accounts"] = exceptions
         reach = max((place for place, value in enumerate(values, 1) if value != EMPTY), default=0)
@@ -227,7 +227,7 @@ class Bookmarks:
 
 def _account_list(value: object) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise fault(f"{HEADER}.accounts", value, "a list of account ids")
+        raise invalid_value(f"{HEADER}.accounts", value, "a list of account ids")
     return list(value)
 
 

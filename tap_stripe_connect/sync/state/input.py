@@ -18,7 +18,7 @@ MELTANO = "singer_state"
 STORED = (("completed", "partial"), ("completed_state", "partial_state"))
 """What the files and the tables of Meltano's state backends put it under once more."""
 
-NO_STATES = frozenset({"ACTIVATE_VERSION", "BATCH", "RECORD", "SCHEMA"})
+IGNORED_MESSAGES = frozenset({"ACTIVATE_VERSION", "BATCH", "RECORD", "SCHEMA"})
 """Messages that may stand between those that count."""
 
 KEYS_SHOWN = 3
@@ -44,7 +44,7 @@ def state_text(lines: Iterable[str]) -> str:
         message = _object(line)
         if message is None:
             cut_off = True
-        elif message.get("type") not in NO_STATES and (message or not chosen):
+        elif message.get("type") not in IGNORED_MESSAGES and (message or not chosen):
             chosen = line
     if not chosen:
         raise ValueError("has messages, but no STATE among them")

@@ -59,7 +59,7 @@ def clipped(ranges: Iterable[Range], limit: int) -> list[Range]:
     return [(start, min(end, limit)) for start, end in ranges if start < limit]
 
 
-def shared_out(gaps: Mapping[str, Sequence[Range]]) -> list[tuple[Range, frozenset[str]]]:
+def split_by_streams(gaps: Mapping[str, Sequence[Range]]) -> list[tuple[Range, frozenset[str]]]:
     """Cut the gaps of several streams so that each second is read once for all that lack it."""
     edges = sorted({edge for ranges in gaps.values() for span in ranges for edge in span})
     pieces: list[tuple[Range, frozenset[str]]] = []

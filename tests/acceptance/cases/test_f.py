@@ -9,8 +9,8 @@ import pytest
 
 from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
-from tap_stripe_connect.sync.fetch.engine import LOOK_AGAIN
-from tap_stripe_connect.sync.fetch.hedging import FIRST_GUESS, SLOW
+from tap_stripe_connect.sync.fetch.engine import HEDGE_POLL_SECONDS
+from tap_stripe_connect.sync.fetch.hedging import FIRST_GUESS, SLOW_FACTOR
 from tap_stripe_connect.sync.plan.events import Changes
 from tap_stripe_connect.sync.state.ranges import STRIPE_EPOCH
 from tests.acceptance.cases.steps import YEAR, next_run, routes
@@ -98,7 +98,7 @@ def test_f01_a_page_that_is_late_is_asked_for_once_more(monkeypatch: pytest.Monk
     reading = read_slowly(monkeypatch, {"/v1/charges": history}, 100, slowness)
     assert reading.rows == {"/v1/charges": bytearray(b"\x01" * 110)}
     assert len(reading.sent) == 3
-    assert reading.seconds <= 0.2 + SLOW * FIRST_GUESS + 0.2 + 2 * LOOK_AGAIN
+    assert reading.seconds <= 0.2 + SLOW_FACTOR * FIRST_GUESS + 0.2 + 2 * HEDGE_POLL_SECONDS
 
 
 def test_f01_a_list_that_is_always_slow_is_not_asked_for_twice(
@@ -224,7 +224,7 @@ def test_f06_of_many_events_only_ids_are_kept(
     first = run(config_for(stripe), catalog=selecting("customers"))
     told: list[weakref.ref[Payload]] = []
     held: list[int] = []
-    note, read = Changes.note, Changes.of
+    note, read = Changes.add, Changes.of
 
     def noting(changes: Changes, event: Json) -> None:
         payload = Payload(event["data"]["object"])
@@ -243,7 +243,7 @@ def test_f06_of_many_events_only_ids_are_kept(
                 account.update("customer", customer["id"], {"name": "new"}, event=None)
             account.add_event("customer.updated", customer, at=begin + place)
 
-    monkeypatch.setattr(Changes, "note", noting)
+    monkeypatch.setattr(Changes, "add", noting)
     monkeypatch.setattr(Changes, "of", reading)
     second = next_run(stripe, first, "customers", change=change)
     assert len(told) == 2 * 20_000

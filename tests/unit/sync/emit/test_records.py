@@ -16,7 +16,7 @@ from tap_stripe_connect.streams import schema_file
 from tap_stripe_connect.sync.emit.records import (
     Compiler,
     Converter,
-    Facts,
+    RecordContext,
     Records,
     date_time,
     reference,
@@ -33,7 +33,7 @@ DATE_TIME = "2023-11-14T22:13:20+00:00"
 CHANGED = 1_750_000_000
 CHANGED_DATE_TIME = "2025-06-15T15:06:40+00:00"
 ACCOUNT = "acct_1Example"
-FACTS = Facts(ACCOUNT, livemode=True, updated=CHANGED)
+FACTS = RecordContext(ACCOUNT, livemode=True, updated=CHANGED)
 OPEN_OBJECT = {"a.b": "1", "123": "x", "Ünï": "y", "created": SECONDS, "customer": {"id": "cus_1"}}
 """Nothing in an object without a schema of its own may be touched, whatever it looks like."""
 TAP_COLUMNS = ("account_id", "updated_at", "_sdc_deleted_at", "additional_fields")

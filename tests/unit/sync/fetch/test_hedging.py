@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from tap_stripe_connect.sync.fetch.hedging import FIRST_GUESS, MIN_SECONDS, SLOW, HedgeTimer
+from tap_stripe_connect.sync.fetch.hedging import FIRST_GUESS, MIN_SECONDS, SLOW_FACTOR, HedgeTimer
 
 
 def after(answers: list[float]) -> float:
     """Return the patience that these answers leave, in seconds."""
-    patience = HedgeTimer()
+    timer = HedgeTimer()
     for seconds in answers:
-        patience.took(seconds)
-    return patience.seconds
+        timer.observe(seconds)
+    return timer.delay
 
 
 def test_nothing_is_late_before_it_is_known_how_long_answers_take() -> None:
     """A list that is always slow is not asked for twice from the first page on."""
-    assert after([]) == SLOW * FIRST_GUESS
+    assert after([]) == SLOW_FACTOR * FIRST_GUESS
 
 
 def test_quick_answers_leave_the_least_patience() -> None:
@@ -27,9 +27,9 @@ def test_quick_answers_leave_the_least_patience() -> None:
 
 def test_slow_answers_are_waited_for() -> None:
     """What all take is not late."""
-    assert after([5.0] * 200) == pytest.approx(SLOW * 5.0, rel=0.01)
+    assert after([5.0] * 200) == pytest.approx(SLOW_FACTOR * 5.0, rel=0.01)
 
 
 def test_a_few_that_take_very_long_are_no_measure() -> None:
     """One in twenty that stalls for a minute leaves the others' measure nearly as it is."""
-    assert after(([0.6] * 19 + [60.0]) * 20) <= 1.1 * SLOW * 0.6
+    assert after(([0.6] * 19 + [60.0]) * 20) <= 1.1 * SLOW_FACTOR * 0.6

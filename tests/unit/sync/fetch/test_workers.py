@@ -53,7 +53,7 @@ def test_a_run_goes_on_with_the_threads_that_there_are(
     assert output.exit_code == 0
     assert output.counts == {"charges": ROWS, "customers": ROWS}
     (told,) = (line for line in caplog.messages if "thread" in line)
-    assert told.startswith(f"Not more than {threads - 1} requests are sent at a time: the limit on")
+    assert told.startswith(f"Sending at most {threads - 1} requests at a time: the limit on")
 
 
 def test_without_a_single_thread_one_line_says_so(
@@ -76,5 +76,5 @@ def test_progress_is_not_told_without_a_thread_for_it(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     told = progress.Progress(SimpleNamespace(total=lambda: None))  # type: ignore[arg-type]
-    with told.telling():
+    with told.reporting():
         pass

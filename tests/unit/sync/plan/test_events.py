@@ -31,7 +31,7 @@ def noted(events: Iterable[Json]) -> Changes:
     """Take in events."""
     changes = Changes("acct_1Example")
     for one in events:
-        changes.note(one)
+        changes.add(one)
     return changes
 
 
@@ -122,7 +122,7 @@ def test_only_a_deletion_strictly_newest_decides_without_a_look(
     for order in permutations(events):
         change = noted(order).of("coupons")["SUMMER"]
         assert change.gone is gone
-        assert json.loads(change.last_words)["name"] == "Summer"
+        assert json.loads(change.last_payload)["name"] == "Summer"
 
 
 def test_items_that_were_there_before_are_remembered() -> None:
@@ -136,5 +136,5 @@ def test_items_that_were_there_before_are_remembered() -> None:
             )
         ]
     )
-    former = changes.of("subscriptions")["sub_1"].former
+    former = changes.of("subscriptions")["sub_1"].former_children
     assert json.loads(former["subscription_items", "si_1"]) == {"id": "si_1", "quantity": 3}

@@ -55,7 +55,7 @@ def read(fake: FakeList, changes: dict[str, Change], *, readers: int = 1) -> Rea
     under_way: list[tuple[Window | RetrieveTask, list[dict[str, Any]], bool]] = []
     while not work.done:
         while work.has_waiting and len(under_way) < readers:
-            unit = work.next()
+            unit = work.acquire()
             rows, more = (
                 ([], False) if isinstance(unit, RetrieveTask) else fake.answer(unit.parameters())
             )
@@ -70,7 +70,7 @@ def read(fake: FakeList, changes: dict[str, Change], *, readers: int = 1) -> Rea
             reading.pages += 1
         reading.seen.update(found)
         reading.order += found
-        work.give_back(unit)
+        work.release(unit)
     return reading
 
 

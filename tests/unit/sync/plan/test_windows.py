@@ -22,7 +22,7 @@ from tap_stripe_connect.sync.state.ranges import (
     clipped,
     merged,
     missing,
-    shared_out,
+    split_by_streams,
 )
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_clipped_ends_at_the_limit(given_ranges: list[Range], limit: int) -> Non
 @given(st.dictionaries(st.sampled_from("abcd"), proper_ranges.map(merged)))
 def test_shared_out_reads_each_second_once(gaps: dict[str, list[Range]]) -> None:
     """Each missing second lies in exactly one piece, for just the streams that lack it."""
-    pieces = shared_out(gaps)
+    pieces = split_by_streams(gaps)
     lacking = {
         second: frozenset(name for name in gaps if second in seconds(gaps[name]))
         for second in range(HORIZON)
@@ -168,24 +168,24 @@ class Walk:
 
     def pick_up(self) -> None:
         """Send the next request of a window; its answer arrives later."""
-        window = self._plan.next()
+        window = self._plan.acquire()
         self._in_flight.append((window, *self._fake.answer(window.parameters())))
 
     def overtake(self) -> None:
         """Ask once more for a page that is on its way already."""
-        window = self._plan.overtake(1.0, -1.0)
+        window = self._plan.hedge(1.0, -1.0)
         if window:
             self._in_flight.append((window, *self._fake.answer(window.parameters())))
 
     def deliver(self, place: int = 0) -> None:
         """Let one of the answers arrive; one that was overtaken is of no use."""
         window, rows, has_more = self._in_flight.pop(place)
-        if window.lost:
+        if window.superseded:
             return
         kept, covered = window.take(rows, has_more=has_more)
         self.delivered.update(row["id"] for row in kept)
         self.claimed = merged([*self.claimed, covered])
-        self._plan.give_back(window)
+        self._plan.release(window)
 
     def check_claims(self) -> None:
         """Fail if a row of a claimed second has not been delivered, or one of any second twice."""
@@ -201,7 +201,7 @@ def walked(fake: FakeList, gaps: list[Range], data: st.DataObject) -> Walk:
     walk = Walk(fake, plan)
     overtaking = iter(data.draw(st.lists(st.booleans(), max_size=9), label="overtake"))
     small: dict[str, Any] = {
-        "ROWS_WORTH_SPLITTING": 2,
+        "MIN_ROWS_TO_SPLIT": 2,
         "PAGE_SIZE": 1,
         "SPARSE_FACTOR": 2,
         "STRIPE_EPOCH": 0,
@@ -409,13 +409,13 @@ def test_rows_with_an_invalid_time_are_kept_and_claim_nothing(invalid: Any) -> N
 def test_waiting_windows_are_handed_out_newest_first() -> None:
     """What is newest is read first, so that an interrupted first load has the latest rows."""
     plan = Backfill(Window(start, start + 10, frozenset()) for start in (20, 0, 40))
-    assert [plan.next().start for _ in range(3)] == [40, 20, 0]
+    assert [plan.acquire().start for _ in range(3)] == [40, 20, 0]
 
 
 def test_an_abandoned_plan_is_done() -> None:
     """Nothing is left to read after a plan has been given up, also where pages were awaited."""
     plan = Backfill([Window(0, 10, frozenset()), Window(20, 30, frozenset())])
-    plan.next()
-    assert (plan.readers, plan.has_waiting, plan.has_work, plan.done) == (1, True, True, False)
-    plan.abandon()
-    assert (plan.readers, plan.has_waiting, plan.has_work, plan.done) == (0, False, False, True)
+    plan.acquire()
+    assert (plan.workers, plan.has_waiting, plan.has_work, plan.done) == (1, True, True, False)
+    plan.cancel()
+    assert (plan.workers, plan.has_waiting, plan.has_work, plan.done) == (0, False, False, True)

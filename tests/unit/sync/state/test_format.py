@@ -16,9 +16,9 @@ from tap_stripe_connect.sync.state.bookmark import (
     RECENT_KEPT,
     Bookmark,
     StateError,
-    kept_recent,
     last_covered,
     recent_by_object,
+    recent_digests,
 )
 from tap_stripe_connect.sync.state.format import HEADER, SHORTEST_RUN, VERSION, Bookmarks
 from tap_stripe_connect.sync.state.ranges import clipped, merged
@@ -158,7 +158,7 @@ def test_what_is_not_ours_passes_through() -> None:
     }
     state["of somebody else"] = {"deep": [1, {"deeper": None}]}
     saved = Bookmarks(deepcopy(state))
-    assert saved.doubtful == ["coupons"]
+    assert saved.untrusted == ["coupons"]
     assert saved.state() == state
     saved.set("charges", "acct_3Example", DONE)
     changed = saved.state()
@@ -351,7 +351,7 @@ def test_a_header_older_than_a_bookmark_only_makes_accounts_load_again() -> None
     state = saved.state()
     state[HEADER]["accounts"] = ACCOUNTS[:1]
     read = Bookmarks(state)
-    assert read.doubtful == ["charges"]
+    assert read.untrusted == ["charges"]
     assert read.get("charges", ACCOUNTS[0]) == EMPTY
     assert read.get("charges", ACCOUNTS[1]) == EMPTY
 
@@ -364,7 +364,7 @@ def test_a_list_in_another_order_is_not_believed() -> None:
     state = saved.state()
     state[HEADER]["accounts"] = [ACCOUNTS[2], *ACCOUNTS[:2]]
     read = Bookmarks(state)
-    assert read.doubtful == ["charges"]
+    assert read.untrusted == ["charges"]
     assert all(read.get("charges", account) == EMPTY for account in ACCOUNTS)
 
 
@@ -386,9 +386,9 @@ def test_a_platform_of_level_accounts_has_a_small_state() -> None:
 def test_recent_digests_stay_few() -> None:
     """A bookmark keeps as many digests as fit into 4 KB, and none where there are more (A6)."""
     enough = {f"ch_1{number:023d}": f"{number:016x}" for number in range(RECENT_KEPT)}
-    kept = Bookmark(recent=kept_recent(enough))
+    kept = Bookmark(recent=recent_digests(enough))
     assert recent_by_object(kept) == enough
-    assert kept_recent({**enough, "ch_more": "1"}) == frozenset()
+    assert recent_digests({**enough, "ch_more": "1"}) == frozenset()
     saved = Bookmarks()
     saved.set("charges", "acct_1Example", kept)
     assert len(json.dumps(saved.state()["bookmarks"]["charges"])) < 4_096
