@@ -126,7 +126,7 @@ def test_what_is_deleted_is_marked(stripe: Simulator, listed: Listed) -> None:
 def test_an_event_about_another_object_brings_what_it_touches(
     stripe: Simulator, listed: Listed, object_: str, path: str
 ) -> None:
-    """An object that changed silently is read again once an event names it (A22)."""
+    """An object that changed silently is read again once an event names it."""
     field, (before, after) = plain_field(listed)
     first = loaded(stripe, listed, **{field: before})
 

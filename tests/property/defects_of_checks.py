@@ -26,7 +26,7 @@ RESPONSES = (
     Patch(matching, "check_object", faulty.of_any_id),
     Patch(ApiRequest, "created", faulty.of_any_time),
     Patch(Matcher, "check", faulty.no_mismatch),
-    Patch(Matcher, "believes", faulty.believes_at_once),
+    Patch(Matcher, "is_confirmed", faulty.believes_at_once),
 )
 
 DEFECTS_OF_CHECKS: tuple[Defect, ...] = (
