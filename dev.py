@@ -112,7 +112,7 @@ TASKS: Mapping[str, Task] = {
         ),
     ),
     "bench": Task(
-        "measure speed and memory against a floor and a peer (--quick, --sizes, --only, --write)",
+        "measure speed and memory against two other taps (--quick, --sizes, --only, --write)",
         (BENCH,),
         ("-m benchmarks",),
     ),

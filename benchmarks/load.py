@@ -1,4 +1,4 @@
-"""What the page server serves: how many objects, created when, under which conditions."""
+"""The load that the page server serves: objects, creation times and conditions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from benchmarks.objects import LINES
 DAY = 86_400
 YEAR = 365 * DAY
 MARGIN = DAY
-"""Seconds before the present without any objects, so that all lie before every tap's horizon."""
+"""Seconds before the present without objects, so that all are before each tap's horizon."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Objects spread evenly over a stretch of creation time."""
+    """Objects spread evenly over a range of creation times."""
 
     count: int
     begin: int
@@ -27,15 +27,15 @@ class Span:
 
 @dataclass(frozen=True)
 class Conditions:
-    """How the server answers."""
+    """Latency, rate limits and encoding of the server."""
 
     latency: float = 0.0
-    """Seconds before each answer."""
+    """Seconds before each response."""
     slow_every: int = 0
-    """Each so-and-so-many-th request takes `slow_seconds`; 0 for none."""
+    """Every n-th request takes `slow_seconds`; 0 for none."""
     slow_seconds: float = 10.0
     per_second: int = 0
-    """Requests a second that are not refused; 0 for any number."""
+    """Requests per second before status 429; 0 for no limit."""
     per_endpoint: int = 0
     gzip: bool = False
     """Whether to compress for clients that accept it."""
@@ -43,17 +43,17 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Load:
-    """Everything one page server serves."""
+    """Everything that one page server serves."""
 
     now: int
     """The server's clock, which stands still, in unix seconds."""
     spans: Mapping[str, tuple[Span, ...]]
-    """By Stripe's name of the object, oldest first; what is not named has no objects."""
+    """By Stripe's object name, oldest first; other lists are empty."""
     conditions: Conditions = field(default_factory=Conditions)
     lines: int = LINES
     """Line items of each invoice."""
     bytes: Mapping[str, int] = field(default_factory=dict)
-    """What objects weigh, by Stripe's name of them, where it is not what is usual."""
+    """Sizes of objects that differ from the default, by Stripe's object name."""
 
 
 def even(count: int, now: int) -> tuple[Span, ...]:
@@ -72,22 +72,21 @@ def dense_day(count: int, now: int) -> tuple[Span, ...]:
 
 
 def empty_years(count: int, now: int) -> tuple[Span, ...]:
-    """Leave ten years empty between a month of objects and another."""
+    """Leave a gap of ten years between two months of objects."""
     month = 30 * DAY
     first, last = now - MARGIN - 10 * YEAR - 2 * month, now - MARGIN - month
     return (Span(count // 2, first, first + month), Span(count - count // 2, last, last + month))
 
 
-class Moments(Sequence[int]):
-    """The creation times of objects by their numbers, never decreasing; computed when asked for."""
+class CreationTimes(Sequence[int]):
+    """The creation times of objects by number, never decreasing; computed on access."""
 
     def __init__(self, spans: Sequence[Span]) -> None:
-        """Number the objects of some spans, oldest first."""
         self._spans = spans
         self._count = sum(span.count for span in spans)
 
     def __len__(self) -> int:
-        """Count the objects."""
+        """Return the number of objects."""
         return self._count
 
     @overload

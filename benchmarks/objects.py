@@ -1,4 +1,4 @@
-"""Complete objects of real size as templates, of which a row differs in its ids and times."""
+"""Templates of complete objects of realistic size; rows differ in ids and times."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 BYTES = {"charge": 3_700, "customer": 1_400, "invoice": 14_800, "line": 1_400}
-"""What these take in accounts of real businesses; metadata fills up what the sample lacks."""
+"""Sizes as in accounts of real businesses; metadata pads the samples."""
 LINES = 8
-"""Line items of each invoice, where a load does not say otherwise."""
+"""Default number of line items per invoice."""
 EMBEDDED = 10
-"""Line items that come inside an invoice, as at Stripe; the others have to be asked for."""
+"""Line items embedded in an invoice, as at Stripe; the others have their own list."""
 
 _CREATED = 1_111_111_111
 _PERIOD = 30 * 86_400
@@ -36,11 +36,11 @@ class Templates:
     """By Stripe's name. An event is about a charge: `%(m)…` is the charge's number, `%(born)d` its
     creation."""
     lines: Sequence[bytes]
-    """All line items of an invoice, of which the first come inside it; `%(n)…` is the invoice's."""
+    """All line items of an invoice, of which the first are embedded; `%(n)…` is the invoice's."""
 
 
 def templates(lines: int = LINES, weights: Mapping[str, int] = BYTES) -> Templates:
-    """Return templates of objects that weigh so much, of invoices with so many lines."""
+    """Return templates of objects with these sizes, and of invoices with `lines` line items."""
     world = World(now=_NOW, livemode=True)
     account = world.platform
     bulk.load(
@@ -72,7 +72,7 @@ def _fill(document: dict[str, Any], size: int) -> None:
 
 
 def _template(document: object, digits: int) -> bytes:
-    """Return what makes copies of a document, whose lines' ids end in so many digits."""
+    """Return a template of a document; the ids of its lines end in `digits` digits."""
     text = msgspec.json.encode(document).replace(b"%", b"%%")
     ids = rb"il_Bulk%%(n)0%dd\1" % (20 - digits)
     text = re.sub(rb"il_Bulk0{%d}(\d{%d})" % (20 - digits, digits), ids, text)
@@ -91,7 +91,7 @@ def _event(document: dict[str, Any], charge: bytes) -> bytes:
 
 
 def renderer(template: bytes) -> Callable[[int, int], bytes]:
-    """Return what makes an object of its number and its creation."""
+    """Return a function that renders an object from its number and creation time."""
 
     def render(number: int, created: int) -> bytes:
         return template % {b"n": number, b"at": created, b"end": created + _PERIOD}
@@ -102,7 +102,7 @@ def renderer(template: bytes) -> Callable[[int, int], bytes]:
 def event_renderer(
     template: bytes, charges: int, created_of: Callable[[int], int]
 ) -> Callable[[int, int], bytes]:
-    """Return what makes an event; the events go round the charges, so that each one changes."""
+    """Return a function that renders an event; events rotate through the charges."""
 
     def render(number: int, created: int) -> bytes:
         about = number % charges

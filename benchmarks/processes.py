@@ -1,4 +1,4 @@
-"""Runs whole processes and says what they took."""
+"""Runs whole processes and measures them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 import msgspec
 
-from benchmarks.server import HOST, TALLY, Tally
+from benchmarks.server import HOST, REQUEST_STATS, RequestStats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,41 +28,40 @@ SHOWN = 2_000
 
 
 class BenchmarkError(Exception):
-    """A measurement could not be made, or what was measured did not do its work."""
+    """A measurement failed, or the subject did not write what it should."""
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What one whole process took and did."""
+class Measurement:
+    """The measurement of one whole process."""
 
     wall: float
-    """Seconds until it ended."""
+    """Wall-clock seconds."""
     cpu: float
     """Seconds of CPU, in user and system mode."""
     memory: float
-    """Most memory held at once, in MB of 10⁶ bytes."""
+    """Peak memory in MB of 10⁶ bytes."""
     records: int
     """RECORD messages written."""
     size: int
     """Bytes written."""
     requests: int = 0
-    refused: int = 0
-    """Of these, answers with status 429."""
+    rate_limited: int = 0
+    """Responses with status 429."""
     server_cpu: float = 0.0
-    """Seconds of CPU of the page server meanwhile."""
+    """Seconds of CPU of the page server in the same time."""
 
 
 class PageServer:
     """A page server in a process of its own, as a context manager."""
 
     def __init__(self, load: Load) -> None:
-        """Prepare to serve."""
         self._load = load
         self._cpu = 0.0
         self.url = ""
 
     def __enter__(self) -> Self:
-        """Start; from now on `url` is true."""
+        """Start the server, and set `url`."""
         self._process = subprocess.Popen(  # noqa: S603 - a module of this package
             [
                 sys.executable,
@@ -80,7 +79,7 @@ class PageServer:
             self.__exit__(None, None, None)
             raise BenchmarkError("the page server did not start")
         self.url = f"http://{HOST}:{port}"
-        self.tally()
+        self.request_stats()
         return self
 
     def __exit__(
@@ -92,12 +91,12 @@ class PageServer:
         """Stop it, by closing its standard input."""
         self._process.communicate()
 
-    def tally(self) -> Tally:
-        """Return what it was asked, and how much CPU it took, since this was asked last."""
-        with urlopen(self.url + TALLY) as answer:  # noqa: S310 - an address of our own
-            told = msgspec.json.decode(answer.read(), type=Tally)
-        self._cpu, told.cpu = told.cpu, told.cpu - self._cpu
-        return told
+    def request_stats(self) -> RequestStats:
+        """Return and reset the statistics of requests and CPU."""
+        with urlopen(self.url + REQUEST_STATS) as response:  # noqa: S310 - an address of our own
+            stats = msgspec.json.decode(response.read(), type=RequestStats)
+        self._cpu, stats.cpu = stats.cpu, stats.cpu - self._cpu
+        return stats
 
 
 def run(
@@ -105,15 +104,15 @@ def run(
     log: Path,
     *,
     environment: Mapping[str, str] | None = None,
-    pace: float = 0.0,
-) -> Figures:
-    """Run a tap with a sink behind it; BenchmarkError if it fails.
+    max_rate: float = 0.0,
+) -> Measurement:
+    """Run a tap that writes into the sink; raise BenchmarkError if it fails.
 
-    `pace` is how many bytes per second the sink reads, 0 for as many as come.
+    `max_rate` is how many bytes per second the sink reads, 0 for no limit.
     """
     with log.open("wb") as errors:
         begin = time.perf_counter()
-        tap = subprocess.Popen(  # noqa: S603 - the commands of contestants.py
+        tap = subprocess.Popen(  # noqa: S603 - the commands of subjects.py
             command,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -121,18 +120,20 @@ def run(
         )
         assert tap.stdout  # noqa: S101 - a pipe was asked for
         sink = subprocess.Popen(  # noqa: S603 - a file of this package
-            [sys.executable, "-S", str(SINK), str(pace)], stdin=tap.stdout, stdout=subprocess.PIPE
+            [sys.executable, "-S", str(SINK), str(max_rate)],
+            stdin=tap.stdout,
+            stdout=subprocess.PIPE,
         )
         tap.stdout.close()
-        # Not `wait`: only this tells what the process took.
+        # Not `wait`, which does not return the resource usage.
         _, status, used = os.wait4(tap.pid, 0)
         wall = time.perf_counter() - begin
         tap.returncode = os.waitstatus_to_exitcode(status)
         counted = json.loads(sink.communicate()[0])
     if tap.returncode:
-        told = log.read_text("utf-8", "replace")[-SHOWN:]
-        raise BenchmarkError(f"{command[0]} ended with {tap.returncode}:\n{told}")
-    return Figures(
+        output = log.read_text("utf-8", "replace")[-SHOWN:]
+        raise BenchmarkError(f"{command[0]} ended with {tap.returncode}:\n{output}")
+    return Measurement(
         wall=wall,
         cpu=used.ru_utime + used.ru_stime,
         memory=used.ru_maxrss * 1024 / 1e6,

@@ -1,7 +1,7 @@
 """A page server on 127.0.0.1, leaner than the simulator; runs in a process of its own.
 
-The simulator holds every object in memory, which a million of them do not fit into.
-Prints its port. `GET /_bench/tally` tells what was asked since the last time, and forgets it.
+The simulator holds every object in memory, where a million of them do not fit.
+Prints its port. `GET /_bench/stats` returns the statistics of requests, and resets them.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from itertools import count
 import msgspec
 
 from benchmarks.load import Load
-from benchmarks.pages import Reply, Stripe
-from tap_stripe_connect.simulator import refusal
+from benchmarks.pages import Stripe
+from tap_stripe_connect.simulator import errors
+from tap_stripe_connect.simulator.calls import Response
 from tap_stripe_connect.simulator.rate_limit import RateLimit
 
 HOST = "127.0.0.1"
 PROXIED = "http://api.stripe.com"
-"""Where clients mean to go that take this server for a proxy."""
-TALLY = "/_bench/tally"
+"""The target of clients that use this server as a proxy."""
+REQUEST_STATS = "/_bench/stats"
 SEND_BUFFER = 1 << 20
-"""Bytes; a page of large objects leaves at once."""
+"""Bytes; enough to send a page of large objects at once."""
 
 _REASONS = {200: b"OK", 400: b"Bad Request", 404: b"Not Found", 429: b"Too Many Requests"}
 
 
-class Tally(msgspec.Struct):
-    """What a page server has been asked."""
+class RequestStats(msgspec.Struct):
+    """Statistics of a page server's requests."""
 
     requests: int = 0
-    refused: int = 0
-    """Of these, answers with status 429."""
+    rate_limited: int = 0
+    """Responses with status 429."""
     rows: int = 0
     by_path: dict[str, int] = {}
-    """Requests by path, ids left out."""
+    """Requests by path, with `{id}` for ids."""
     cpu: float = 0.0
-    """Seconds of CPU that the server took in all its life."""
+    """Seconds of CPU since the server started."""
 
 
 class Service:
-    """Counts, refuses, delays and answers."""
+    """Counts, rate-limits, delays and answers requests."""
 
     def __init__(self, load: Load) -> None:
-        """Serve a load under its conditions."""
         self.conditions = load.conditions
         self._stripe = Stripe(load)
-        self._tally = Tally()
+        self._stats = RequestStats()
         self._limit = RateLimit(
             self.conditions.per_second or float("inf"), self.conditions.per_endpoint or float("inf")
         )
@@ -60,41 +60,41 @@ class Service:
         self._numbers = count(1)
 
     def respond(self, path: str, query: str, *, zipped: bool) -> tuple[float, bytes]:
-        """Return how many seconds to wait, and then what to send."""
-        if path == TALLY:
-            return 0.0, self._sent(Reply(200, self._told()), zipped=False)
-        tally, conditions = self._tally, self.conditions
+        """Return the seconds to wait and the bytes to send."""
+        if path == REQUEST_STATS:
+            return 0.0, self._encoded(Response(200, self._take_stats()), zipped=False)
+        stats, conditions = self._stats, self.conditions
         route = re.sub(r"/[a-z]+_\w+", "/{id}", path)
-        tally.requests += 1
-        tally.by_path[route] = tally.by_path.get(route, 0) + 1
-        slow = conditions.slow_every and tally.requests % conditions.slow_every == 0
-        reason = self._limit.refusal(route) if conditions.per_second else None
+        stats.requests += 1
+        stats.by_path[route] = stats.by_path.get(route, 0) + 1
+        slow = conditions.slow_every and stats.requests % conditions.slow_every == 0
+        reason = self._limit.exceeded(route) if conditions.per_second else None
         if reason:
-            tally.refused += 1
-            no = refusal.rate_limited(reason)
-            reply = Reply(no.status, no.body)
+            stats.rate_limited += 1
+            error = errors.rate_limited(reason)
+            response = Response.from_error(error)
         else:
-            reply = self._stripe.answer(path, query)
-            tally.rows += reply.rows
+            response = self._stripe.answer(path, query)
+            stats.rows += response.rows or 0
         wait = conditions.slow_seconds if slow else conditions.latency
-        return wait, self._sent(reply, zipped=zipped and conditions.gzip)
+        return wait, self._encoded(response, zipped=zipped and conditions.gzip)
 
-    def _told(self) -> bytes:
-        told, self._tally = self._tally, Tally()
+    def _take_stats(self) -> bytes:
+        stats, self._stats = self._stats, RequestStats()
         used = resource.getrusage(resource.RUSAGE_SELF)
-        told.cpu = used.ru_utime + used.ru_stime
-        return msgspec.json.encode(told)
+        stats.cpu = used.ru_utime + used.ru_stime
+        return msgspec.json.encode(stats)
 
-    def _sent(self, reply: Reply, *, zipped: bool) -> bytes:
-        body, encoding = reply.body, b""
+    def _encoded(self, response: Response, *, zipped: bool) -> bytes:
+        body, encoding = response.body, b""
         if zipped:
             body, encoding = gzip.compress(body, compresslevel=1), b"Content-Encoding: gzip\r\n"
         return (
             b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nDate: %b\r\n"
             b"Request-Id: req_Benchmark%d\r\n%bContent-Length: %d\r\n\r\n%b"
         ) % (
-            reply.status,
-            _REASONS[reply.status],
+            response.status,
+            _REASONS[response.status],
             self._date,
             next(self._numbers),
             encoding,
@@ -107,17 +107,16 @@ class Connection(asyncio.Protocol):
     """One connection, kept alive; GET requests only."""
 
     def __init__(self, service: Service) -> None:
-        """Answer as the service says."""
         self._service = service
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
+        """Store the transport."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server makes
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is whole."""
+        """Answer every complete request."""
         self._received += data
         while b"\r\n\r\n" in self._received:
             head, _, self._received = self._received.partition(b"\r\n\r\n")
@@ -125,21 +124,21 @@ class Connection(asyncio.Protocol):
             target = request.split(b" ")[1].decode("latin-1").removeprefix(PROXIED)
             path, _, query = target.partition("?")
             zipped = re.search(rb"(?im)^accept-encoding:.*gzip", headers) is not None
-            wait, answer = self._service.respond(path, query, zipped=zipped)
+            wait, response = self._service.respond(path, query, zipped=zipped)
             if wait:
-                asyncio.get_running_loop().call_later(wait, self._send, answer)
+                asyncio.get_running_loop().call_later(wait, self._send, response)
             else:
-                self._send(answer)
+                self._send(response)
 
-    def _send(self, answer: bytes) -> None:
+    def _send(self, response: bytes) -> None:
         if not self._transport.is_closing():
-            self._transport.write(answer)
+            self._transport.write(response)
 
 
 async def serve(load: Load) -> None:
-    """Print the port, and serve until standard input ends, as it does when its owner dies."""
+    """Print the port, and serve until standard input ends, as it does when the parent dies."""
     listener = socket.create_server((HOST, 0), backlog=512)
-    # Accepted connections inherit both.
+    # Accepted connections inherit both options.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     service = Service(load)

@@ -1,6 +1,6 @@
-"""The other end of the pipe: `sink.py [BYTES_PER_SECOND]` counts records, and prints a JSON line.
+"""A target: `sink.py [BYTES_PER_SECOND]` counts records, and prints a JSON line.
 
-With a pace it reads no faster than that, as a slow target does.
+With a rate it reads no faster than that, like a slow target.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import time
 
 BLOCK = 1 << 20
 MARK = b'"RECORD"'
-"""Stands once in each RECORD message, however the JSON is written, and nowhere in the rows."""
+"""Occurs once in each RECORD message and in no row, whatever the srates in the JSON."""
 
 
-def main(pace: float = 0.0) -> None:
+def main(rate: float = 0.0) -> None:
     """Read standard input to its end."""
     begin = time.monotonic()
     records = size = 0
     tail = b""
     while block := os.read(0, BLOCK):
         size += len(block)
-        # A mark may lie across two blocks; no whole one fits into what is kept.
+        # A mark may span two blocks; the tail is too short for a whole one.
         seen = tail + block
         records += seen.count(MARK)
         tail = seen[-(len(MARK) - 1) :]
-        if pace and (early := begin + size / pace - time.monotonic()) > 0:
+        if rate and (early := begin + size / rate - time.monotonic()) > 0:
             time.sleep(early)
     sys.stdout.write(json.dumps({"records": records, "bytes": size}) + "\n")
 

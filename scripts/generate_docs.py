@@ -1,4 +1,4 @@
-"""Write the parts of the documentation that follow from the tables of the code."""
+"""Write the generated parts of the documentation."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def parts() -> Mapping[str, Mapping[str, str]]:
 
 
 def columns_table() -> str:
-    """Return the columns that every stream has as a table."""
+    """Return a table of the columns that every stream has."""
     rows = ((f"`{column.name}`", column.about) for column in (*columns.SHARED, *columns.OWN))
     return table(("Column", "Meaning"), rows)
 
 
 def key_link() -> str:
-    """Return a link to Stripe's form for a new key, with every permission ticked."""
+    """Return a link to Stripe's form for a new key, with all permissions selected."""
     address = restricted.link([stream.name for stream in STREAMS], livemode=True)
     return f"[restricted key]({address})"
 
 
 def settings_table() -> str:
-    """Return the settings as a table."""
+    """Return a table of the settings."""
     rows = ((f"`{setting.name}`", default(setting), setting.description) for setting in SETTINGS)
     return table(("Setting", "Default", "Meaning"), rows)
 
@@ -61,7 +61,7 @@ def default(setting: Setting) -> str:
 
 
 def streams_table() -> str:
-    """Return the streams as a table, and the API version of their schemas."""
+    """Return a table of the streams, and the API version of their schemas."""
     rows = (
         (f"`{stream.name}`", source(stream), keys(stream), f"`{listed(stream).permission}`")
         for stream in STREAMS
@@ -71,7 +71,7 @@ def streams_table() -> str:
 
 
 def source(stream: Listed | Nested) -> str:
-    """Return where Stripe lists the objects of a stream."""
+    """Return Stripe's list endpoint of a stream."""
     if isinstance(stream, Listed):
         return f"`{stream.path}`"
     return f"`{stream.list_field}` of `{stream.parent}`"

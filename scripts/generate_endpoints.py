@@ -1,4 +1,4 @@
-"""Write what Stripe's lists take and give, and what its events are about.
+"""Write the parameters and objects of Stripe's lists, and the objects of its events.
 
 All of it is read from the `stripe` package, as the schemas are.
 """
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 CATALOG = Path(__file__).parents[1] / "tap_stripe_connect" / "catalog"
 LEVELS = 4
-"""How deep Stripe expands."""
+"""Maximum depth of expansion at Stripe."""
 FRAME = ("starting_after", "ending_before", "limit", "expand")
-"""Parameters that say how a list is shown, not which objects it holds."""
+"""Parameters for the presentation of a list, not its filters."""
 USUAL = ("id", "created", "livemode")
 """Fields that nearly all objects have."""
 BOUND_BY = {"after": "gt", "before": "lt"} | {bound: bound for bound in BOUNDS}
-"""What a parameter that begins with `created_` bounds."""
+"""Bounds of parameters that begin with `created_`."""
 
 
 # Lists
 
 
 def list_facts(get: Get) -> dict[str, Any]:
-    """Return what a list takes and gives; what there is none of is left out."""
+    """Return the facts of a list, without empty ones."""
     kinds = get.parameters
     times = created(kinds)
     apart = {*FRAME, "include", *([times] if isinstance(times, str) else times.values())}
@@ -58,7 +58,7 @@ def list_facts(get: Get) -> dict[str, Any]:
 
 
 def created(kinds: Mapping[str, Kind]) -> str | dict[str, str]:
-    """Return the parameter that holds a range of creation times, or those that each hold a bound.
+    """Return the parameter for a range of creation times, or one parameter per bound.
 
     There are lists that have neither, which gives nothing.
     """
@@ -69,14 +69,14 @@ def created(kinds: Mapping[str, Kind]) -> str | dict[str, str]:
 
 
 def included(get: Get) -> list[str]:
-    """Return what a v2 list shows only to those who ask for it."""
+    """Return the fields that a v2 list includes only on request."""
     type_ = get.types.get("include", ast.Pass())
     texts = (node.value for node in ast.walk(type_) if isinstance(node, ast.Constant))
     return [text for text in texts if isinstance(text, str)]
 
 
 def retrieve(path: str) -> str:
-    """Return the path of one of a list's objects, or nothing where there is none."""
+    """Return the path of one of a list's objects, or None."""
     below = re.compile(rf"{re.escape(path)}/{{\w+}}")
     found = [get.path for get in requests() if below.fullmatch(get.path)]
     if len(found) > 1:
@@ -89,7 +89,7 @@ def retrieve(path: str) -> str:
 
 @cache
 def classes() -> Mapping[str, Class]:
-    """Return the classes of all objects that are listed, by the objects' names."""
+    """Return the classes of all listed objects, by object name."""
     found = {}
     for get in lists().values():
         for node in ast.walk(typed(get.items)):
@@ -102,10 +102,10 @@ def classes() -> Mapping[str, Class]:
 
 @dataclass(frozen=True)
 class Place:
-    """A field, perhaps deep in an object, that holds other objects or their ids."""
+    """A field, at any depth, with other objects or their ids."""
 
     path: str
-    """With `[]` behind what is an array."""
+    """With `[]` after arrays."""
     owner: Class
     generic: str
     """`ExpandableField` or `ListObject`."""
@@ -114,7 +114,7 @@ class Place:
 
 
 def places(owner: Class, prefix: str = "") -> Iterator[Place]:
-    """Yield the fields of an object that can be expanded, and the lists inside it."""
+    """Yield the expandable fields of an object, and its nested lists."""
     for item in owner.fields():
         yield from _places(item.type, owner, prefix + item.name, optional=False)
 
@@ -136,12 +136,12 @@ def _places(node: ast.expr, owner: Class, path: str, *, optional: bool) -> Itera
 
 
 def endless(inside: Class, owner: Class) -> bool:
-    """Return whether an object inside another is not followed: it can hold itself again."""
+    """Return whether to stop at a nested object, because it can contain itself."""
     return owner.definition.name.endswith("Error") or inside in reachable(inside)
 
 
 def object_facts(name: str, owner: Class) -> dict[str, Any]:
-    """Return what can be expanded in an object, and the lists inside it."""
+    """Return the expandable fields of an object, and its nested lists."""
     expandable = {}
     nested: dict[str, Any] = {}
     for place in places(owner):
@@ -163,7 +163,7 @@ def object_facts(name: str, owner: Class) -> dict[str, Any]:
 
 
 def parent_field(parent: str, held: Collection[str]) -> str:
-    """Return the field of nested objects that holds their parent's id; nothing if they lack it."""
+    """Return the field of nested objects with their parent's id, or None."""
     short = parent.rpartition(".")[2]
     found = []
     for owner in (classes()[name] for name in held):
@@ -178,7 +178,7 @@ def parent_field(parent: str, held: Collection[str]) -> str:
 
 
 def nested_url(parent: str, owner: Class, field: str, held: Collection[str]) -> str:
-    """Return where all of a nested list is: below its parent, or filtered by it; else nothing."""
+    """Return the URL of a nested list, below its parent or filtered by it, or None."""
     short = parent.rpartition(".")[2]
     own = {item.name for item in owner.fields()}
     below = {re.sub(r"{\w+}", "{id}", path) for path in lists()}
@@ -198,7 +198,7 @@ def nested_url(parent: str, owner: Class, field: str, held: Collection[str]) -> 
 
 @cache
 def paths_of(name: str) -> Collection[str]:
-    """Return the paths of the lists that hold objects of one kind only."""
+    """Return the paths of lists with one kind of objects."""
     return [path for path, get in lists().items() if get.objects == [name]]
 
 
@@ -206,7 +206,7 @@ def paths_of(name: str) -> Collection[str]:
 
 
 def texts() -> dict[str, str]:
-    """Return what the files should hold, by file name."""
+    """Return the contents of the files, by file name."""
     endpoints = {
         "api_version": stripe.api_version,
         "lists": {path: list_facts(get) for path, get in lists().items()},
@@ -219,7 +219,7 @@ def texts() -> dict[str, str]:
 
 
 def written(value: object, levels: int, margin: str = "") -> str:
-    """Return JSON in which the outer levels have a line for each key."""
+    """Return JSON with a line for each key of the outer levels."""
     if not levels or not isinstance(value, dict) or not value:
         return json.dumps(value)
     inner = f"{margin}  "
@@ -231,7 +231,7 @@ def written(value: object, levels: int, margin: str = "") -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files that changed, or with `--check` name them; return the exit code."""
+    """Write changed files, or with `--check` name them; return the exit code."""
     return generated.main(__doc__, CATALOG, "*.json", texts, arguments)
 
 

@@ -30,7 +30,7 @@ Schema: TypeAlias = dict[str, Any]
 SCHEMAS = Path(__file__).parents[1] / "tap_stripe_connect" / "schemas"
 
 TIMES = frozenset(json.loads(Path(__file__).with_name("unix_times.json").read_text("utf-8")))
-"""Names of the integers that are unix times, which Stripe's types don't tell."""
+"""Names of integers that are unix times, which Stripe's types do not mark."""
 LOOKS_LIKE_TIME = re.compile(
     r"^\w*_(at|date|on|time|timestamp|until)\b|\b(epoch|unix)\b", re.IGNORECASE
 )
@@ -64,30 +64,30 @@ COLUMN_TYPES: Mapping[str, Schema] = {
 TAP_COLUMNS: Mapping[str, Schema] = {
     column.name: COLUMN_TYPES[column.type] for column in columns.OWN
 }
-"""What the tap adds to what Stripe sends."""
+"""Columns that the tap adds to Stripe's objects."""
 
 
 class SchemaError(PackageError):
-    """The `stripe` package holds something that the rules for schemas don't cover."""
+    """The `stripe` package has a type that the rules for schemas do not cover."""
 
 
 def nullable(schema: Schema) -> Schema:
-    """Let the value also be null."""
+    """Return a schema that also allows null."""
     return {**schema, "type": [schema["type"], "null"]}
 
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds the schema of one stream's objects, and collects paths with something special."""
+    """Builds the schema of one stream's objects, and collects special paths."""
 
     verbatim: frozenset[str] = frozenset()
     unasked: frozenset[str] = frozenset()
     expandable: list[str] = field(default_factory=list)
-    """What can be an id or an object."""
+    """Values that can be an id or an object."""
     whole: list[str] = field(default_factory=list)
-    """Open objects that can be whole Stripe objects, so that secrets have to be looked for."""
+    """Open objects that can be whole Stripe objects, so that they may contain secrets."""
     missed: set[str] = field(default_factory=set)
-    """Those of `unasked` that there were."""
+    """The paths of `unasked` that were found."""
 
     def properties(self, owner: Class, prefix: str = "") -> dict[str, Schema]:
         """Return the schemas of a class's fields."""
@@ -108,7 +108,7 @@ class Builder:
         return found
 
     def value(self, node: ast.expr, item: Field, path: str) -> Schema | None:
-        """Return the schema of a value that is not null, or nothing where it is left out."""
+        """Return the schema of a value that is not null, or None if it is omitted."""
         match node:
             case ast.Name(id=name) if name in SIMPLE:
                 return self.simple(name, item, path)
@@ -126,7 +126,7 @@ class Builder:
         raise SchemaError(f"{path}: no rule for the type {ast.unparse(node)}")
 
     def simple(self, name: str, item: Field, path: str) -> Schema:
-        """Tell unix times from other integers; one that only looks like a time is an error."""
+        """Return the schema of an integer or unix time; raise an error if it is ambiguous."""
         if name == "int" and item.name in TIMES:
             return DATE_TIME
         if name == "int" and LOOKS_LIKE_TIME.search(f"{item.name} {item.doc}"):
@@ -134,7 +134,7 @@ class Builder:
         return SIMPLE[name]
 
     def union(self, types: Sequence[ast.expr], item: Field, path: str) -> Schema | None:
-        """Join an open enum to a string, and objects of several kinds to an open object."""
+        """Return a string for an open enum, and an open object for several kinds of objects."""
         if len(types) > 1 and all(any(embedded(node, item.owner)) for node in types):
             return self.open(path)
         first, *others = (self.value(node, item, path) for node in types)
@@ -143,7 +143,7 @@ class Builder:
         return first
 
     def object(self, inner: Class, item: Field, path: str) -> Schema:
-        """Return the fields of an object, or leave it open where they would not end."""
+        """Return the schema of an object, which is open if its fields recurse."""
         if inner.is_resource:
             # An error carries whole objects, as they were when it happened.
             of_error = item.owner.definition.name.endswith("Error")
@@ -153,7 +153,7 @@ class Builder:
         return {"type": "object", "properties": properties} if properties else OPEN_OBJECT
 
     def open(self, path: str) -> Schema:
-        """Return the schema of what can be a whole object of several kinds."""
+        """Return the schema of a value that can be an object of several kinds."""
         self.whole.append(path)
         return OPEN_OBJECT
 
@@ -188,7 +188,7 @@ def stream_schema(stream: Listed | Nested) -> Schema:
 
 
 def texts() -> dict[str, str]:
-    """Return what the schema files should hold, by file name."""
+    """Return the contents of the schema files, by file name."""
     if stripe.api_version != API_VERSION:
         raise SchemaError(
             f"the stripe package is for API version {stripe.api_version}, the tap for {API_VERSION}"
@@ -200,7 +200,7 @@ def texts() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files that changed, or with `--check` name them; return the exit code."""
+    """Write changed files, or with `--check` name them; return the exit code."""
     return generated.main(__doc__, SCHEMAS, "*.json", texts, arguments)
 
 

@@ -1,4 +1,4 @@
-"""Files that scripts write: kept up to date, or checked."""
+"""Writes or checks generated files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main(
     texts: Callable[[], Mapping[str, str]],
     arguments: Sequence[str] | None,
 ) -> int:
-    """Write those files of a folder that changed, or with `--check` name them.
+    """Write changed files of a folder, or with `--check` name them.
 
     `texts` returns what the files that match the pattern should hold, by name; the others are
     removed. Returns the exit code.

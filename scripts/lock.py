@@ -1,4 +1,4 @@
-"""Pin the environments of dev.py: writes requirements/*.txt with the newest releases that fit.
+"""Pin the environments of dev.py: writes requirements/*.txt with the newest compatible releases.
 
 Pins without hashes or index addresses, so that they hold for any mirror of the package index.
 """
@@ -29,7 +29,7 @@ def pins(environment: Environment) -> str:
 
 
 def main() -> int:
-    """Write the lock of each environment that has one of its own."""
+    """Write the lock file of each environment that has one."""
     for environment, lock in ((DEVELOP, LOCK), (MELTANO, MELTANO_LOCK)):
         lock.write_text(HEADER + pins(environment), "utf-8")
         print(f"wrote {lock}")

@@ -1,4 +1,4 @@
-"""What Stripe's events are about, as far as the `stripe` package tells."""
+"""The objects of Stripe's events, from the `stripe` package."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NOT_NAMED: Mapping[str, list[str]] = {
     "source.mandate_notification": ["source_mandate_notification"],
     "source.transaction": ["source_transaction"],
 }
-"""Event types, or families of them, whose objects the package does not tell or tells wrongly."""
+"""Event types or families whose objects are missing or wrong in the package."""
 
 
 def event_types() -> dict[str, list[str]]:
-    """Return the kinds of objects that each type of event is about."""
+    """Return the kinds of objects of each type of event."""
     (declared,) = (one for one in resource("stripe._event", "Event").fields() if one.name == "type")
     if not isinstance(declared.type, ast.Subscript):
         raise PackageError("the types of events are not listed any more")
@@ -36,7 +36,7 @@ def event_types() -> dict[str, list[str]]:
 
 
 def subject(name: str, told: Mapping[str, list[str]]) -> list[str]:
-    """Return what an event is about.
+    """Return the kinds of objects of an event.
 
     Thin events of the same name have a class that says so; else the type begins with the name of
     the object.
@@ -56,7 +56,7 @@ def subject(name: str, told: Mapping[str, list[str]]) -> list[str]:
 
 
 def thin_events() -> Iterator[tuple[str, list[str]]]:
-    """Yield the types of thin events, named as other events are, and what they are about."""
+    """Yield the types of thin events, named like other events, and their objects."""
     for file in PACKAGE.glob("events/_v1_*_event.py"):
         module = f"stripe.events.{file.stem}"
         for definition in parsed(module).classes.values():

@@ -1,4 +1,4 @@
-"""The typed classes of the `stripe` package, read and not run.
+"""The typed classes of the `stripe` package, parsed without importing it.
 
 Their annotations name types that exist only while type checking.
 """
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 
 PLAIN = frozenset({"Any", "Decimal", "bool", "float", "int", "str"})
-"""Names of types that are no classes of the package."""
+"""Names of types that are not classes of the package."""
 
 
 class PackageError(Exception):
-    """The `stripe` package holds something that no rule covers."""
+    """The `stripe` package has something that no rule covers."""
 
 
 @dataclass(frozen=True)
 class Class:
-    """A class of the `stripe` package: a resource, or a part of one that is nested in it."""
+    """A class of the `stripe` package: a resource, or a class nested in one."""
 
     module: str
     definition: ast.ClassDef
 
     @property
     def is_resource(self) -> bool:
-        """Whether its objects also exist outside of others."""
+        """Whether its objects are not only parts of others."""
         return self.definition in parsed(self.module).classes.values()
 
     def named(self, name: str) -> Class:
-        """Find the class that this one's annotations call `name`."""
+        """Return the class that `name` refers to in this one's annotations."""
         module = parsed(self.module)
         for classes in (classes_in(self.definition), module.classes):
             if name in classes:
@@ -62,7 +62,7 @@ class Class:
 
 @dataclass(frozen=True)
 class Field:
-    """A field as its class declares it."""
+    """A field and its declaration."""
 
     owner: Class
     name: str
@@ -72,7 +72,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Module:
-    """A module's classes, and where the ones it imports are from, by the names it uses."""
+    """A module's classes, and the sources of its imports, by name."""
 
     classes: Mapping[str, ast.ClassDef]
     imports: Mapping[str, tuple[str, str]]
@@ -88,7 +88,7 @@ def source(name: str) -> Path:
 
 @cache
 def parsed(name: str) -> Module:
-    """Read a module of the `stripe` package."""
+    """Return a parsed module of the `stripe` package."""
     tree = ast.parse(source(name).read_text("utf-8"))
     # Those inside functions only avoid circles.
     conditional = [inner for one in tree.body if isinstance(one, ast.If) for inner in one.body]
@@ -107,7 +107,7 @@ def classes_in(node: ast.Module | ast.ClassDef) -> dict[str, ast.ClassDef]:
 
 
 def resource(module: str, name: str) -> Class:
-    """Find a resource by where it is defined."""
+    """Return a resource by its module and name."""
     try:
         return Class(module, parsed(module).classes[name])
     except KeyError:
@@ -123,12 +123,12 @@ def docstring(statement: ast.stmt) -> str:
 
 
 def members(node: ast.expr) -> Sequence[ast.expr]:
-    """Return the types that stand in the brackets of a generic type."""
+    """Return the type arguments of a generic type."""
     return node.elts if isinstance(node, ast.Tuple) else [node]
 
 
 def embedded(node: ast.expr, owner: Class) -> Iterator[Class]:
-    """Yield the classes whose objects, not just ids or lists, come with a value of the type."""
+    """Yield the classes of objects, not only ids or lists, that a value of the type contains."""
     match node:
         case ast.Name(id=name) | ast.Constant(value=str(name)) if name not in PLAIN:
             yield owner.named(name)
@@ -139,7 +139,7 @@ def embedded(node: ast.expr, owner: Class) -> Iterator[Class]:
 
 @cache
 def reachable(start: Class) -> frozenset[Class]:
-    """Return the classes whose objects can come inside those of `start`, at any depth."""
+    """Return the classes of objects that can be nested in those of `start`, at any depth."""
     found: set[Class] = set()
     waiting = [start]
     while waiting:

@@ -1,4 +1,4 @@
-"""The GET requests that the services of the `stripe` package can send, and what those take."""
+"""The GET requests of the services of the `stripe` package, and their parameters."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Kind: TypeAlias = "str | list[str] | dict[str, Kind]"
-"""Of a parameter: a word, the choices of an enumeration, or the kinds of a hash's keys."""
+"""The kind of a parameter: a name, the choices of an enum, or the kinds of a hash's keys."""
 
 PACKAGE = Path(stripe.__file__).parent
 BOUNDS = ("gt", "gte", "lt", "lte")
 WORDS = {"bool": "boolean", "float": "number", "int": "integer", "str": "string"}
 GENERIC = {"Dict": "hash", "List": "array", "UntypedStripeObject": "hash"}
 TELLING = frozenset({"array", "hash", "range"})
-"""Kinds that a parameter has which can be given in a simpler form, too."""
+"""Kinds of parameters that also accept a simpler form."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Get:
     """A GET request."""
 
     path: str
-    """With the names of ids in braces: `/v1/charges/{charge}`."""
+    """With ids in braces: `/v1/charges/{charge}`."""
     service: Class
     returns: ast.expr
     takes: ast.expr
@@ -39,7 +39,7 @@ class Get:
 
     @property
     def items(self) -> ast.expr | None:
-        """The type of what it lists; None if it is no list."""
+        """The type of the listed objects; None if it is not a list."""
         match self.returns:
             case ast.Subscript(value=ast.Name(id="ListObject"), slice=inner):
                 return inner
@@ -63,7 +63,7 @@ class Get:
 
     @property
     def required(self) -> list[str]:
-        """The parameters that it cannot do without."""
+        """The required parameters."""
         return [name for name, type_ in self.types.items() if not left_out(type_)]
 
     def _parameters(self) -> Class:
@@ -89,12 +89,12 @@ def requests() -> tuple[Get, ...]:
 
 @cache
 def lists() -> Mapping[str, Get]:
-    """Return the requests that list, by path; searches are none of them."""
+    """Return the list requests, without searches, by path."""
     return {get.path: get for get in requests() if get.items}
 
 
 def gets(method: ast.FunctionDef, service: Class) -> Iterator[Get]:
-    """Yield the GET request of a service's method, if it sends one."""
+    """Yield the GET request of a service's method, if any."""
     for call in ast.walk(method):
         match call:
             case ast.Call(
@@ -105,7 +105,7 @@ def gets(method: ast.FunctionDef, service: Class) -> Iterator[Get]:
 
 
 def template(node: ast.expr) -> str:
-    """Return a path as it stands before ids are put into it."""
+    """Return the template of a path."""
     match node:
         case ast.Constant(value=str(path)):
             return path
@@ -115,7 +115,7 @@ def template(node: ast.expr) -> str:
 
 
 def typed(node: ast.expr | None) -> ast.expr:
-    """Return an annotation, read if it is a text."""
+    """Return an annotation, parsed if it is a string."""
     match node:
         case None:
             raise PackageError("a service's method has no annotation")
@@ -125,7 +125,7 @@ def typed(node: ast.expr | None) -> ast.expr:
 
 
 def left_out(node: ast.expr) -> bool:
-    """Return whether a parameter of this type need not be given."""
+    """Return whether a parameter of this type is optional."""
     match node:
         case ast.Subscript(value=ast.Name(id="NotRequired")):
             return True
@@ -149,13 +149,13 @@ def kind(node: ast.expr, owner: Class) -> Kind:
 
 
 def hash_kind(keys: Class) -> Kind:
-    """Return the kinds of a hash's keys, or `range` where they are bounds."""
+    """Return the kinds of a hash's keys, or `range` if they are bounds."""
     kinds = {item.name: kind(item.type, keys) for item in keys.fields()}
     return "range" if kinds.keys() <= set(BOUNDS) else kinds
 
 
 def union(one: Kind, other: Kind) -> Kind:
-    """Return what tells more: choices may also be any text, and a range a single moment."""
+    """Return the more specific kind: choices also accept any text, and ranges a single time."""
     for first, second in ((one, other), (other, one)):
         if first == [""]:  # unsets the parameter
             return second
@@ -165,7 +165,7 @@ def union(one: Kind, other: Kind) -> Kind:
 
 
 def object_name(owner: Class) -> str:
-    """Return the value of Stripe's `object` field on the objects of a class; parts have none."""
+    """Return the `object` field of a class's objects, or None for parts."""
     for statement in owner.definition.body:
         match statement:
             case ast.AnnAssign(
@@ -176,7 +176,7 @@ def object_name(owner: Class) -> str:
 
 
 def objects(node: ast.expr | None, owner: Class) -> list[str]:
-    """Return the names of the objects that a type of a class stands for."""
+    """Return the names of the objects of a type."""
     node = typed(node)
     if isinstance(node, ast.Subscript):  # a union
         return sorted({name for one in members(node.slice) for name in objects(one, owner)})

@@ -1,4 +1,4 @@
-"""Runs the tap as `python -m tap_stripe_connect`."""
+"""Entry point of `python -m tap_stripe_connect`."""
 
 from tap_stripe_connect.tap import TapStripeConnect
 

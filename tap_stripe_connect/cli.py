@@ -1,4 +1,4 @@
-"""The command line: the SDK's command, our commands beneath it, and faults told in one line."""
+"""Command line: the SDK's command, the tap's subcommands, and errors on one line."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ COMMANDS = {
     "simulate": "tap_stripe_connect.simulator.cli:simulate",
     "status": "tap_stripe_connect.connect.commands:status",
 }
-"""Commands and where they are; imported when used, so that a sync does not pay for them."""
+"""Subcommands, imported when used, so that they do not slow down a sync."""
 
 
-class NoNumberError(ValueError):
-    """A file holds NaN or Infinity; the message is a predicate about the file."""
+class InvalidNumberError(ValueError):
+    """A file contains NaN or Infinity; the message follows the file's name."""
 
 
 class CommandGroup(SingerCommand, click.Group):
-    """The SDK's command that also has commands of its own."""
+    """The SDK's command with subcommands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands."""
+        """Return the names of the subcommands."""
         del ctx
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
+        """Import a subcommand."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -57,18 +57,18 @@ class CommandGroup(SingerCommand, click.Group):
         return command
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:  # noqa: ANN401
-        """Read the options, of which `--discover` and `--test` act at once."""
-        with self._errors_told():
+        """Parse the options; `--discover` and `--test` run here."""
+        with self._one_line_errors():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
-        """Run, and tell foreseeable faults in one line."""
-        with self._errors_told():
+        """Run the command."""
+        with self._one_line_errors():
             return super().invoke(ctx)
 
     @contextmanager
-    def _errors_told(self) -> Iterator[None]:
-        """Log errors that users can put right, without a traceback, and exit with 1."""
+    def _one_line_errors(self) -> Iterator[None]:
+        """Log errors that users can fix without a traceback, and exit with code 1."""
         try:
             yield
         except ConfigValidationError as error:
@@ -81,22 +81,22 @@ class CommandGroup(SingerCommand, click.Group):
 
 
 def command_group(command: click.Command, logger: logging.Logger) -> CommandGroup:
-    """Return the SDK's command as a group, for `tap-stripe-connect simulate` beside `--config`."""
+    """Return the SDK's command as a group, so that `tap-stripe-connect simulate` works as well."""
     sync = command.callback
 
     def callback(**options: Any) -> None:  # noqa: ANN401
         if click.get_current_context().invoked_subcommand or not sync:
             return
         _check_stdout()
-        options["catalog"] = _checked(options["catalog"], "--catalog")
+        options["catalog"] = _catalog(options["catalog"])
         options["state"] = _state(options["state"])
         sync(**options)
 
     for option in command.params:
         if option.name == "config" and option.callback:
-            option.callback = _reading_config(option.callback)
+            option.callback = _config_callback(option.callback)
         elif option.name in {"discover", "test"} and option.callback:
-            option.callback = _writing(option.callback)
+            option.callback = _output_callback(option.callback)
     return CommandGroup(
         name=command.name,
         callback=callback,
@@ -108,10 +108,10 @@ def command_group(command: click.Command, logger: logging.Logger) -> CommandGrou
     )
 
 
-def _reading_config(read: Callback) -> Callback:
-    """Return a callback of `--config` that tells in one line what cannot be read."""
+def _config_callback(read: Callback) -> Callback:
+    """Return a callback of `--config` that reports unreadable files on one line."""
 
-    def reading(ctx: click.Context, option: click.Parameter, value: tuple[str, ...]) -> Any:  # noqa: ANN401
+    def callback(ctx: click.Context, option: click.Parameter, value: tuple[str, ...]) -> Any:  # noqa: ANN401
         found = read(ctx, option, tuple(path for path in value if path == "ENV"))
         for path in value:
             if path != "ENV":
@@ -124,59 +124,59 @@ def _reading_config(read: Callback) -> Callback:
                 found.config |= _object(content, "--config", path)
         return found
 
-    return reading
+    return callback
 
 
-def _writing(act: Callback) -> Callback:
-    """Return a callback that acts only where its output can be written."""
+def _output_callback(act: Callback) -> Callback:
+    """Return a callback of an option that needs stdout."""
 
-    def writing(ctx: click.Context, option: click.Parameter, value: Any) -> Any:  # noqa: ANN401
+    def callback(ctx: click.Context, option: click.Parameter, value: Any) -> Any:  # noqa: ANN401
         if value and value != option.get_default(ctx):
             _check_stdout()
         return act(ctx, option, value)
 
-    return writing
+    return callback
 
 
 def _check_stdout() -> None:
-    """Refuse to run without stdout, which Python does not have where it was closed before."""
+    """Raise TapError if stdout was already closed when Python started."""
     if sys.stdout is None:
-        raise TapError("stdout is closed, so that nothing can be written")
+        raise TapError("stdout is closed, so there is nowhere to write the output")
 
 
 def _object(content: str, option: str, name: str) -> dict[str, Any]:
-    """Return the JSON object that a file holds; TapError names the file, and not what it holds."""
+    """Parse a JSON object; raises TapError, which names the file but does not quote it."""
     reason = "is not a JSON object; it may have been cut off"
     try:
-        document = json.loads(content, parse_constant=_refuse_constant)
+        document = json.loads(content, parse_constant=_reject_constant)
         if isinstance(document, dict):
             return document
-    except NoNumberError as error:
+    except InvalidNumberError as error:
         reason = str(error)
     except (RecursionError, ValueError):
         pass
     raise TapError(f"{option}: {name} {reason}")
 
 
-def _refuse_constant(name: str) -> None:
-    """Refuse a number that Python reads and JSON does not have, as the SDK does."""
-    raise NoNumberError(f"holds {name}, which JSON does not have")
+def _reject_constant(name: str) -> None:
+    """Reject a constant that Python accepts but JSON does not allow, as the SDK does."""
+    raise InvalidNumberError(f"contains {name}, which is not valid JSON")
 
 
-def _checked(file: io.TextIOBase | None, option: str) -> io.StringIO | None:
-    """Return the file's content if it is a JSON object; the SDK would end in a traceback."""
+def _catalog(file: io.TextIOBase | None) -> io.StringIO | None:
+    """Return the catalog in a file; without this check, the SDK would show a traceback."""
     if file is None:
         return None
     try:
         content = file.read()
     except UnicodeDecodeError:
         content = ""
-    _object(content, option, getattr(file, "name", "the file"))
+    _object(content, "--catalog", getattr(file, "name", "the file"))
     return io.StringIO(content)
 
 
 def _state(file: io.TextIOBase | None) -> io.StringIO | None:
-    """Return the state in a file, which may also hold the lines that a target has passed on."""
+    """Return the state in a file, which may also contain the lines that a target printed."""
     if file is None:
         return None
     name = getattr(file, "name", "the file")

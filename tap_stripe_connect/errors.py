@@ -6,4 +6,4 @@ import click
 
 
 class TapError(click.ClickException):
-    """Something that users can put right; told in one line, exit code 1."""
+    """An error that users can fix; printed on one line, with exit code 1."""

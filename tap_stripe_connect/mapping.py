@@ -1,4 +1,4 @@
-"""Stream maps and flattening: complete records in and out, errors that name the expression."""
+"""Applies stream maps and flattening, without losing fields, and explains failed expressions."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ Record = dict[str, Any]
 ADDITIONAL = columns.ADDITIONAL.name
 
 SAFE_TO_QUOTE = (AttributeError, NameError, TypeError)
-"""Errors whose messages speak of types and names, never of the values in a record."""
+"""Errors whose messages contain types and names, but no values from the record."""
 
 
 class LazyStreamMaps(dict[str, "list[StreamMap]"]):
-    """The stream maps of streams that nothing maps, each made when it is asked for.
+    """Stream maps that are created on first use, for runs without `stream_maps` and flattening.
 
-    The SDK makes those of all streams at once, though a run needs those of the selected ones.
+    The SDK creates the maps of all streams at once, but a run needs only those of selected streams.
     """
 
     def __init__(self, register: Callable[[str], None]) -> None:
-        """Prepare; `register` has the SDK's mapper put a stream's map in here."""
+        """Create an empty dict; `register` makes the SDK's mapper add the maps of a stream."""
         super().__init__()
         self._register = register
 
     def __missing__(self, stream: str) -> list[StreamMap]:
-        """Return the maps of a stream."""
+        """Create and return the maps of a stream."""
         self._register(stream)
         return self[stream]
 
 
 class MapError(Exception):
-    """A stream map cannot be applied; the message names the stream and the expression."""
+    """A stream map failed; the message names the stream and the expression."""
 
 
 def mapped(stream: str, stream_map: StreamMap, record: Record) -> Record | None:
-    """Apply a stream map, with flattening where that is on; None if the map drops the record.
+    """Return a record after its stream map and flattening; None if the map drops it.
 
     Raises MapError if an expression fails.
     """
@@ -62,19 +62,20 @@ def mapped(stream: str, stream_map: StreamMap, record: Record) -> Record | None:
 
 
 def _completed(flat: Record, columns: Record) -> Record:
-    """Return a flattened record with just the announced columns, and every value in one of them.
+    """Return a flattened record with exactly the columns of its schema.
 
-    A field that Stripe added inside an object has no column; it joins `additional_fields`.
+    New fields that Stripe has added inside an object have no column, and go to
+    `additional_fields`.
     """
     complete = {name: flat.get(name) for name in columns}
-    strays = {
+    extra = {
         name: value for name, value in flat.items() if name not in columns and value is not None
     }
-    if strays and ADDITIONAL in columns:
-        # Whoever maps this column to something of their own keeps that.
+    if extra and ADDITIONAL in columns:
+        # A stream map may have replaced this column by something else.
         with suppress(TypeError, ValueError):
             known = json.loads(complete[ADDITIONAL] or "{}")
-            complete[ADDITIONAL] = json.dumps({**known, **strays}, ensure_ascii=False)
+            complete[ADDITIONAL] = json.dumps({**known, **extra}, ensure_ascii=False)
     return complete
 
 
@@ -88,6 +89,6 @@ def _failure(
     expression = stream_map.expr_evaluator.expr
     return MapError(
         f"stream_maps: the expression {expression!r} failed for {record.get('id')} of {stream} "
-        f"({reason}); any field can be null, and then needs a case of its own, "
-        "as in: md5(phone) if phone else None"
+        f"({reason}); any field can be null, which the expression has to handle, "
+        "for example: md5(phone) if phone else None"
     )

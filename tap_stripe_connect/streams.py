@@ -1,4 +1,4 @@
-"""The Singer SDK's face of a row of the streams table."""
+"""Singer SDK stream built from a row of the streams table."""
 
 from __future__ import annotations
 
@@ -42,47 +42,47 @@ def _read_schema(stream: str) -> dict[str, Any]:
 
 @cache
 def schema_file(stream: str) -> dict[str, Any]:
-    """Return a stream's generated schema, with its lists of paths to convert."""
+    """Return a stream's generated schema, including its lists of paths to convert (`x-…`)."""
     return _read_schema(stream)
 
 
 def stream_schema(stream: str) -> dict[str, Any]:
-    """Return a copy of a stream's schema as users see it; decoding is faster than copying."""
+    """Return a new copy of a stream's schema without internal keys; decoding beats copying."""
     schema = _read_schema(stream)
     return {name: part for name, part in schema.items() if not name.startswith("x-")}
 
 
 class StripeStream(Stream):
-    """A stream of the table; reading is left to the engine."""
+    """A stream of the table; the sync session reads its records."""
 
-    # Stripe sends typed JSON; conforming it again costs most of the SDK's time and drops
-    # fields that the schema does not know.
+    # Stripe sends typed JSON. Conforming it again would take most of the SDK's time, and would drop
+    # fields that the schema lacks.
     TYPE_CONFORMANCE_LEVEL: ClassVar[TypeConformanceLevel] = TypeConformanceLevel.NONE  # type: ignore[misc]
 
     def __init__(self, tap: Tap, spec: Listed | Nested, read: Read) -> None:
-        """Show the stream that `spec` describes; `read` yields the records of a stream."""
+        """Create the stream; `read` yields the records of the stream with a given name."""
         self.spec = spec
         self._read = read
         super().__init__(tap, schema=stream_schema(spec.name), name=spec.name)
-        self._keep_promises()
+        self._fix_keys()
 
-    def _keep_promises(self) -> None:
-        """Set what no catalog may change; the SDK leaves LOG_BASED bookmarks to the tap."""
+    def _fix_keys(self) -> None:
+        """Set what a catalog cannot change; the SDK leaves LOG_BASED bookmarks to the tap."""
         self.primary_keys = self.spec.key
         self.replication_key = REPLICATION_KEY
         if self.forced_replication_method != FULL_TABLE:
             self.forced_replication_method = LOG_BASED
 
     def apply_catalog(self, catalog: Catalog) -> None:
-        """Take selection and FULL_TABLE from the catalog; keys are not up to it."""
+        """Take the selection and FULL_TABLE from the catalog, but not its keys."""
         super().apply_catalog(catalog)
-        self._keep_promises()
+        self._fix_keys()
 
     @property
     def catalog_entry(self) -> dict[str, Any]:
-        """The stream's entry in a discovered catalog, as the SDK would write it.
+        """The stream's entry in a discovered catalog, the same as the SDK's.
 
-        The SDK makes objects of the whole schema for that, which takes seconds for all streams.
+        The SDK builds an object for every property, which takes seconds for all streams.
         """
         return {
             "tap_stream_id": self.tap_stream_id,
@@ -95,26 +95,26 @@ class StripeStream(Stream):
         }
 
     def get_records(self, context: Context | None) -> Iterator[dict[str, Any]]:
-        """Read this stream alone, by the engine that reads all of them in a sync."""
+        """Yield the records of this stream alone; a sync reads all streams together instead."""
         del context
         yield from self._read(self.name)
 
     @property
-    def wanted(self) -> Listed | Nested:
-        """The row of the table, asking for nothing that the selection throws away (F11)."""
+    def requested(self) -> Listed | Nested:
+        """The row of the table, without expansions that the selection would drop."""
         if not isinstance(self.spec, Listed) or not self.spec.expand:
             return self.spec
         kept = tuple(path for path in self.spec.expand if self._is_selected(path))
         return replace(self.spec, expand=kept)
 
     def _is_selected(self, path: str) -> bool:
-        """Return whether a field is selected; `path` may lead into nested objects."""
+        """Return whether a field is selected; `path` may be dotted."""
         breadcrumb = tuple(part for name in path.split(".") for part in ("properties", name))
         return self.mask.get(breadcrumb, True)
 
     @cached_property
     def is_passthrough(self) -> bool:
-        """Whether nothing but the selection of fields changes a record."""
+        """Whether records are written without stream maps or flattening."""
         maps = self.stream_maps
         return (
             len(maps) == 1
@@ -125,11 +125,11 @@ class StripeStream(Stream):
 
     @cached_property
     def field_filter(self) -> FieldFilter:
-        """What the selection takes out of each record."""
+        """Removes deselected fields from a record."""
         return field_filter(self.mask)
 
     def schema_messages(self) -> Iterable[SchemaMessage]:
-        """Return the SCHEMA messages, one for each stream map."""
+        """Return a SCHEMA message for each stream map."""
         return self._generate_schema_messages()
 
     @cached_property
@@ -138,10 +138,10 @@ class StripeStream(Stream):
         return [name for name in self.schema["properties"] if self.mask["properties", name]]
 
     def record_messages(self, record: dict[str, Any]) -> Iterable[RecordMessage]:
-        """Apply selection, stream maps and flattening to a record.
+        """Yield RECORD messages after selection, stream maps and flattening; raises MapError.
 
-        Stripe leaves out fields that have no value. Expressions name them all the same, so what
-        is left out is null here. Raises MapError for an expression that fails.
+        Stripe omits some fields that have no value. They are set to null, because the expressions
+        of stream maps may use them.
         """
         self.field_filter.apply(record)
         for name in self._columns:

@@ -1,4 +1,4 @@
-"""The tap: its settings, streams and commands, and the sync that hands over to the engine."""
+"""The tap: its settings, its streams, and the sync that runs a session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from singer_sdk.singerlib import Catalog
 
 from tap_stripe_connect import settings as settings_table
 from tap_stripe_connect.catalog import STREAMS
-from tap_stripe_connect.catalog_input import CatalogError, normalised
+from tap_stripe_connect.catalog_input import CatalogError, normalize
 from tap_stripe_connect.cli import command_group
 from tap_stripe_connect.errors import TapError
 from tap_stripe_connect.mapping import LazyStreamMaps
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_KEY_LENGTH = 63
-"""Longest name of a column in PostgreSQL; the SDK shortens flattened names that are longer."""
+"""Maximum length of a column name in PostgreSQL; the SDK shortens longer flattened names."""
 
 
 class TapStripeConnect(Tap):
@@ -74,31 +74,31 @@ class TapStripeConnect(Tap):
         state: object = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
-        """Prepare to read; raises ConfigValidationError or TapError, and sends no request."""
+        """Create the tap without sending a request; raises ConfigValidationError or TapError."""
         self.bookmarks = Bookmarks()
         self._signals = Signals()
         self._writer = MessageWriter()
         try:
             if isinstance(catalog, dict):
-                catalog = normalised(catalog)
+                catalog = normalize(catalog)
             super().__init__(
                 catalog=catalog,  # type: ignore[arg-type]
                 state=state,  # type: ignore[arg-type]
                 message_writer=self._writer,
                 **kwargs,
             )
-        except (CatalogError, StateError) as fault:
-            raise TapError(str(fault)) from None
+        except (CatalogError, StateError) as error:
+            raise TapError(str(error)) from None
         handle_hangups(self._handle_termination)
 
     # Settings
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add the settings of the SDK, with our default for the length of flattened names."""
+        """Add the settings of the SDK, with another default for the length of flattened names."""
         super().append_builtin_config(config_jsonschema)
         properties = config_jsonschema["properties"]
-        # A copy, because all plugins share the SDK's own.
+        # A copy, because all plugins share the SDK's object.
         properties["flattening_max_key_length"] = {
             **properties["flattening_max_key_length"],
             "default": MAX_KEY_LENGTH,
@@ -106,12 +106,13 @@ class TapStripeConnect(Tap):
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
-        """Return settings from the environment, ours as they are.
+        """Return settings from the environment; those of the tap are not parsed yet.
 
-        The SDK's own reading ends at the first wrong number; ours reports it beside the others.
+        The SDK would raise at the first invalid number. The tap parses its own settings later, and
+        reports all errors together.
         """
         prefix = cls._env_var_prefix
-        given = {
+        own = {
             setting.name: os.environ[prefix + setting.name.upper()]
             for setting in settings_table.SETTINGS
             if prefix + setting.name.upper() in os.environ
@@ -124,34 +125,34 @@ class TapStripeConnect(Tap):
                 variable = prefix + name.upper()
                 kind = "a whole number" if "integer" in schema["type"] else "JSON"
                 raise TapError(f"the environment variable {variable} is not {kind}") from None
-        return {**builtin, **given}
+        return {**builtin, **own}
 
     @classmethod
     def _builtin_settings(cls) -> dict[str, Any]:
-        """Return the schema of the settings that the SDK adds to ours."""
+        """Return the schema of the settings that the SDK adds."""
         schema: dict[str, Any] = {"properties": {}}
         cls.append_builtin_config(schema)
         return schema
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Report all faults at once, in words that name the setting."""
-        # The SDK does not expect a null; to users it means that a setting is not set.
+        """Return all errors at once, each with the name of its setting."""
+        # The SDK does not expect null, which users write for a setting that is not set.
         for name in self._builtin_settings()["properties"]:
             if name in self._config and self._config[name] is None:
                 del self._config[name]
         checker = JSONSchemaValidator(self._builtin_settings())
-        faults = [
+        errors = [
             f"{error.json_path}: {error.message}" for error in checker.iter_errors(self._config)
         ]
         try:
             self.settings = settings_table.parse(self._config)
         except settings_table.SettingsError as error:
-            faults = [*error.faults, *faults]
+            errors = [*error.errors, *errors]
         if raise_errors:
-            if faults:
-                raise ConfigValidationError("Config validation failed", errors=faults)
+            if errors:
+                raise ConfigValidationError("Config validation failed", errors=errors)
             self._warn_of_unknown_settings()
-        return faults
+        return errors
 
     def _warn_of_unknown_settings(self) -> None:
         known = [*self.config_jsonschema["properties"], *self._builtin_settings()["properties"]]
@@ -159,10 +160,10 @@ class TapStripeConnect(Tap):
             if name not in known and not name.startswith("_"):
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"; did you mean {near[0]}?" if near else ""
-                logger.warning("The setting %s is not known and does nothing%s", name, hint)
+                logger.warning("Unknown setting %s has no effect%s", name, hint)
 
     def setup_mapper(self) -> None:
-        """Prepare stream maps and flattening; raises TapError for what cannot be used."""
+        """Set up stream maps and flattening; raises TapError if they are invalid."""
         try:
             if self.config.get("stream_maps") or self.config.get("flattening_enabled"):
                 super().setup_mapper()
@@ -177,11 +178,11 @@ class TapStripeConnect(Tap):
             raise TapError(f"flattening_max_key_length is too short: {error}") from None
 
     def _register_stream_map(self, name: str) -> None:
-        """Make the map of one stream, as the SDK does of all."""
+        """Create the map of one stream; the SDK creates those of all streams at once."""
         stream = self.streams[name]
         catalog = Catalog()
-        given = self.input_catalog.get(name) if self.input_catalog else None
-        catalog.add_stream(given or stream._singer_catalog_entry)  # noqa: SLF001 - as the SDK does
+        entry = self.input_catalog.get(name) if self.input_catalog else None
+        catalog.add_stream(entry or stream._singer_catalog_entry)  # noqa: SLF001 - as the SDK does
         self.mapper.register_raw_streams_from_catalog(catalog)
 
     # Streams and state
@@ -198,11 +199,11 @@ class TapStripeConnect(Tap):
         }
 
     def discover_streams(self) -> Sequence[StripeStream]:
-        """Return every stream of the table."""
+        """Return all streams of the table."""
         return [StripeStream(self, spec, self.records_of) for spec in STREAMS]
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Read the state; the SDK keeps nothing of it, so nothing of it is lost (E8)."""
+        """Parse the state; the SDK does not keep it, so the tap keeps all of it."""
         self.bookmarks = Bookmarks(state)
         self.state.update(self.bookmarks.state() if state else {})  # type: ignore[typeddict-item]
 
@@ -213,13 +214,13 @@ class TapStripeConnect(Tap):
             if isinstance(stream, StripeStream) and stream.selected
         }
 
-    def _wanted(self) -> dict[str, StripeStream]:
-        """Return the selected streams; raises TapError where nothing would be read in silence."""
+    def _streams_to_read(self) -> dict[str, StripeStream]:
+        """Return the selected streams; raises TapError if there are none."""
         selected = self._selected()
         if not selected:
             raise TapError(
-                "no stream is selected: select some in the catalog (`select` of Meltano), "
-                "or leave the catalog out to read them all"
+                "no stream is selected; select some in the catalog (in Meltano, with `select`), "
+                "or run without a catalog to read all of them"
             )
         return selected
 
@@ -235,19 +236,19 @@ class TapStripeConnect(Tap):
         )
 
     def records_of(self, name: str) -> Iterator[dict[str, Any]]:
-        """Yield the records of one stream; raises StripeError if it cannot be read."""
+        """Yield the records of one stream; raises StripeError."""
         stream = self.streams[name]
-        assert isinstance(stream, StripeStream)  # noqa: S101 - all of ours are
-        # Bookmarks of its own: only what is written may move the tap's.
+        assert isinstance(stream, StripeStream)  # noqa: S101 - all of them are
+        # A copy of the bookmarks, because only written records may advance the tap's own.
         return self._session({name: stream}, Bookmarks(self.bookmarks.state())).records()
 
     def run_connection_test(self) -> bool:  # type: ignore[misc]
-        """Write the schema and a record of each selected stream, for `--test`."""
-        self._session(self._wanted(), self.bookmarks).test_connection(self._writer)
+        """Write the schema and one record of each selected stream, for `--test`."""
+        self._session(self._streams_to_read(), self.bookmarks).test_connection(self._writer)
         return True
 
     def run_discovery(self) -> str:
-        """Write the catalog to stdout, and return it; a reader that has seen enough may leave."""
+        """Write the catalog to stdout and return it; exits with 1 if the reader closes the pipe."""
         with checked_output():
             try:
                 catalog = super().run_discovery()
@@ -258,28 +259,28 @@ class TapStripeConnect(Tap):
         return catalog
 
     def sync_all(self) -> None:  # type: ignore[misc]
-        """Read all selected streams side by side.
+        """Read all selected streams concurrently.
 
-        The SDK marks its own method as final and walks the streams one after another. Stripe
-        limits each endpoint, so only streams side by side reach what it allows an account.
+        The SDK's method is final and reads one stream after another. Stripe limits the rate of each
+        endpoint, so only concurrent streams can use an account's whole rate limit.
         """
         with self._signals.deferred():
             self._sync_all()
 
     def _sync_all(self) -> None:
-        selected = self._wanted()
+        selected = self._streams_to_read()
         for name in selected:
             if name in self.bookmarks.untrusted:
                 logger.warning(
-                    "%s: the bookmark is not this tap's or not whole; what it does not tell "
-                    "for certain is read again",
+                    "%s: the bookmark is incomplete or was written by another tap; re-reading what "
+                    "it does not cover",
                     name,
                 )
         session = self._session(selected, self.bookmarks)
         session.sync(self._writer, self._signals, self.state_interval)
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        """Note a signal; a run is brought to an end at the next whole line."""
+        """Record a signal; the run ends after the current line of output."""
         del frame
         self._signals.handle(signum)
 
@@ -287,5 +288,5 @@ class TapStripeConnect(Tap):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command with ours beneath it."""
+        """Return the SDK's command with the tap's subcommands."""
         return command_group(super().get_singer_command(), cls.logger)

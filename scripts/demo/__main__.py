@@ -1,4 +1,4 @@
-"""Load a made-up business into DuckDB with Meltano, and look whether all of it arrived."""
+"""Load a made-up business into DuckDB with Meltano, and check that all of it arrived."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ NOTE = DATA / "demo.json"
 LOG = FOLDER / "meltano.log"
 
 FIRST = 1_767_225_600
-"""The present of the first run: three years after the business opened."""
+"""The time of the first run: three years after the business opened."""
 LATER = 7 * 86_400
-"""Seconds between the presents of two runs."""
+"""Seconds of Stripe's time between two runs."""
 CUSTOMERS = 600
 CURRENCY = "usd"
 
 
 @dataclass
 class Visit:
-    """A run of the demo; noted, so that the next one goes on from there."""
+    """A run of the demo, stored so that the next one resumes from it."""
 
     customers: int
     until: int = FIRST
     """Stripe's time, in unix seconds."""
     since: int = 0
-    """Stripe's time at the run before; 0 for none."""
+    """Stripe's time in the previous run; 0 for none."""
     number: int = 1
     before: dict[str, int] = field(default_factory=dict)
-    """Rows of each stream that the run before ended with."""
+    """Rows of each stream after the previous run."""
     after: dict[str, int] = field(default_factory=dict)
-    """Rows that this run ended with; nothing if it did not come to its end."""
+    """Rows after this run; empty if it did not finish."""
 
     def next(self) -> Visit:
-        """Return the run after this one: the same again if this one did not come to its end."""
+        """Return the next run, or the same again if this one did not finish."""
         if not self.after:
             return self
         return Visit(
@@ -58,7 +58,7 @@ class Visit:
 
 
 def main() -> int:
-    """Run the demo; non-zero if anything is missing or there twice."""
+    """Run the demo; return non-zero if rows are missing or duplicated."""
     parser = argparse.ArgumentParser(prog="dev.py demo", description=__doc__)
     parser.add_argument("--fresh", action="store_true", help="start over with an empty database")
     parser.add_argument(
@@ -82,7 +82,7 @@ def main() -> int:
 
 
 def visit(customers: int | None) -> Visit:
-    """Return the run that it is time for; raises DemoError if the business would be another."""
+    """Return the next run; raise DemoError if the business would differ."""
     if not NOTE.exists():
         return Visit(customers or CUSTOMERS)
     last = Visit(**json.loads(NOTE.read_text("utf-8")))
@@ -92,7 +92,7 @@ def visit(customers: int | None) -> Visit:
 
 
 def demo(now: Visit) -> int:
-    """Load what the business has become, compare, and show; return the exit code."""
+    """Load the business, compare and show the result; return the exit code."""
     DATA.mkdir(parents=True, exist_ok=True)
     NOTE.write_text(json.dumps(asdict(now)), "utf-8")
     LOG.unlink(missing_ok=True)
@@ -146,7 +146,7 @@ def show(now: Visit, rows: list[screen.Comparison]) -> None:
 
 
 def report(rows: list[screen.Comparison]) -> int:
-    """Say what to do next, and return the exit code."""
+    """Print what to do next, and return the exit code."""
     wrong = [row.stream for row in rows if not row.fine]
     if wrong:
         print(f"\nNot as in Stripe: {', '.join(wrong)}; the log is {LOG}")
@@ -158,7 +158,7 @@ def report(rows: list[screen.Comparison]) -> int:
 
 @contextmanager
 def step(what: str) -> Iterator[Callable[[str], None]]:
-    """Tell on one line what is done and how long it took; yields what tells of the progress."""
+    """Show a step and its duration on one line; yield a function that shows progress."""
     lively = sys.stdout.isatty()
     start = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""The processes of the demo: a simulated Stripe, and Meltano; none outlives the demo."""
+"""The processes of the demo: a simulated Stripe and Meltano, which end with the demo."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 MELTANO = ROOT / ".venv" / "meltano" / "bin" / "meltano"
 PREFIXES = ("MELTANO_", "TAP_STRIPE_CONNECT_", "TARGET_DUCKDB_")
-"""Settings in the environment that the demo must not take over, such as a real key."""
+"""Settings in the environment that the demo must not inherit, such as a real key."""
 PATIENCE = 15.0
-"""Seconds that a process may take to end when asked to."""
+"""Seconds for a process to end after a signal."""
 TAIL = 25
-"""Lines of a log that are shown after a failure."""
+"""Number of log lines to show after a failure."""
 
 _open = build_opener(ProxyHandler({})).open
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says why."""
+    """The demo cannot continue; the message says why."""
 
 
 @dataclass(frozen=True)
 class Stripe:
-    """A simulated Stripe that is being served."""
+    """A running simulated Stripe."""
 
     url: str
     api_key: str
     items: Mapping[str, int]
-    """How many objects of each nested stream there are."""
+    """Number of objects of each nested stream."""
 
     def held(self) -> dict[str, int]:
-        """Return how many objects of each stream there are."""
+        """Return the number of objects of each stream."""
         (counts,) = self._get("state")["accounts"].values()
         return {name: counts[listed.object] for name, listed in LISTED.items()} | dict(self.items)
 
     def journal(self) -> tuple[int, int]:
-        """Return how many requests were answered, and how many objects in all."""
+        """Return the number of answered requests and of objects in their responses."""
         requests = self._get("journal")
         return len(requests), sum(request["rows"] or 0 for request in requests)
 
@@ -83,7 +83,7 @@ def stripe(*, customers: int, until: int) -> Iterator[Stripe]:
 def meltano(
     *arguments: str, env: Mapping[str, str], log: Path, tick: Callable[[], None] = lambda: None
 ) -> None:
-    """Run Meltano with its output in `log`; `tick` is called every second meanwhile."""
+    """Run Meltano with its output in `log`; call `tick` every second."""
     with (
         log.open("ab") as output,
         subprocess.Popen(  # noqa: S603 - our own
@@ -132,7 +132,7 @@ def environment(stripe: Stripe, folder: Path) -> dict[str, str]:
 
 
 def _end(process: subprocess.Popen[Any]) -> None:
-    """End a process, and whatever it has started in its session."""
+    """End a process and all others in its session."""
     if process.stdin:
         process.stdin.close()
     elif process.poll() is None:

@@ -1,4 +1,4 @@
-"""What the demo shows: a table of what was loaded, and revenue as a chart."""
+"""The output of the demo: a table of loaded rows, and a revenue chart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 HEIGHT = 8
 CELL = 2
-"""Columns of a bar."""
+"""Width of a bar in columns."""
 CENTS = 100
 STYLES = {"good": "32", "bad": "1;31", "bar": "36", "faint": "2"}
 
@@ -40,12 +40,12 @@ class Comparison:
 
     @property
     def fine(self) -> bool:
-        """Whether every object is there, and once."""
+        """Whether every object was loaded exactly once."""
         return self.loaded.rows - self.loaded.dropped == self.held and not self.loaded.repeated
 
     @property
     def verdict(self) -> str:
-        """What to say of it."""
+        """The verdict."""
         if self.loaded.repeated:
             return f"{self.loaded.repeated:,} TWICE"
         return "ok" if self.fine else "DIFFERENT"
@@ -56,7 +56,7 @@ def compared(
     loaded: Mapping[str, Table],
     before: Mapping[str, int],
 ) -> list[Comparison]:
-    """Put what Stripe holds beside what is loaded and what was before."""
+    """Return the comparison of Stripe with loaded and earlier rows."""
     return [
         Comparison(stream, held[stream], loaded.get(stream, Table(0)), before.get(stream, 0))
         for stream in sorted(held)
@@ -65,19 +65,19 @@ def compared(
 
 
 def colourful() -> bool:
-    """Tell whether stdout shows colours (https://no-color.org)."""
+    """Return whether stdout shows colours (https://no-color.org)."""
     return (
         sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     )
 
 
 def styled(text: str, style: str, *, colour: bool) -> str:
-    """Return `text` in a style of the table above, or as it is."""
+    """Return `text` in a style of the table above, or unchanged."""
     return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if colour else text
 
 
 def table(rows: Sequence[Comparison], *, again: bool, colour: bool) -> str:
-    """Return the comparison as lines; `again` shows what had been there before, too."""
+    """Return the comparison as lines; `again` also shows earlier rows."""
     heads = ["", "in Stripe", "in DuckDB", *(["already there", "new"] if again else [])]
     lines = [heads]
     for row in rows:
@@ -94,7 +94,7 @@ def table(rows: Sequence[Comparison], *, again: bool, colour: bool) -> str:
 
 
 def chart(months: Iterable[Month], currency: str, *, width: int, colour: bool) -> str:
-    """Return the months of a currency as bars, as many of the newest as `width` has room for."""
+    """Return the months of a currency as bars, the newest that fit into `width`."""
     bars = [month for month in months if month.currency == currency]
     top = max((month.net for month in bars), default=0)
     if top <= 0:
@@ -116,7 +116,7 @@ def level(value: int, top: int, row: int) -> int:
 
 
 def axis(bars: Sequence[Month]) -> str:
-    """Return a line with each year below its first month, where there is room for it."""
+    """Return a line with each year below its first month, if it fits."""
     line = ["─"] * (CELL * len(bars))
     for place, month in enumerate(bars):
         year, start = month.start[:4], CELL * place

@@ -1,4 +1,4 @@
-"""What is in DuckDB after a run."""
+"""The contents of DuckDB after a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.catalog import Listed, Nested
 
 RETENTION = "30 days"
-"""How long Stripe keeps events."""
+"""Retention of events at Stripe."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Table:
     repeated: int = 0
     """Rows beyond the first of each key."""
     dropped: int = 0
-    """Rows that Stripe itself does not have any more: marked as deleted, or events too old."""
+    """Rows of objects that Stripe no longer has: deleted ones, and expired events."""
     updated: int = 0
-    """Rows that were there before and that the run brought up to date."""
+    """Earlier rows that the run updated."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ order by all
 
 
 def tables(file: Path, *, now: int, since: int) -> dict[str, Table]:
-    """Return what is in the database of each stream; nothing of those that are not there yet.
+    """Return the rows of each stream in the database, empty if there is no table yet.
 
     `now` is Stripe's time, `since` that of the run before, in unix seconds.
     """
@@ -90,7 +90,7 @@ def _table(
 
 
 def _is_dated(database: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Return whether rows say when their objects were created; lines, for example, do not."""
+    """Return whether rows have `created`, which lines, for example, lack."""
     query = "select 1 from duckdb_columns() where table_name = ? and column_name = 'created'"
     return database.execute(query, [table]).fetchone() is not None
 
@@ -100,6 +100,6 @@ def _moment(seconds: int) -> str:
 
 
 def net_revenue(file: Path) -> list[Month]:
-    """Return what succeeded charges brought less refunds, by month and currency."""
+    """Return the net revenue of succeeded charges, by month and currency."""
     with duckdb.connect(str(file), read_only=True) as database:
         return [Month(*row) for row in database.execute(NET_REVENUE).fetchall()]

@@ -1,4 +1,4 @@
-"""The demo's Stripe: a simulator in a process of its own, that ends when its stdin does.
+"""The demo's Stripe: a simulator in its own process, which ends with its stdin.
 
 It keeps the day the business opened while the present moves on; the simulator's own command
 counts its years back from the present.
@@ -21,7 +21,7 @@ OPENED = 1_672_531_200
 
 
 def main() -> None:
-    """Serve until stdin ends; the first line of stdout is JSON and tells where."""
+    """Serve until stdin ends; the first line of stdout is JSON with the address."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--customers", type=int, required=True)
     parser.add_argument("--until", type=int, required=True, help="the present, in unix seconds")
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def items(world: World) -> dict[str, int]:
-    """Count the objects of nested streams."""
+    """Return the number of objects of nested streams."""
     return {
         nested.name: sum(
             len(parent[nested.list_field]["data"])

@@ -1,1 +1,1 @@
-"""Talking to Stripe; knows nothing of Singer."""
+"""Client for the Stripe API, independent of Singer."""

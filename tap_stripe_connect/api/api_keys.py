@@ -1,18 +1,19 @@
-"""What an API key tells of itself."""
+"""What an API key says about itself."""
 
 from __future__ import annotations
 
 
 def is_live(key: str) -> bool:
-    """Tell whether a key is for real money.
+    """Return whether a key works on live data.
 
-    Test keys always say what they are; Stripe documents no mode in those of organisations.
+    Every test key has `_test_` in it, except perhaps an organization's: Stripe documents no mode
+    in those.
     """
     return "_test_" not in key
 
 
-def is_organisations(key: str) -> bool:
-    """Tell whether a key is an organisation's, which has no account of its own.
+def is_organization_key(key: str) -> bool:
+    """Return whether a key is an organization's, which has no account of its own.
 
     See https://docs.stripe.com/keys/organization-api-keys.
     """

@@ -1,4 +1,4 @@
-"""One connection a thread, given up as soon as something is odd about it."""
+"""HTTP connections: one session per thread, closed after any suspicious response."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from tap_stripe_connect.api.api_keys import is_organisations
+from tap_stripe_connect.api.api_keys import is_organization_key
 
 if TYPE_CHECKING:
     from tap_stripe_connect.api.responses import ApiRequest
@@ -18,10 +18,11 @@ class Connections:
     """Sends GET requests, from any number of threads."""
 
     def __init__(self, url: str, api_key: str, api_version: str) -> None:
-        """Prepare for requests to `url`; nothing is sent."""
         self._url = url
         self._api_key = api_key
-        self._account_header = "Stripe-Context" if is_organisations(api_key) else "Stripe-Account"
+        self._account_header = (
+            "Stripe-Context" if is_organization_key(api_key) else "Stripe-Account"
+        )
         self._threads = threading.local()
         self._headers = {
             "Stripe-Version": api_version,
@@ -29,8 +30,8 @@ class Connections:
             "Accept": "application/json",
         }
 
-    def send(self, question: ApiRequest, timeout: tuple[float, float]) -> requests.Response:
-        """Return what comes back; OSError or ValueError where that is no whole answer."""
+    def send(self, request: ApiRequest, timeout: tuple[float, float]) -> requests.Response:
+        """Return the response; raises OSError or ValueError if it is not complete."""
         session: requests.Session | None = getattr(self._threads, "session", None)
         if session is None:
             session = self._threads.session = requests.Session()
@@ -38,15 +39,15 @@ class Connections:
             # A callable, because requests lets ~/.netrc override a header.
             session.auth = self._authorize
         return session.get(
-            self._url + question.path,
-            params=question.parameters,
-            headers={self._account_header: question.account} if question.account else None,
+            self._url + request.path,
+            params=request.parameters,
+            headers={self._account_header: request.account} if request.account else None,
             timeout=timeout,
             allow_redirects=False,
         )
 
     def drop(self) -> None:
-        """Close this thread's connection: what still comes on it answers no later request."""
+        """Close this thread's connection, so that no later request reads what is left on it."""
         session: requests.Session | None = getattr(self._threads, "session", None)
         if session is not None:
             self._threads.session = None

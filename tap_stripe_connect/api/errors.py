@@ -1,4 +1,4 @@
-"""What Stripe's errors mean to a reader, as a table."""
+"""Stripe's errors: a table that maps each error to an action, and the error that users see."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ from requests import codes
 
 
 class ErrorAction(Enum):
-    """What to do after an answer that is not the one hoped for."""
+    """What to do after an error."""
 
     RETRY = "retry"
     SKIP_STREAM = "skip stream"
-    """The key may not read this; all else goes on."""
+    """The key lacks the permission; everything else continues."""
     NOT_ENABLED = "not enabled"
-    """The account does not use this product of Stripe's, so it has no rows; all else goes on."""
+    """The account does not use this Stripe product and has no rows; everything else continues."""
     SKIP_ACCOUNT = "skip account"
-    """Nothing of this account can be read; other accounts go on."""
+    """Nothing in this account can be read; other accounts continue."""
     FAIL_STREAM = "fail stream"
-    """Stripe refuses the request itself; all else goes on, the run ends non-zero."""
+    """Stripe rejects the request; everything else continues, and the run exits non-zero."""
     STOP = "stop"
     """No request with this configuration can succeed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A row of the table; the first one that fits an answer decides."""
+    """A row of the error table; the first one that matches a response applies."""
 
     status: range
     action: ErrorAction
     code: str = ""
     text: str = ""
-    """A piece of Stripe's message."""
+    """Part of Stripe's message."""
     path: str = ""
-    """Where the path begins that the row is for."""
+    """Prefix of the request path."""
     advice: str = ""
-    """What users can do about it."""
+    """What users can do."""
 
 
 def _status(status: int) -> range:
     return range(status, status + 1)
 
 
-# Stripe has no code for these: its text counts, and only where the product lives (C8).
+# Stripe has no error codes for these, so the message decides, and only under the product's path.
 _NOT_ENABLED = tuple(
     Rule(
         status=_status(400),
         text=text,
         path=path,
         action=ErrorAction.NOT_ENABLED,
-        advice="the account does not use this product; deselect the stream to be told no more",
+        advice="the account does not use this product; deselect the stream to hide this message",
     )
     for text, path in (
         ("not set up to use Issuing", "/v1/issuing/"),
@@ -70,7 +70,7 @@ RULES = (
         status=_status(401),
         text="Invalid API Key",
         action=ErrorAction.STOP,
-        advice="check api_key: it must be a current key, pasted whole",
+        advice="check api_key: it must be a valid key, copied completely",
     ),
     Rule(
         status=_status(401),
@@ -99,13 +99,14 @@ RULES = (
         status=_status(403),
         text="IP address",
         action=ErrorAction.STOP,
-        advice="the key may be used from certain addresses only; allow this one or use another key",
+        advice="the key is limited to certain IP addresses; allow this one or use another key",
     ),
     Rule(
         status=range(400, 404),
         text="Only Stripe Connect platforms",
         action=ErrorAction.STOP,
-        advice="the key belongs to no platform; remove account_ids and all_connected_accounts",
+        advice="the key does not belong to a Connect platform; remove account_ids and "
+        "all_connected_accounts",
     ),
     Rule(
         status=range(400, 405),
@@ -132,19 +133,19 @@ RULES = (
     Rule(
         status=range(500, 600),
         action=ErrorAction.RETRY,
-        advice="Stripe has trouble; run again later, nothing is lost",
+        advice="Stripe has a problem; run again later, nothing is lost",
     ),
     Rule(status=range(300, 400), action=ErrorAction.STOP, advice="check api_url: it redirects"),
     Rule(
         status=range(300, 500),
         action=ErrorAction.FAIL_STREAM,
-        advice="report it with the request id",
+        advice="report this with the request id",
     ),
 )
 
 
 def rule_for(status: int, code: str, message: str, path: str = "") -> Rule:
-    """Return the row that fits an answer."""
+    """Return the first row that matches a response."""
     for rule in RULES:
         if (
             status in rule.status
@@ -157,9 +158,9 @@ def rule_for(status: int, code: str, message: str, path: str = "") -> Rule:
 
 
 class StripeError(Exception):
-    """A request that did not give what was asked for, after all retries."""
+    """A request that failed after all retries."""
 
-    def __init__(  # noqa: PLR0913 - an error line names all of these (G8)
+    def __init__(  # noqa: PLR0913 - an error line shows all of these
         self,
         message: str,
         *,
@@ -173,7 +174,6 @@ class StripeError(Exception):
         retry_after: float = 0.0,
         limit: str = "",
     ) -> None:
-        """Keep what a user or Stripe's support will ask for."""
         self.message = redact(message)
         super().__init__(self.message)
         self.action = action
@@ -184,19 +184,19 @@ class StripeError(Exception):
         self.request_id = request_id
         self.advice = advice
         self.retry_after = retry_after
-        """Seconds that Stripe asked to wait; 0 where it did not say."""
+        """Seconds that Stripe asked to wait; 0 if it did not say."""
         self.limit = limit
-        """Which of Stripe's limits on speed refused the request, such as `endpoint-rate`."""
+        """Which of Stripe's rate limits was reached, such as `endpoint-rate`."""
 
     def __str__(self) -> str:
-        """Return one line: what happened, where, and what to do next."""
+        """Return one line that says what happened, where, and what to do next."""
         advice = f" - {redact(self.advice)}" if self.advice else ""
         return f"{self.without_advice}{advice}"
 
     @property
     def without_advice(self) -> str:
         """What happened and where, on one line."""
-        told = {
+        details = {
             "status": self.status,
             "code": self.code,
             "limit": self.limit,
@@ -204,38 +204,38 @@ class StripeError(Exception):
             "request id": self.request_id,
         }
         where = ", ".join(
-            [f"GET {self.path}", *(f"{name} {value}" for name, value in told.items() if value)]
+            [f"GET {self.path}", *(f"{name} {value}" for name, value in details.items() if value)]
         )
         return redact(f"{self.message} [{where}]")
 
 
 def redact(text: str) -> str:
-    """Return `text` on one line and without keys, tokens and codes."""
+    """Return `text` on one line, with keys, tokens and authorization codes hidden."""
     hidden = re.sub(r"\b((?:sk|rk|pk|ac|rt|whsec)_)[\w*]{4,}", r"\1…", text)
     return " ".join(hidden.split())
 
 
-def says_missing(error: StripeError, name: str) -> bool:
-    """Tell whether Stripe says that the object `name` does not exist, and not another one (C9)."""
+def says_missing(error: StripeError, id_: str) -> bool:
+    """Return whether Stripe says that the object with this id does not exist, and not another."""
     if error.code != "resource_missing":
         return False
-    in_path = error.status == codes.not_found and name in map(unquote, error.path.split("/"))
-    told = re.escape(" ".join(name.split()))
-    return in_path or bool(re.search(rf"(?<!\w){told}(?!\w)", error.message))
+    in_path = error.status == codes.not_found and id_ in map(unquote, error.path.split("/"))
+    pattern = re.escape(" ".join(id_.split()))
+    return in_path or bool(re.search(rf"(?<!\w){pattern}(?!\w)", error.message))
 
 
 def says_no_cursor(error: StripeError) -> bool:
-    """Tell whether Stripe no longer has the object that a page ended with (C10)."""
+    """Return whether Stripe no longer has the object that a page ended with."""
     return error.code == "resource_missing" or "aged out of our retention" in error.message
 
 
 def missing_permission(message: str) -> str:
-    """Return the name of the permission that Stripe's message asks for, or nothing."""
-    found = re.search(r"rak_\w+", message)
-    return found[0] if found else ""
+    """Return the permission that Stripe's message names, or an empty string."""
+    match = re.search(r"rak_\w+", message)
+    return match[0] if match else ""
 
 
 def account_in(message: str) -> str:
-    """Return the account that Stripe's message speaks of, or nothing."""
-    found = re.search(r"\bacct_\w+", message)
-    return found[0] if found else ""
+    """Return the account that Stripe's message names, or an empty string."""
+    match = re.search(r"\bacct_\w+", message)
+    return match[0] if match else ""

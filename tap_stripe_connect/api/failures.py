@@ -1,4 +1,4 @@
-"""Requests without a good answer: an error in words, and whether to try again."""
+"""Failed attempts at one server: an error message with advice, and whether to retry."""
 
 from __future__ import annotations
 
@@ -16,107 +16,113 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.api.responses import ApiRequest
 
-LATER = "run again; nothing is lost"
+RUN_AGAIN = "run again; nothing is lost"
 
-MIXED_UP = "answers_mixed_up"
-"""Code of an error that is not Stripe's: the answers belonged to other requests."""
+MISMATCH = "response_mismatch"
+"""Error code, not one of Stripe's, of responses that belong to other requests."""
 
-MIXED_UP_ADVICE = (
-    "something between this machine and Stripe mixes up answers or drops the header "
-    "Stripe-Account; check the proxy, or read without it"
+MISMATCH_ADVICE = (
+    "something between this machine and Stripe mixes up responses or drops the Stripe-Account "
+    "header; check the proxy, or connect without it"
 )
 
 
 class Failure(NamedTuple):
-    """A try that failed."""
+    """A failed attempt."""
 
     error: StripeError
     retry: bool
 
 
 class Failures:
-    """Tells what went wrong at one address; until Stripe has answered there, it may be wrong."""
+    """Explains failed attempts at one server.
+
+    Until the first response from Stripe, `api_url` itself may be wrong, and errors say so.
+    """
 
     def __init__(self, url: str) -> None:
-        """Speak of the server at `url`."""
         self._url = url
         self._path = urlsplit(url).path
         self.reached = False
-        """Whether an answer of Stripe's has come."""
+        """Whether Stripe has responded."""
 
-    def lost(self, error: Exception, question: ApiRequest) -> Failure:
-        """Return what a request is that got no answer, or only a part of one."""
-        why = network.reason(error)
-        refused = network.is_refused_by_proxy(error)
-        if self.reached and not refused:
-            told = question.failure(
-                f"Stripe's answer was lost: {why}", ErrorAction.RETRY, advice=LATER
+    def connection_failure(self, error: Exception, request: ApiRequest) -> Failure:
+        """Return the failure of a request without a complete response."""
+        cause = network.root_cause(error)
+        if self.reached and not network.is_rejected_by_proxy(error):
+            stripe_error = request.failure(
+                f"Lost the response from Stripe: {cause}", ErrorAction.RETRY, advice=RUN_AGAIN
             )
-            return Failure(told, retry=True)
+            return Failure(stripe_error, retry=True)
         proxy = network.proxy_of(self._url)
         through = f" through the proxy {proxy}" if proxy else ""
-        told = question.failure(
-            f"Stripe cannot be reached at {self._url}{through}: {why}",
+        stripe_error = request.failure(
+            f"Cannot reach Stripe at {self._url}{through}: {cause}",
             ErrorAction.STOP,
             advice=network.advice(error, self._url),
         )
-        return Failure(told, retry=not network.is_final(error))
+        return Failure(stripe_error, retry=not network.is_permanent(error))
 
-    def mixed_up(
-        self, error: Exception, response: requests.Response, question: ApiRequest
+    def mismatch(
+        self, error: Exception, response: requests.Response, request: ApiRequest
     ) -> Failure:
-        """Return what an answer is that belongs to another request."""
-        told = question.failure(
-            f"The answer belongs to another request: {error}",
+        """Return the failure of a response that belongs to another request."""
+        stripe_error = request.failure(
+            f"The response belongs to another request: {error}",
             ErrorAction.RETRY,
             status=response.status_code,
-            code=MIXED_UP,
+            code=MISMATCH,
             request_id=response.headers.get("Request-Id", ""),
-            advice=MIXED_UP_ADVICE,
+            advice=MISMATCH_ADVICE,
         )
-        return Failure(told, retry=True)
+        return Failure(stripe_error, retry=True)
 
-    def unusable(self, response: requests.Response, question: ApiRequest) -> Failure:
-        """Return what an answer is that is cut off, or not Stripe's.
+    def invalid_response(self, response: requests.Response, request: ApiRequest) -> Failure:
+        """Return the failure of a response that is cut off or not Stripe's.
 
-        Gateways in trouble get better; whatever else is not Stripe's is told after one answer. A
-        good status is doubted only until Stripe has answered: afterwards it is damage.
+        Temporary gateway errors are retried; any other response that is not Stripe's fails at
+        once. A success status is doubted only until Stripe has responded once: after that, the
+        response is damaged.
         """
         status = response.status_code
-        if status not in not_stripe.LOGIN and not_stripe.is_cut_off(response):
-            told = question.failure(
-                "Stripe's answer was lost: the answer is damaged",
+        if status not in not_stripe.PERMANENT and not_stripe.is_cut_off(response):
+            stripe_error = request.failure(
+                "Lost the response from Stripe: it is damaged",
                 ErrorAction.RETRY,
                 status=status,
-                advice=LATER,
+                advice=RUN_AGAIN,
             )
-            return Failure(told, retry=True)
-        passing = status in not_stripe.PASSING or (self.reached and status < codes.multiple_choices)
-        if passing:
-            action = ErrorAction.RETRY if self.reached else ErrorAction.STOP
-        elif self.reached and status not in not_stripe.LOGIN:
-            action = ErrorAction.FAIL_STREAM
-        elif (
-            not_stripe.is_plain_404(response) and network.is_loopback(self._url) and not self._path
-        ):
-            # A fake of Stripe that lacks this path may have the next one.
-            action = ErrorAction.FAIL_STREAM
-        else:
-            action = ErrorAction.STOP
-        told = question.failure(
-            f"What answers at {self._url} is not Stripe: {not_stripe.description(response)}",
-            action,
+            return Failure(stripe_error, retry=True)
+        transient = status in not_stripe.TRANSIENT or (
+            self.reached and status < codes.multiple_choices
+        )
+        stripe_error = request.failure(
+            f"The server at {self._url} is not Stripe: {not_stripe.description(response)}",
+            self._invalid_response_action(response, transient=transient),
             status=status,
-            advice=LATER if passing and self.reached else self._advice(status),
+            advice=RUN_AGAIN if transient and self.reached else self._advice(status),
             retry_after=retry_after(response),
         )
-        return Failure(told, retry=passing)
+        return Failure(stripe_error, retry=transient)
 
-    def refused(self, error: StripeError, question: ApiRequest) -> StripeError:
-        """Return a refusal of Stripe's; where the address has a path, a 404 is about that."""
+    def _invalid_response_action(
+        self, response: requests.Response, *, transient: bool
+    ) -> ErrorAction:
+        if transient:
+            return ErrorAction.RETRY if self.reached else ErrorAction.STOP
+        if self.reached and response.status_code not in not_stripe.PERMANENT:
+            return ErrorAction.FAIL_STREAM
+        is_local_404 = not_stripe.is_plain_404(response) and network.is_loopback(self._url)
+        if is_local_404 and not self._path:
+            # A local imitation of Stripe without this path may have the next one.
+            return ErrorAction.FAIL_STREAM
+        return ErrorAction.STOP
+
+    def with_url_advice(self, error: StripeError, request: ApiRequest) -> StripeError:
+        """Return Stripe's error; a 404 for an `api_url` with a path gets advice about that path."""
         if error.status != codes.not_found or self.reached or not self._path:
             return error
-        return question.failure(
+        return request.failure(
             error.message,
             ErrorAction.STOP,
             status=error.status,
@@ -127,12 +133,12 @@ class Failures:
     def _advice(self, status: int) -> str:
         if status == codes.not_found and self._path:
             if self._path.endswith("/v1"):
-                return "leave out /v1 at the end of api_url"
-            return f"check api_url: perhaps {self._path} at its end is wrong"
+                return "remove /v1 from the end of api_url"
+            return f"check api_url: its path {self._path} may be wrong"
         proxy = network.proxy_of(self._url)
         if status == codes.proxy_authentication_required:
             which = f"the proxy {proxy}" if proxy else "the proxy"
-            return f"put a user and a password for {which} into HTTPS_PROXY"
+            return f"add a user and a password for {which} to HTTPS_PROXY"
         if proxy:
             return f"check api_url and the proxy {proxy}"
-        return "check api_url, and whether the network here asks for a login or needs a proxy"
+        return "check api_url, and whether this network requires a login or a proxy"

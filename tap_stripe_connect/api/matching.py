@@ -1,7 +1,7 @@
-"""Whether an answer belongs to the request that it was read for.
+"""Checks that a response belongs to the request that it was read for.
 
-A connection, or a proxy on the way, can deliver the answer to another request: late, twice, or
-shifted by one. Nothing of such an answer counts.
+A connection, or a proxy on the way, can deliver the response to another request: late, twice, or
+shifted by one. Such responses are discarded.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.api.responses import ApiRequest
 
-REMEMBERED = 2_000
-"""Request ids that are kept to notice an answer that comes twice."""
+REMEMBERED_RESPONSES = 2_000
+"""How many recent responses are remembered, to notice one that arrives twice."""
 
-IN_DOUBT = 10
-"""Pages that have to come twice alike after an answer to another request."""
+PAGES_TO_CONFIRM = 10
+"""How many pages have to arrive twice with the same content after a mismatch."""
 
 FOREVER = 1 << 62
-"""Unix seconds that no object's creation reaches."""
+"""A time in unix seconds that is later than any object's."""
 
-_object = itemgetter("object")
+_object_type = itemgetter("object")
 
 
 class MismatchError(ValueError):
-    """The answer belongs to another request; the message says what tells so."""
+    """The response belongs to another request; the message says why."""
 
 
-class OddityError(MismatchError):
-    """The answer seems to belong to another request, unless the next one is odd like it."""
+class AnomalyError(MismatchError):
+    """The response seems to belong to another request, unless the retry looks the same."""
 
 
 @dataclass(frozen=True)
-class Oddity:
-    """What tells of an answer to another request, unless the server always answers so."""
+class Anomaly:
+    """A sign that a response belongs to another request, unless this server always responds so."""
 
     kind: str
     detail: str
@@ -50,228 +50,219 @@ class Oddity:
 
 @dataclass
 class Attempts:
-    """What the tries of one request have brought so far."""
+    """The attempts at one request so far."""
 
-    began: float
+    started: float
     """When the first one was sent, in seconds of the client's clock."""
     failures: int = 0
-    refusals: int = 0
-    """Refusals for speed, which are no failures."""
-    odd: frozenset[Oddity] = frozenset()
-    alone: bool = False
-    """Whether no other request is sent meanwhile, as answers were mixed up."""
-    came: object = None
-    """What the page was that came last, where it has to come twice."""
+    rate_limited: int = 0
+    """How many attempts got a 429; these are not counted as failures."""
+    anomalies: frozenset[Anomaly] = frozenset()
+    exclusive: bool = False
+    """Whether other threads wait for this request, because responses were mixed up."""
+    unconfirmed: object = None
+    """Content of the last page, if it has to arrive twice."""
 
 
 class Matcher:
-    """Compares every answer of a run with its request; safe to use from any thread."""
+    """Compares every response of a run with its request; thread-safe."""
 
     def __init__(self) -> None:
-        """Start without having seen an answer."""
         self._lock = threading.Lock()
-        self._came: OrderedDict[str, object] = OrderedDict()
-        """What answers were recognised by, and what they answered; the newest ones."""
-        self._asked: set[str] = set()
-        """Routes that were asked for."""
-        self._naming: set[str] = set()
-        """Routes whose answers have named the account."""
-        self._usual: frozenset[Oddity] = frozenset()
-        """What this server does to every answer."""
-        self._doubt = 0
+        self._recent: OrderedDict[str, object] = OrderedDict()
+        """Fingerprints of recent responses, and the request each one belonged to."""
+        self._requested_routes: set[str] = set()
+        self._routes_with_account: set[str] = set()
+        """Routes whose responses have named the account."""
+        self._known_anomalies: frozenset[Anomaly] = frozenset()
+        """Anomalies that this server shows in every response."""
+        self._to_confirm = 0
 
     @property
-    def doubts(self) -> bool:
-        """Whether answers were mixed up a short while ago."""
-        return self._doubt > 0
+    def needs_confirmation(self) -> bool:
+        """Whether pages have to arrive twice, because responses were mixed up recently."""
+        return self._to_confirm > 0
 
     def check(
         self,
         headers: Mapping[str, str],
         document: Mapping[str, Any],
-        question: ApiRequest,
+        request: ApiRequest,
         attempts: Attempts,
-    ) -> list[Oddity]:
-        """Raise MismatchError unless the answer's head fits, and what is odd is this server's way.
+    ) -> list[Anomaly]:
+        """Raise MismatchError if a response does not match; return anomalies accepted just now.
 
-        An oddity is believed once it comes again on a fresh connection; returns those that were
-        believed just now. The address of another list that this run reads is never believed.
+        An anomaly is accepted as this server's habit once it occurs again on a new connection. The
+        URL of another list that this run reads is never accepted.
         """
-        self._asked.add(question.route)
-        found = frozenset(self._oddities(headers, document, question))
-        for odd in found:
-            if odd.kind == "url" and odd.detail in self._asked:
-                raise MismatchError(odd.text)
-        if not attempts.odd <= found | self._usual:
-            # It was not the server's way, so that answers have been mixed up.
-            self.mismatched()
-        new = found - self._usual
-        if not new <= attempts.odd:
-            attempts.odd |= new
-            raise OddityError(min(one.text for one in new))
+        self._requested_routes.add(request.route)
+        found = frozenset(self._anomalies(headers, document, request))
+        for anomaly in found:
+            if anomaly.kind == "url" and anomaly.detail in self._requested_routes:
+                raise MismatchError(anomaly.text)
+        if not attempts.anomalies <= found | self._known_anomalies:
+            # It is not the server's habit, so responses were mixed up.
+            self.require_confirmation()
+        new = found - self._known_anomalies
+        if not new <= attempts.anomalies:
+            attempts.anomalies |= new
+            raise AnomalyError(min(anomaly.text for anomaly in new))
         with self._lock:
-            new -= self._usual
-            self._usual |= new
-        return sorted(new, key=lambda one: one.kind)
+            new -= self._known_anomalies
+            self._known_anomalies |= new
+        return sorted(new, key=lambda anomaly: anomaly.kind)
 
-    def mismatched(self) -> None:
-        """Believe the next pages only once they have come twice."""
+    def require_confirmation(self) -> None:
+        """Accept the next pages only after they have arrived twice."""
         with self._lock:
-            self._doubt = IN_DOUBT
+            self._to_confirm = PAGES_TO_CONFIRM
 
-    def believes(self, document: Mapping[str, Any], attempts: Attempts) -> bool:
-        """Return whether a page may be believed, or has to come once more.
+    def is_confirmed(self, document: Mapping[str, Any], attempts: Attempts) -> bool:
+        """Return whether to accept a page, or to request it once more for comparison.
 
-        An empty page fits every question about its list. So, where answers were mixed up a short
-        while ago, a page counts only if two requests in a row bring the same; raises
-        MismatchError if they do not.
+        An empty page matches any request for its list. Shortly after a mismatch, a page is
+        therefore accepted only if two requests in a row return the same; raises MismatchError if
+        they differ.
         """
-        if not self._doubt or document.get("object") != "list":
+        if not self._to_confirm or document.get("object") != "list":
             return True
-        came = [row.get("id") for row in document["data"]], document["has_more"]
-        before, attempts.came = attempts.came, came
+        content = [row.get("id") for row in document["data"]], document["has_more"]
+        before, attempts.unconfirmed = attempts.unconfirmed, content
         if before is None:
             return False
-        if before != came:
-            raise MismatchError("the same request brought another page before")
+        if before != content:
+            raise MismatchError("the previous attempt returned a different page")
         with self._lock:
-            self._doubt = max(0, self._doubt - 1)
+            self._to_confirm = max(0, self._to_confirm - 1)
         return True
 
-    def _oddities(
-        self, headers: Mapping[str, str], document: Mapping[str, Any], question: ApiRequest
-    ) -> Iterator[Oddity]:
-        """Yield what is odd about an answer; raises MismatchError if it names another account."""
-        named, asked = headers.get("Stripe-Account", ""), question.account or ""
-        if named and asked and named not in asked.split("/"):
-            raise MismatchError(f"it is about the account {named}")
-        if named and not asked:
-            yield Oddity("account", named, f"it is about the account {named}")
+    def _anomalies(
+        self, headers: Mapping[str, str], document: Mapping[str, Any], request: ApiRequest
+    ) -> Iterator[Anomaly]:
+        """Yield the anomalies of a response; raises MismatchError if it names another account."""
+        named, requested = headers.get("Stripe-Account", ""), request.account or ""
+        if named and requested and named not in requested.split("/"):
+            raise MismatchError(f"it is for account {named}")
+        if named and not requested:
+            yield Anomaly("account", named, f"it is for account {named}")
         elif named:
-            self._naming.add(question.route)
-        elif asked and question.route in self._naming:
-            yield Oddity("no account", question.route, f"it is not about {asked}")
-        if self._is_repeated(headers.get("Request-Id", ""), document, question):
-            yield Oddity("repeated", "", "it came before, to another request")
+            self._routes_with_account.add(request.route)
+        elif requested and request.route in self._routes_with_account:
+            yield Anomaly("no account", request.route, f"it is not for account {requested}")
+        if self._is_repeated(headers.get("Request-Id", ""), document, request):
+            yield Anomaly("repeated", "", "it has already arrived for another request")
         if document.get("object") == "list":
-            yield from _url_oddities(document.get("url"), question)
+            yield from _url_anomalies(document.get("url"), request)
 
     def _is_repeated(
-        self, request_id: str, document: Mapping[str, Any], question: ApiRequest
+        self, request_id: str, document: Mapping[str, Any], request: ApiRequest
     ) -> bool:
-        """Return whether an answer came before to another question.
+        """Return whether a response already arrived for another request.
 
-        One without a request id is known by its rows, which no two accounts share.
+        Without a request id, it is identified by its rows, which no two accounts share.
         """
         rows = document.get("data")
+        owner: tuple[object, ...]
         if request_id:
-            mark, asked = (
-                request_id,
-                (question.path, question.account, *question.parameters.items()),
-            )
+            fingerprint = request_id
+            owner = (request.path, request.account, *request.parameters.items())
         elif isinstance(rows, list) and rows:
-            mark, asked = f"{rows[0].get('id')} {rows[-1].get('id')}", (question.account,)
+            fingerprint = f"{rows[0].get('id')} {rows[-1].get('id')}"
+            owner = (request.account,)
         else:
             return False
         with self._lock:
-            before = self._came.setdefault(mark, asked)
-            if len(self._came) > REMEMBERED:
-                self._came.popitem(last=False)
-        return before != asked
+            before = self._recent.setdefault(fingerprint, owner)
+            if len(self._recent) > REMEMBERED_RESPONSES:
+                self._recent.popitem(last=False)
+        return before != owner
 
 
-def check_object(document: object, question: ApiRequest) -> None:
-    """Accept the object that was asked for.
-
-    Raises MismatchError for another one of Stripe's, ValueError for anything else.
-    """
+def check_object(document: object, request: ApiRequest) -> None:
+    """Raise MismatchError if a document is another object, ValueError if it is not an object."""
     if not isinstance(document, dict) or not isinstance(document.get("object"), str):
-        raise ValueError("not an object of Stripe's")  # noqa: TRY004 - damage of any kind
-    kind, name = document["object"], document.get("id")
-    if question.objects and kind not in question.objects:
-        raise MismatchError(f"it is {_a(kind)}, not {_a(*question.objects)}")
-    if not isinstance(name, str):
+        raise ValueError("not a Stripe object")  # noqa: TRY004 - damage of any kind
+    kind, id_ = document["object"], document.get("id")
+    if request.objects and kind not in request.objects:
+        raise MismatchError(f"it is {_with_article(kind)}, not {_with_article(*request.objects)}")
+    if not isinstance(id_, str):
         raise ValueError("an object without an id")  # noqa: TRY004
-    if question.id and name != question.id:
-        what = "another account" if kind == "account" else f"another {kind}"
-        raise MismatchError(f"it is {what} than {question.id}")
+    if request.id and id_ != request.id:
+        raise MismatchError(f"it is not {kind} {request.id}")
 
 
-def check_page(document: object, question: ApiRequest) -> None:
-    """Accept a page of the list that was asked for.
-
-    Raises MismatchError for another page of Stripe's, ValueError for anything else.
-    """
+def check_page(document: object, request: ApiRequest) -> None:
+    """Raise MismatchError if a document is not a page of this list, ValueError if it is damaged."""
     if not isinstance(document, dict):
         raise ValueError("not a list")  # noqa: TRY004 - damage of any kind
     kind, rows = document.get("object"), document.get("data")
     if isinstance(kind, str) and kind != "list":
-        raise MismatchError(f"it is {_a(kind)}, not a list")
+        raise MismatchError(f"it is {_with_article(kind)}, not a list")
     if kind != "list" or type(rows) is not list or type(document.get("has_more")) is not bool:
         raise ValueError("not a list")
-    _check_rows(rows, question)
+    _check_rows(rows, request)
 
 
-def _check_rows(rows: list[Any], question: ApiRequest) -> None:
-    """Check what each row says; every row of a run passes here, so this has to be fast."""
+def _check_rows(rows: list[Any], request: ApiRequest) -> None:
+    """Check each row; this has to be fast, because every row of a run passes through it."""
     try:
-        kinds = set(map(_object, rows))
+        kinds = set(map(_object_type, rows))
     except (KeyError, TypeError):
         raise ValueError("not a list of objects") from None
-    if question.objects and not kinds <= question.objects:
-        others = kinds - question.objects
-        raise MismatchError(f"it has {_a(*others)} instead of {_a(*question.objects)}")
-    start, end = question.created
+    if request.objects and not kinds <= request.objects:
+        others = kinds - request.objects
+        raise MismatchError(
+            f"it has {_with_article(*others)} instead of {_with_article(*request.objects)}"
+        )
+    start, end = request.created
     for row in rows:
         created = row.get("created")
-        # The time of other rows is not known, which is no reason to doubt the page.
+        # Rows without a creation time cannot be checked, and are accepted.
         if type(created) is int and not start <= created < end:
-            raise MismatchError("it has rows of another time")
-    for name, value in question.fields.items():
-        if any(_id(row.get(name)) not in {None, value} for row in rows):
-            raise MismatchError(f"it is about another {name} than {value}")
+            raise MismatchError("it has rows with other creation times")
+    for name, value in request.fields.items():
+        if any(_id_of(row.get(name)) not in {None, value} for row in rows):
+            raise MismatchError(f"it has rows of another {name} than {value}")
 
 
-def _url_oddities(url: object, question: ApiRequest) -> Iterator[Oddity]:
-    """Compare the list's own address with the path asked for.
+def _url_anomalies(url: object, request: ApiRequest) -> Iterator[Anomaly]:
+    """Compare a list's own `url` with the requested path.
 
-    Stripe documents no exception, and nobody has proven that there is none.
+    Stripe documents no exception, but there is no guarantee that there is none.
     """
     path = unquote(urlsplit(url).path) if isinstance(url, str) else ""
-    asked = unquote(question.path)
-    if path == asked:
+    if path == unquote(request.path):
         return
-    parent = question.parent
+    parent = request.parent
     if parent and path and parent not in path.split("/"):
         raise MismatchError(f"it is a list of another parent than {parent}")
     detail = path.replace(parent, "{id}") if parent else path
-    text = f"it calls itself a page of {path or 'no list'}"
-    yield Oddity("url", detail, text)
+    yield Anomaly("url", detail, f"its url is {path or 'missing'}")
 
 
-def check_refusal(error: Mapping[str, Any], question: ApiRequest) -> None:
-    """Raise MismatchError if what is missing, by an error of Stripe's, is not what was asked for.
+def check_error(error: Mapping[str, Any], request: ApiRequest) -> None:
+    """Raise MismatchError if Stripe reports something missing that was not requested.
 
-    Else the refusal of another object would count as the deletion of this one.
+    Otherwise, the error about another object would count as the deletion of this one.
     """
-    found = re.search(r": '(.+)'", str(error.get("message") or ""), re.DOTALL)
-    if error.get("code") != "resource_missing" or not found:
+    match = re.search(r": '(.+)'", str(error.get("message") or ""), re.DOTALL)
+    if error.get("code") != "resource_missing" or not match:
         return
-    asked = {*map(unquote, question.path.split("/")), *question.parameters.values()}
-    if not any(f"'{value}'" in found[0] for value in asked if value):
+    requested = {*map(unquote, request.path.split("/")), *request.parameters.values()}
+    if not any(f"'{value}'" in match[0] for value in requested if value):
         raise MismatchError("it says that something else is missing")
 
 
-def window(parameters: Mapping[str, str]) -> tuple[int, int]:
-    """Return the creation times that a request asks for, half-open, in unix seconds."""
+def created_range(parameters: Mapping[str, str]) -> tuple[int, int]:
+    """Return the range of `created` in a request's parameters, half-open, in unix seconds."""
     start, end = parameters.get("created[gte]"), parameters.get("created[lt]")
     return int(start) if start else -FOREVER, int(end) if end else FOREVER
 
 
-def _id(value: object) -> object:
+def _id_of(value: object) -> object:
     return value.get("id") if isinstance(value, dict) else value
 
 
-def _a(*kinds: object) -> str:
+def _with_article(*kinds: object) -> str:
     names = sorted(str(kind)[:40] for kind in kinds)
     return " or ".join(f"{'an' if name[:1] in 'aeiou' else 'a'} {name}" for name in names)

@@ -1,4 +1,4 @@
-"""JSON that is nested too deeply for a parser: read without the values that lie too deep."""
+"""Decodes JSON that is nested too deeply for the parser, with the deepest values left out."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import msgspec
 
 logger = logging.getLogger(__name__)
 
-DEEPEST = 100
-"""Levels that are kept of a document that is too deep; Stripe's own objects have about ten."""
+MAX_DEPTH = 100
+"""Levels that are kept of a document that is too deep; Stripe's objects have about ten."""
 
 HEADROOM = 100
-"""Frames that reading takes more than writing: Python counts both and nesting against one limit,
-so that without them a document could be read and not written."""
+"""Stack frames that are kept free while decoding. Nesting counts against the recursion limit, and
+without them a document could be decoded but not encoded."""
 
 ROW = 3
-"""Levels at which an object of a list begins: inside the envelope and its `data`."""
+"""Depth of the objects in a list: inside the envelope and its `data`."""
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _decode = msgspec.json.Decoder().decode
 
 
 def decode(body: bytes | str) -> Any:  # noqa: ANN401 - whatever the body holds
-    """Decode JSON; where it is nested too deeply, null takes the place of what lies too deep.
+    """Decode JSON, with null in place of values that are nested too deeply.
 
-    The objects concerned are named in the log. Raises msgspec.DecodeError for a body that is not
-    JSON, or ValueError for one that is too deep as well.
+    Logs which objects had such values. Raises msgspec.DecodeError if the body is not JSON, or
+    ValueError if it is also too deep.
     """
     try:
         return _decode_below(HEADROOM, body)
@@ -40,7 +40,7 @@ def decode(body: bytes | str) -> Any:  # noqa: ANN401 - whatever the body holds
         raise ValueError(str(error)) from None
     for name in _names(document, rows):
         logger.warning(
-            "%s holds values more than %s levels deep; they were replaced by null", name, DEEPEST
+            "%s has values nested more than %s levels deep; replaced them by null", name, MAX_DEPTH
         )
     return document
 
@@ -50,7 +50,7 @@ def _decode_below(frames: int, body: bytes | str) -> Any:  # noqa: ANN401
 
 
 def _shallow(body: bytes) -> tuple[bytes, list[int]]:
-    """Return the body without what lies too deep, and which of a list's rows had such values."""
+    """Return the body without values that are too deep, and the list rows that had some."""
     pieces: list[bytes] = []
     rows: list[int] = []
     depth = kept = 0
@@ -60,11 +60,11 @@ def _shallow(body: bytes) -> tuple[bytes, list[int]]:
         if kind in {b"[", b"{"}:
             depth += 1
             row += depth == ROW
-            if depth == DEEPEST + 1:
+            if depth == MAX_DEPTH + 1:
                 pieces += [body[kept : token.start()], b"null"]
                 rows.append(row)
         elif kind in {b"]", b"}"}:
-            if depth == DEEPEST + 1:
+            if depth == MAX_DEPTH + 1:
                 kept = token.end()
             depth -= 1
     if depth:
@@ -73,12 +73,12 @@ def _shallow(body: bytes) -> tuple[bytes, list[int]]:
 
 
 def _names(document: object, rows: list[int]) -> list[str]:
-    """Return what to call the objects that `rows` counts, each once."""
+    """Return a name for each object that was changed, without duplicates."""
     found = document.get("data") if isinstance(document, dict) else None
     listed = found if isinstance(found, list) else None
-    concerned = (
+    changed = (
         [document]
         if listed is None
         else [listed[row] for row in dict.fromkeys(rows) if 0 <= row < len(listed)]
     )
-    return [f"{one.get('object')} {one.get('id')}" for one in concerned if isinstance(one, dict)]
+    return [f"{one.get('object')} {one.get('id')}" for one in changed if isinstance(one, dict)]

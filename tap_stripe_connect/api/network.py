@@ -1,4 +1,4 @@
-"""Why a server cannot be reached, and what its users can do about that."""
+"""Explains why a server cannot be reached, and what users can do about it."""
 
 from __future__ import annotations
 
@@ -17,90 +17,90 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-"""Hosts that are this machine."""
+"""Host names of this machine."""
 
-PASSING = (
+TRANSIENT = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
-"""What can be different in the next second, unless its cause says otherwise."""
+"""Errors that are worth a retry, unless their cause says otherwise."""
 
-WRONG_PORT = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH")
-"""Words of TLS where the other side does not speak it."""
+NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH")
+"""Reasons that OpenSSL gives if the server does not use TLS."""
 
 CHECK = "check api_url and the network"
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether an address is on this machine."""
+    """Return whether a URL points to this machine."""
     return urlsplit(url).hostname in LOOPBACK
 
 
 def proxy_of(url: str) -> str:
-    """Return the proxy that the environment names for `url`, without credentials, or nothing."""
+    """Return the proxy that the environment sets for `url`, without credentials, or nothing."""
     try:
-        given = select_proxy(url, get_environ_proxies(url, no_proxy=None))
-        if not given:
+        value = select_proxy(url, get_environ_proxies(url, no_proxy=None))
+        if not value:
             return ""
-        proxy = urlsplit(given if "://" in given else f"http://{given}")
+        proxy = urlsplit(value if "://" in value else f"http://{value}")
         port = f":{proxy.port}" if proxy.port else ""
     except ValueError:
         return ""
     return f"{proxy.scheme}://{proxy.hostname}{port}"
 
 
-def is_final(error: Exception) -> bool:
-    """Return whether trying again is of no use: the address, the port or the trust is wrong."""
+def is_permanent(error: Exception) -> bool:
+    """Return whether a retry is pointless: the host, the port or the certificate is wrong."""
     for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return cause.errno != socket.EAI_AGAIN
         if isinstance(cause, (ConnectionRefusedError, ssl.SSLCertVerificationError)):
             return True
-        if isinstance(cause, ssl.SSLError) and cause.reason in WRONG_PORT:
+        if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
             return True
-        if is_refused_by_proxy(cause):
+        if is_rejected_by_proxy(cause):
             return True
-    return not isinstance(error, PASSING)
+    return not isinstance(error, TRANSIENT)
 
 
-def is_refused_by_proxy(error: BaseException) -> bool:
-    """Return whether a proxy refused to connect, for want of a password or for good."""
+def is_rejected_by_proxy(error: BaseException) -> bool:
+    """Return whether a proxy refused to open a tunnel, for lack of a password or by policy."""
     return any(
         re.search(r"Tunnel connection failed: 4\d\d", str(cause)) for cause in _causes(error)
     )
 
 
 def advice(error: Exception, url: str) -> str:
-    """Return what users can do about an error of the network."""
+    """Return what users can do about a network error."""
     proxy = proxy_of(url)
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return _advice_on_certificates(cause)
-        if isinstance(cause, ssl.SSLError) and cause.reason in WRONG_PORT:
-            return "check api_url: the port does not speak https"
+            return _certificate_advice(cause)
+        if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
+            return "check api_url: the server does not use https on this port"
         if isinstance(cause, OSError) and "CA certificate bundle" in str(cause):
-            return "check REQUESTS_CA_BUNDLE: it has to name a file of certificates"
+            return "check REQUESTS_CA_BUNDLE: it must be the path of a certificate file"
     if proxy:
-        return f"check the proxy {proxy}, which HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names"
+        return f"check the proxy {proxy}, which is set by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"
     return CHECK
 
 
-def _advice_on_certificates(error: ssl.SSLCertVerificationError) -> str:
-    told = error.verify_message.lower()
-    if "expired" in told or "not yet valid" in told:
+def _certificate_advice(error: ssl.SSLCertVerificationError) -> str:
+    message = error.verify_message.lower()
+    if "expired" in message or "not yet valid" in message:
         return "check this machine's clock and api_url"
-    if "mismatch" in told or "not valid for" in told:
-        return "check api_url: the certificate is for another name"
+    if "mismatch" in message or "not valid for" in message:
+        return "check api_url: the certificate is for another host name"
     return (
-        "if a proxy signs certificates here, set REQUESTS_CA_BUNDLE to a file "
-        "with those of its authority"
+        "if a proxy intercepts TLS here, set REQUESTS_CA_BUNDLE to a file "
+        "with the certificate of its authority"
     )
 
 
-def reason(error: BaseException) -> str:
-    """Return the innermost reason of a network error, which libraries wrap several times."""
+def root_cause(error: BaseException) -> str:
+    """Return the message of the innermost error, because libraries wrap network errors."""
     found: Any = error
     for _ in range(10):
         inner = getattr(found, "reason", None) or next(
@@ -110,13 +110,13 @@ def reason(error: BaseException) -> str:
             break
         found = inner
     text = getattr(found, "strerror", None) or str(found) or type(found).__name__
-    # The address of a proxy can hold its password.
+    # The URL of a proxy can contain its password.
     text = redact(re.sub(r"[^\s'\"]*@", "…@", text))
     return re.sub(r"^(<.*?>|\w+\(.*?\)):? ?", "", text)[:200]
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all that caused it, each once."""
+    """Yield an error and everything that caused it, each once."""
     waiting: list[BaseException] = [error]
     seen: set[int] = set()
     while waiting:

@@ -1,4 +1,4 @@
-"""The request budget: when the next request may go out, and how it gives way to a refusal."""
+"""Client-side rate limiting: when the next request may be sent, and how a 429 slows it down."""
 
 from __future__ import annotations
 
@@ -14,81 +14,80 @@ PER_ENDPOINT = 25
 """Requests per second that Stripe allows an endpoint (https://docs.stripe.com/rate-limits)."""
 
 ENDPOINT_SHARE = 1 / 4
-"""Part of the whole budget that an endpoint gets where Stripe has raised an account's limits."""
+"""Share of the total rate that one endpoint gets, where Stripe has raised an account's limits."""
 
-LATENESS = 0.05
-"""Seconds that a request may go out late without the next one being late as well."""
+MAX_CATCH_UP = 0.05
+"""Seconds by which a request may be late without delaying the one after it."""
 
 MARGIN = 0.01
-"""Part by which a second is taken to be longer: requests need not arrive as evenly as sent."""
+"""Fraction by which a second is taken to be longer: requests may arrive less evenly than sent."""
 
 MIN_DELAY = 1e-6
-"""Seconds that nobody waits for; a clock need not be able to tell less."""
+"""Shorter delays, in seconds, are not worth sleeping for."""
 
 MIN_RATE = 1 / 16
-"""Part of a rate that is left after however many refusals."""
+"""Floor for the rate after repeated 429s, as a fraction of the full rate."""
 
-RECOVERY = 1 / 20
-"""Part of a rate that comes back in every second without a refusal."""
+RECOVERY_PER_SECOND = 1 / 20
+"""Fraction of the full rate that is regained in each second without a 429."""
 
 
 class RateBucket:
-    """One rate: requests at even distances, fewer after a refusal and then gradually more."""
+    """Spaces requests evenly at one rate, which a 429 halves and which then recovers gradually."""
 
     def __init__(self, per_second: float) -> None:
-        """Allow `per_second` until something is refused."""
-        self._full = self._left = per_second
-        self._since = 0.0
+        self._full_rate = self._rate = per_second
+        self._resume_at = 0.0
         self._next = 0.0
         self._sent: deque[float] = deque(maxlen=max(1, int(per_second)))
-        self._unused = 0.0
-        self._counted_until = 0.0
+        self._idle = 0.0
+        self._idle_until = 0.0
 
     def rate(self, now: float) -> float:
         """Return the requests per second that are allowed at `now`."""
-        recovered = self._full * RECOVERY * max(0.0, now - self._since)
-        return min(self._full, self._left + recovered)
+        recovered = self._full_rate * RECOVERY_PER_SECOND * max(0.0, now - self._resume_at)
+        return min(self._full_rate, self._rate + recovered)
 
-    def free_from(self, now: float) -> float:
-        """Return when the next turn may be taken; in no second there are more than the rate."""
+    def next_slot(self, now: float) -> float:
+        """Return when the next request may be sent without any second exceeding the rate."""
         rate = self.rate(now)
-        whole = max(1, int(rate))
-        if len(self._sent) < whole:
+        per_second = max(1, int(rate))
+        if len(self._sent) < per_second:
             return self._next
-        return max(self._next, self._sent[-whole] + whole / rate * (1 + MARGIN))
+        return max(self._next, self._sent[-per_second] + per_second / rate * (1 + MARGIN))
 
     def take(self, now: float) -> None:
-        """Take a turn."""
-        self.unused(now)
+        """Use the slot at `now` for a request."""
+        self.idle_slots(now)
         self._sent.append(now)
-        self._next = max(self._next, now - LATENESS) + 1 / self.rate(now)
+        self._next = max(self._next, now - MAX_CATCH_UP) + 1 / self.rate(now)
 
-    def unused(self, now: float) -> int:
-        """Return how many turns nobody took, of the last second at most."""
-        missed = now - max(self.free_from(now), self._counted_until)
-        if missed > LATENESS:
+    def idle_slots(self, now: float) -> int:
+        """Return how many slots were not used, within the last second at most."""
+        idle_seconds = now - max(self.next_slot(now), self._idle_until)
+        if idle_seconds > MAX_CATCH_UP:
             rate = self.rate(now)
-            self._unused = min(max(rate, 1.0), self._unused + missed * rate)
-            self._counted_until = now
-        return int(self._unused)
+            self._idle = min(max(rate, 1.0), self._idle + idle_seconds * rate)
+            self._idle_until = now
+        return int(self._idle)
 
-    def make_up(self, turns: int) -> None:
-        """Take note that somebody will take so many turns that were unused."""
-        self._unused = max(0.0, self._unused - turns)
+    def spend_idle(self, slots: int) -> None:
+        """Count idle slots as used, because somebody is about to use them."""
+        self._idle = max(0.0, self._idle - slots)
 
-    def refused(self, now: float, seconds: float) -> None:
-        """Let nobody send for `seconds`, and go on at half the rate.
+    def back_off(self, now: float, seconds: float) -> None:
+        """Send nothing for `seconds`, then continue at half the rate.
 
-        Requests that were under way together are refused together; that counts once.
+        Requests in flight at the same time are rejected together, which halves the rate only once.
         """
-        if now >= self._since:
-            self._left = max(self._full * MIN_RATE, self.rate(now) / 2)
-        self._since = max(self._since, now + seconds)
+        if now >= self._resume_at:
+            self._rate = max(self._full_rate * MIN_RATE, self.rate(now) / 2)
+        self._resume_at = max(self._resume_at, now + seconds)
         self._next = max(self._next, now + seconds)
 
 
 class Limiter:
-    """Keeps all threads together within the budget, in all and for each endpoint."""
+    """Keeps all threads within the total rate and within the rate of each endpoint."""
 
     def __init__(
         self,
@@ -96,66 +95,65 @@ class Limiter:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Allow `requests_per_second` in all, and each endpoint what Stripe gives it of that."""
         per_endpoint = max(PER_ENDPOINT, requests_per_second * ENDPOINT_SHARE)
         self._clock = clock
         self._lock = threading.Lock()
-        self._all = RateBucket(requests_per_second)
+        self._total = RateBucket(requests_per_second)
         self._endpoints: defaultdict[str, RateBucket] = defaultdict(
             lambda: RateBucket(per_endpoint)
         )
         self._queues: defaultdict[str, deque[object]] = defaultdict(deque)
 
     def wait(self, endpoint: str, sleep: Callable[[float], None]) -> None:
-        """Return when a request to `endpoint` (a route, ids left out) may go out."""
-        # A turn is taken when it has come, never ahead of time: whoever waits for an endpoint
-        # holds up nobody else, and those who wait notice a refusal.
+        """Block until a request to `endpoint`, which is a path without ids, may be sent."""
+        # A slot is taken when it is due, never in advance. A thread that waits for one endpoint
+        # therefore does not delay the others, and waiting threads react to a 429.
         ticket = object()
         with self._lock:
             self._queues[endpoint].append(ticket)
         try:
-            while delay := self._turn(endpoint, ticket):
+            while delay := self._take_slot(endpoint, ticket):
                 sleep(delay)
         finally:
             with self._lock:
                 self._queues[endpoint].remove(ticket)
 
-    def _turn(self, endpoint: str, ticket: object) -> float:
-        """Take a turn if there is one now and return 0; else the seconds until there may be."""
+    def _take_slot(self, endpoint: str, ticket: object) -> float:
+        """Take a slot and return 0, or return the seconds until there may be one."""
         with self._lock:
             now = self._clock()
-            pace = self._endpoints[endpoint]
-            # Those behind in the queue sleep until it is their turn, not until the next one.
+            bucket = self._endpoints[endpoint]
+            # Later tickets sleep until their own slot, not until the next one.
             ahead = self._queues[endpoint].index(ticket)
-            free_from = max(self._all.free_from(now), pace.free_from(now))
-            free_from += ahead / pace.rate(now)
-            if free_from - now > MIN_DELAY:
-                return free_from - now
-            self._all.take(now)
-            pace.take(now)
+            slot = max(self._total.next_slot(now), bucket.next_slot(now))
+            slot += ahead / bucket.rate(now)
+            if slot - now > MIN_DELAY:
+                return slot - now
+            self._total.take(now)
+            bucket.take(now)
             return 0.0
 
-    def refused(self, endpoint: str, reason: str, seconds: float) -> None:
-        """Hold back for `seconds` and slow down: what refused one of us would refuse all.
+    def back_off(self, endpoint: str, reason: str, seconds: float) -> None:
+        """Send nothing for `seconds` and slow down all threads after a 429.
 
-        Of an endpoint's own limits (`Stripe-Rate-Limited-Reason: endpoint-…`) only that one
-        has to know.
+        If the reason (`Stripe-Rate-Limited-Reason`) is a limit of the endpoint (`endpoint-…`),
+        only requests to that endpoint slow down.
         """
         with self._lock:
-            concerned = self._endpoints[endpoint] if reason.startswith("endpoint") else self._all
-            concerned.refused(self._clock(), seconds)
+            limited = self._endpoints[endpoint] if reason.startswith("endpoint") else self._total
+            limited.back_off(self._clock(), seconds)
 
-    def unused(self, endpoint: str, most: int = 0) -> int:
-        """Return how many more requests to `endpoint` could have gone out of late.
+    def idle_slots(self, endpoint: str, spend: int = 0) -> int:
+        """Return how many more requests to `endpoint` could have been sent recently.
 
-        Up to `most` of these are made up for by the caller, and not told again.
+        Up to `spend` of them count as used from now on.
         """
         with self._lock:
             now = self._clock()
-            pace = self._endpoints[endpoint]
-            turns = min(pace.unused(now), self._all.unused(now))
-            if not turns and not self._queues[endpoint]:
-                turns = int(now >= max(pace.free_from(now), self._all.free_from(now)))
-            for one in (pace, self._all):
-                one.make_up(min(turns, most))
-            return turns
+            bucket = self._endpoints[endpoint]
+            slots = min(bucket.idle_slots(now), self._total.idle_slots(now))
+            if not slots and not self._queues[endpoint]:
+                slots = int(now >= max(bucket.next_slot(now), self._total.next_slot(now)))
+            for limited in (bucket, self._total):
+                limited.spend_idle(min(slots, spend))
+            return slots

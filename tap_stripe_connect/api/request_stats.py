@@ -1,4 +1,4 @@
-"""What the requests of a run have cost, by account and route."""
+"""Counts requests, retries and retry waits, by account and endpoint."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 Endpoint = tuple[str | None, str]
-"""The account as the header names it, None for the key's own; and the path without ids."""
+"""The account as the request header names it, None for the key's own; and the path without ids."""
 
 
 @dataclass
 class Cost:
-    """What some requests have cost."""
+    """What a number of requests have cost."""
 
     requests: int = 0
     retries: int = 0
     waited: float = 0.0
-    """Seconds that threads waited before a retry, added up."""
+    """Total seconds that threads waited before retries."""
 
     def add(self, other: Cost) -> None:
-        """Add what others have cost."""
+        """Add another cost to this one."""
         self.requests += other.requests
         self.retries += other.retries
         self.waited += other.waited
 
 
 class RequestStats:
-    """Counts requests, retries and waits; safe to use from any thread."""
+    """Thread-safe request counters of one run."""
 
     def __init__(self) -> None:
-        """Begin at nothing."""
         self._lock = threading.Lock()
         self._costs: defaultdict[Endpoint, Cost] = defaultdict(Cost)
         self._limits: set[str] = set()
@@ -41,24 +40,24 @@ class RequestStats:
             self._costs[account, route].requests += 1
 
     def retried(self, account: str | None, route: str, seconds: float) -> None:
-        """Count a request that has to be sent again after so many seconds."""
+        """Count a retry that waits for so many seconds first."""
         with self._lock:
             self._costs[account, route].add(Cost(retries=1, waited=seconds))
 
     def limited(self, limit: str) -> bool:
-        """Take note that one of Stripe's limits was reached; tell whether that is news."""
+        """Record that a rate limit of Stripe's was reached; return whether for the first time."""
         with self._lock:
-            news = limit not in self._limits
+            first = limit not in self._limits
             self._limits.add(limit)
-            return news
+            return first
 
     def costs(self) -> dict[Endpoint, Cost]:
-        """Return what has been counted so far, as a copy."""
+        """Return a copy of the counters."""
         with self._lock:
-            return {asked: replace(cost) for asked, cost in self._costs.items()}
+            return {endpoint: replace(cost) for endpoint, cost in self._costs.items()}
 
     def total(self) -> Cost:
-        """Return the sum of it all."""
+        """Return the sum over all accounts and endpoints."""
         total = Cost()
         for cost in self.costs().values():
             total.add(cost)

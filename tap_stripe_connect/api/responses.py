@@ -1,4 +1,4 @@
-"""Stripe's answers: whole ones are read, refusals become failures that say what to do."""
+"""Requests to Stripe and their responses: decodes documents, and turns errors into StripeError."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from urllib.parse import unquote
 
 import msgspec
 
+from tap_stripe_connect.api import nesting
 from tap_stripe_connect.api.errors import ErrorAction, StripeError, rule_for
-from tap_stripe_connect.api.matching import window
-from tap_stripe_connect.api.nesting import decode as _decode
+from tap_stripe_connect.api.matching import created_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ApiResponse:
-    """What came back from one request."""
+    """The decoded response to a request."""
 
     document: dict[str, Any]
     size: int
@@ -40,77 +40,77 @@ class ListPage:
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """One thing to ask for, however many requests it takes, and what its answer has to be."""
+    """What to request, and what a matching response must look like."""
 
     path: str
     parameters: Mapping[str, str]
     account: str | None
-    """The account to act on, as the header names it; None is the key's own."""
+    """The account to act on, as the request header names it; None for the key's own."""
     route: str
-    """The path without ids; what Stripe limits as one endpoint."""
+    """The path without ids, which Stripe rate-limits as one endpoint."""
     objects: frozenset[str] = frozenset()
-    """What the object, or the rows of a list, may be; empty for anything."""
+    """Allowed values of `object`, for the document or for the rows of a list; empty for any."""
     id: str = ""
-    """The object's id, where it is known."""
+    """The object's id, if it is known."""
     parent: str = ""
-    """The id in the path of a nested list."""
+    """The parent's id in the path of a nested list."""
     fields: Mapping[str, str] = field(default_factory=dict)
-    """What each row of a list has to say, where it says anything of it."""
+    """Values that these fields must have in each row that has them."""
 
     @cached_property
     def created(self) -> tuple[int, int]:
-        """The creation times that the rows of a list may have, half-open, in unix seconds."""
-        return window(self.parameters)
+        """Range of `created` that the rows must be in, half-open, in unix seconds."""
+        return created_range(self.parameters)
 
-    def failure(self, message: str, action: ErrorAction, **told: Any) -> StripeError:  # noqa: ANN401
-        """Return the error that says what went wrong with this question."""
-        return StripeError(message, action=action, path=self.path, account=self.account, **told)
+    def failure(self, message: str, action: ErrorAction, **details: Any) -> StripeError:  # noqa: ANN401
+        """Return an error about this request."""
+        return StripeError(message, action=action, path=self.path, account=self.account, **details)
 
 
 def route(path: str, parent: str) -> str:
-    """Return the path of a nested list with `{id}` in the place of its parent's id."""
+    """Return the path of a nested list with its parent's id replaced by `{id}`."""
     steps = path.split("/")
     return "/".join("{id}" if step and unquote(step) == parent else step for step in steps)
 
 
 def read(response: requests.Response) -> ApiResponse:
-    """Decode an answer; ValueError if it is no JSON, as where it was cut off (C4)."""
+    """Decode a response; raises ValueError if it is not JSON, for example because it is cut off."""
     body = response.content
     try:
-        document = _decode(body)
+        document = nesting.decode(body)
     except msgspec.DecodeError:
-        document = _mended(body)
+        document = _replace_lone_surrogates(body)
     return ApiResponse(document, len(body))
 
 
-def _mended(body: bytes) -> object:
-    """Decode what has halves of surrogate pairs in its texts, each replaced by U+FFFD."""
+def _replace_lone_surrogates(body: bytes) -> object:
+    """Decode JSON that has unpaired surrogates in its strings, and replace each by U+FFFD."""
     text = json.dumps(json.loads(body), ensure_ascii=False)
-    return _decode(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return nesting.decode(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def error_in(response: requests.Response) -> dict[str, Any] | None:
-    """Return what an error of Stripe's says; None where the answer is no such error."""
+    """Return the `error` object of a response, or None if it is not one of Stripe's errors."""
     try:
         error = json.loads(response.content)["error"]
-        told = isinstance(error, dict) and isinstance(error.get("message") or "", str)
+        is_stripes = isinstance(error, dict) and isinstance(error.get("message") or "", str)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return error if told else None
+    return error if is_stripes else None
 
 
-def refusal(
-    response: requests.Response, error: Mapping[str, Any], question: ApiRequest
+def error_from(
+    response: requests.Response, error: Mapping[str, Any], request: ApiRequest
 ) -> tuple[StripeError, bool]:
-    """Return the failure that an error of Stripe's is, and whether to try again."""
+    """Return one of Stripe's errors as a StripeError, and whether to retry."""
     message, code = str(error.get("message") or ""), str(error.get("code") or "")
-    rule = rule_for(response.status_code, code, message, question.path)
-    wish = response.headers.get("Stripe-Should-Retry", "")
-    retry = {"true": True, "false": False}.get(wish, rule.action is ErrorAction.RETRY)
-    # What Stripe says not to retry is not asked for in smaller pages either (C3).
+    rule = rule_for(response.status_code, code, message, request.path)
+    should_retry = response.headers.get("Stripe-Should-Retry", "")
+    retry = {"true": True, "false": False}.get(should_retry, rule.action is ErrorAction.RETRY)
+    # If Stripe says not to retry, smaller pages are not tried either.
     final = rule.action is ErrorAction.RETRY and not retry
-    failure = question.failure(
-        message or f"Stripe answered with HTTP status {response.status_code}",
+    failure = request.failure(
+        message or f"Stripe responded with HTTP status {response.status_code}",
         ErrorAction.FAIL_STREAM if final else rule.action,
         status=response.status_code,
         code=code,
@@ -123,6 +123,6 @@ def refusal(
 
 
 def retry_after(response: requests.Response) -> float:
-    """Read a `Retry-After` in seconds; at most a minute, 0 where there is none."""
+    """Return `Retry-After` in seconds, at most a minute; 0 if there is none."""
     header = response.headers.get("Retry-After")
     return min(float(header), 60.0) if header and header.isdigit() else 0.0

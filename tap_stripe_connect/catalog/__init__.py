@@ -1,4 +1,4 @@
-"""The streams: one table, and how to look things up in it."""
+"""The catalog: a table of all streams, and lookups in it."""
 
 from tap_stripe_connect.catalog.columns import SECRETS, TAP_COLUMNS
 from tap_stripe_connect.catalog.endpoints import FACTS
@@ -8,7 +8,7 @@ from tap_stripe_connect.catalog.kinds import List as Listed
 from tap_stripe_connect.catalog.table import LISTED, NESTED, STREAMS, nested_in
 
 API_VERSION = FACTS.api_version
-"""The Stripe API version that schemas are generated for and that every request asks for."""
+"""The Stripe API version that the schemas are generated for, and the default for requests."""
 
 __all__ = [
     "API_VERSION",

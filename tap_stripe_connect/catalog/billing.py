@@ -1,10 +1,11 @@
-"""Billing: invoices, subscriptions and what they hold."""
+"""Billing: invoices, subscriptions and their items."""
 
 from tap_stripe_connect.catalog.columns import ACCOUNT
 from tap_stripe_connect.catalog.kinds import Embedded, List
 
 IN_ITEMS = frozenset({"plan.tiers", "price.currency_options", "price.tiers"})
-"""Five levels below the list of subscriptions, where Stripe expands four. `plans` has tiers."""
+"""Too deep to expand: five levels below the list of subscriptions, and Stripe expands four. The
+stream `plans` has tiers."""
 
 CREDIT_NOTES = List("credit_notes", "/v1/credit_notes", "rak_credit_note_read")
 INVOICES = List(
@@ -18,9 +19,9 @@ SUBSCRIPTIONS = List(
     "subscriptions",
     "/v1/subscriptions",
     "rak_subscription_read",
-    # `customer.subscription.deleted` means cancelled: the object stays.
+    # `customer.subscription.deleted` means canceled; the object still exists.
     touched_by=dict.fromkeys(("discount", "subscription_schedule"), ("subscription",)),
-    # Without it Stripe leaves out cancelled subscriptions.
+    # By default, Stripe omits canceled subscriptions.
     parameters={"status": "all"},
     unasked=frozenset(f"pending_update.subscription_items[].{path}" for path in IN_ITEMS),
 )
@@ -35,7 +36,7 @@ STREAMS = (
         "lines",
         replaced_by=frozenset({"invoice.finalized"}),
         temporary_in="draft",
-        # Two invoices can hold lines of the same id.
+        # Two invoices can have lines with the same id.
         key=(ACCOUNT.name, "invoice", "id"),
     ),
     SUBSCRIPTIONS,

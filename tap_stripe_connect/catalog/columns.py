@@ -1,4 +1,4 @@
-"""The columns that the tap adds to Stripe's objects, and what it never makes a column of."""
+"""Columns that the tap adds to Stripe's objects, and fields that it never writes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,27 +6,33 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Column:
-    """One of them."""
+    """A column that the tap adds."""
 
     name: str
     type: Literal["boolean", "date-time", "object", "string"]
-    """An `object` is open: nothing is known of what it holds."""
+    """An `object` can have any properties."""
     about: str
 
 
-ACCOUNT = Column("account_id", "string", "The account of the row: `acct_1Example`.")
-LIVEMODE = Column("livemode", "boolean", "Whether it is about real money, not test data.")
-UPDATED = Column("updated_at", "date-time", "The newest change known, or else the creation.")
-DELETED = Column("_sdc_deleted_at", "date-time", "When Stripe said that the object was deleted.")
-ADDITIONAL = Column("additional_fields", "object", "What Stripe sends and the schema lacks.")
+ACCOUNT = Column("account_id", "string", "The account that the object belongs to: `acct_1Example`.")
+LIVEMODE = Column(
+    "livemode", "boolean", "Whether the object is in live mode rather than test mode."
+)
+UPDATED = Column(
+    "updated_at",
+    "date-time",
+    "When the object last changed, as far as known, or else when it was created.",
+)
+DELETED = Column("_sdc_deleted_at", "date-time", "When Stripe reported the object as deleted.")
+ADDITIONAL = Column("additional_fields", "object", "Fields that Stripe sent but the schema lacks.")
 
 OWN = (ACCOUNT, UPDATED, DELETED, ADDITIONAL)
-"""Stripe has no fields of these names."""
+"""Columns of every stream; Stripe has no fields with these names."""
 
 TAP_COLUMNS = tuple(column.name for column in OWN)
 
 SHARED = (LIVEMODE,)
-"""Fields that most of Stripe's objects have; the others get them from the tap."""
+"""Fields that most of Stripe's objects have; the tap adds them to the others."""
 
 SECRETS = frozenset({"client_secret", "confirmation_secret"})
-"""Names of fields that let whoever reads them act; they are never written, at whatever depth."""
+"""Fields that grant access to whoever reads them; never written, at any depth."""

@@ -1,4 +1,4 @@
-"""Connect: money that moves between accounts."""
+"""Connect: transfers between accounts."""
 
 from tap_stripe_connect.catalog.kinds import Embedded, List
 

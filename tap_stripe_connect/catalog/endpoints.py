@@ -1,4 +1,4 @@
-"""What Stripe's lists take and give, and what its events are about: the generated facts."""
+"""Generated facts about Stripe's API: its lists, its objects and its event types."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 import msgspec
 
 PAGE_SIZE = 100
-"""Rows per list request; the most that Stripe gives."""
+"""Rows per list request; Stripe's maximum."""
 
 
 class ListFacts(msgspec.Struct, frozen=True):
-    """A list of Stripe's."""
+    """A list endpoint."""
 
     objects: tuple[str, ...]
-    """The values of `object` on what it lists."""
+    """Possible values of `object` in its rows."""
     retrieve: str = ""
-    """Path of one of its objects, with the names of ids in braces; empty if there is none."""
+    """Path of one of its objects, with id names in braces; empty if there is none."""
     takes: frozenset[str] = frozenset()
-    """Which of `starting_after`, `ending_before`, `limit` and `expand` it knows."""
+    """Which of `starting_after`, `ending_before`, `limit` and `expand` it accepts."""
     created: str | dict[str, str] = ""
     """The parameter for a range of creation times, or those for its bounds; empty for none."""
     required: tuple[str, ...] = ()
     filters: dict[str, Any] = {}
-    """Kinds of other parameters: a word, the choices of an enumeration, or the keys of a hash."""
+    """Types of other parameters: a type name, the values of an enum, or the keys of a hash."""
     include: tuple[str, ...] = ()
-    """What a v2 list shows only to those who ask for it."""
+    """Fields that a v2 list returns only on request."""
 
 
 class NestedFacts(msgspec.Struct, frozen=True):
@@ -34,30 +34,30 @@ class NestedFacts(msgspec.Struct, frozen=True):
 
     objects: tuple[str, ...]
     expand: bool
-    """Whether it is there only if it is asked for."""
+    """Whether it is returned only if it is expanded."""
     url: str = ""
-    """Where all of it is, with fields of the object in braces; empty if nobody knows."""
+    """URL of the complete list, with fields of the object in braces; empty if unknown."""
     parent_field: str = ""
-    """Field of what it holds that has the object's id; empty if there is none."""
+    """Field of its rows that has the parent's id; empty if there is none."""
 
 
 class ObjectFacts(msgspec.Struct, frozen=True):
-    """A kind of object that Stripe lists."""
+    """A type of object that Stripe lists."""
 
     lacks: frozenset[str] = frozenset()
-    """Which of `id`, `created` and `livemode` it does not have."""
+    """Which of `id`, `created` and `livemode` it lacks."""
     expandable: dict[str, tuple[str, ...]] = {}
-    """Paths of ids that can be expanded, and the kinds of objects that come then."""
+    """Paths of ids that can be expanded, and the types of objects that replace them."""
     nested: dict[str, NestedFacts] = {}
-    """The lists inside it, by path."""
+    """Nested lists, by path."""
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """All that is generated."""
+    """Content of `endpoints.json`."""
 
     api_version: str
     lists: dict[str, ListFacts]
-    """By path, with the names of ids in braces."""
+    """By path, with id names in braces."""
     objects: dict[str, ObjectFacts]
 
 
@@ -70,4 +70,4 @@ FACTS = msgspec.json.decode(_read("endpoints.json"), type=Facts)
 EVENT_TYPES: dict[str, tuple[str, ...]] = msgspec.json.decode(
     _read("event_types.json"), type=dict[str, tuple[str, ...]]
 )
-"""The kinds of objects that each type of event is about."""
+"""The types of objects that each event type is about."""

@@ -1,8 +1,8 @@
-"""What streams are made of: a shape, a way to notice changes, and what tells of deletions.
+"""Definitions of streams: a shape, a way to track changes, and events that report deletions.
 
-A shape says how Stripe gives the objects: `List`, at a path of their own; `Embedded`, inside
-another stream's objects. Three more will stand beside them: `PerParent`, a list for each object of
-another stream; `Singleton`, one object of an account; `V2List`, a list of Stripe's v2 API.
+The shape says where Stripe returns the objects: in a `List` with its own path, or `Embedded` in
+another stream's objects. Three more are planned: `PerParent`, a list for each object of another
+stream; `Singleton`, one object per account; `V2List`, a list of Stripe's v2 API.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 KEY = (ACCOUNT.name, "id")
-"""What tells rows apart, unless a row of the table says otherwise."""
+"""The default primary key."""
 
 
 # Change tracking
@@ -29,29 +29,29 @@ KEY = (ACCOUNT.name, "id")
 
 @dataclass(frozen=True)
 class Events:
-    """Events tell of each creation and each change."""
+    """Events report each creation and each change."""
 
 
 @dataclass(frozen=True)
 class EventsAndRecheck:
-    """Events tell of some changes; listing what was created in the last `days` shows the rest."""
+    """Events report some changes; listing objects created in the last `days` finds the rest."""
 
     days: int
 
 
 @dataclass(frozen=True)
 class Immutable:
-    """Objects stay as they were created."""
+    """Objects never change."""
 
 
 @dataclass(frozen=True)
 class Relist:
-    """No event tells of any change; the whole list does. What it lacks is not marked yet."""
+    """No events report changes, so the whole list is read again. Deletions are not detected yet."""
 
 
 @dataclass(frozen=True)
 class WithParent:
-    """Objects change when the one that holds them does."""
+    """Objects change when their parent does."""
 
 
 ChangeTracking: TypeAlias = Events | EventsAndRecheck | Immutable | Relist | WithParent
@@ -62,61 +62,61 @@ ChangeTracking: TypeAlias = Events | EventsAndRecheck | Immutable | Relist | Wit
 
 @dataclass(frozen=True)
 class List:
-    """A stream whose objects Stripe lists at a path of their own."""
+    """A stream whose objects Stripe lists at their own path."""
 
     name: str
     path: str
     permission: str
-    """What a restricted key needs to be allowed to read it."""
+    """The permission that a restricted key needs."""
     tracking: ChangeTracking = Events()
     _: KW_ONLY
     deleted_by: tuple[str, ...] = ()
-    """Event types that say that an object no longer exists."""
+    """Event types that report a deletion."""
     touched_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Other objects whose events mean a change of this one's: which field holds its id (A22)."""
+    """Other object types whose events imply a change here, and the fields with the object's id."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """Sent with every list request, to undo filters that Stripe applies by default."""
+    """Parameters of every list request, to undo Stripe's default filters."""
     expand: tuple[str, ...] = ()
-    """Fields that Stripe sends only if they are asked for, in lists and retrieves alike (A3)."""
+    """Fields to expand in lists and retrieves, because Stripe does not return them by default."""
     verbatim: frozenset[str] = frozenset()
-    """Fields kept as Stripe sent them, one JSON object without a schema of its own."""
+    """Fields that are kept as Stripe sent them, as JSON objects without a schema."""
     unasked: frozenset[str] = frozenset()
-    """Paths without a column, because Stripe sends them only if they are asked for."""
+    """Paths without a column, because they would have to be expanded."""
     key: tuple[str, ...] = KEY
     reference: bool = False
-    """Whether other objects refer to these, so that `start_date` does not cut them off (A23)."""
+    """Whether `start_date` does not apply, because other objects refer to these."""
 
     @cached_property
     def facts(self) -> ListFacts:
-        """What the list takes and gives."""
+        """Facts about the list endpoint."""
         return FACTS.lists[self.path]
 
     @cached_property
     def object(self) -> str:
-        """Value of Stripe's `object` field on every record."""
+        """Value of `object` in every record."""
         (name,) = self.facts.objects
         return name
 
     @property
     def changes(self) -> Literal["feed", "none", "unseen"]:
-        """How changes are found: by the event feed, never, or by listing everything again."""
+        """How changes are found: in the event feed, not at all, or by listing everything again."""
         if isinstance(self.tracking, Immutable):
             return "none"
         return "unseen" if isinstance(self.tracking, Relist) else "feed"
 
     @property
     def windowed(self) -> bool:
-        """Whether it can be narrowed to a range of creation times."""
+        """Whether the list can be filtered by creation time."""
         return self.facts.created == "created"
 
     @cached_property
     def dated(self) -> bool:
-        """Whether its objects say when they were created."""
+        """Whether its objects have a creation time."""
         return "created" not in FACTS.objects[self.object].lacks
 
     @cached_property
     def told_by(self) -> Mapping[str, str]:
-        """What narrows the event feed to these objects; nothing where no one filter does."""
+        """Parameters that filter the event feed by these objects; empty if no single filter can."""
         families = {
             name.rpartition(".")[0] for name, about in EVENT_TYPES.items() if self.object in about
         }
@@ -124,60 +124,60 @@ class List:
 
     @property
     def recheck_days(self) -> int:
-        """Days of creation time that are listed again when a check is due; 0 for none."""
+        """How many days of creation times are listed again in a recheck; 0 for none."""
         return self.tracking.days if isinstance(self.tracking, EventsAndRecheck) else 0
 
     def expanded(self, prefix: str = "") -> dict[str, str]:
-        """Return the parameters that ask for `expand`; in lists the prefix is `data.`."""
+        """Return the request parameters for `expand`; in lists the prefix is `data.`."""
         return {f"expand[{place}]": f"{prefix}{name}" for place, name in enumerate(self.expand)}
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """A stream whose objects come in a list inside those of another one."""
+    """A stream whose objects are in a list inside the objects of another stream."""
 
     name: str
     within: List
     list_field: str
-    """Field of the parent that holds the list."""
+    """Field of the parent that contains the list."""
     _: KW_ONLY
     replaced_by: frozenset[str] = frozenset()
-    """Types of the parent's events that give these objects other ids, without naming the old."""
+    """Types of the parent's events that replace the ids of these objects, and omit the old ids."""
     temporary_in: str = ""
-    """The parent's `status` in which these objects have ids that will be replaced."""
+    """The parent's `status` in which these objects have temporary ids."""
     unasked: frozenset[str] = frozenset()
-    """Paths without a column, because Stripe sends them only if they are asked for."""
+    """Paths without a column, because they would have to be expanded."""
     key: tuple[str, ...] = KEY
 
     @cached_property
     def facts(self) -> NestedFacts:
-        """What the nested list holds, and where it goes on."""
+        """Facts about the nested list."""
         return FACTS.objects[self.within.object].nested[self.list_field]
 
     @cached_property
     def object(self) -> str:
-        """Value of Stripe's `object` field on every record."""
+        """Value of `object` in every record."""
         (name,) = self.facts.objects
         return name
 
     @property
     def tracking(self) -> ChangeTracking:
-        """How changes are found."""
+        """How changes are tracked."""
         return WithParent()
 
     @property
     def parent(self) -> str:
-        """Name of the stream whose objects hold these."""
+        """Name of the parent's stream."""
         return self.within.name
 
     @cached_property
     def parent_field(self) -> str:
-        """Field of these objects that holds the parent's id; the tap adds it if they lack one."""
+        """Field of these objects that has the parent's id; the tap adds it if Stripe does not."""
         return self.facts.parent_field or self.within.object.rpartition(".")[2]
 
     @cached_property
     def route(self) -> str:
-        """Path of the rest of the list, with `{id}` for the parent's id."""
+        """Path of the complete list, with `{id}` for the parent's id."""
         return self.facts.url.partition("?")[0]
 
 

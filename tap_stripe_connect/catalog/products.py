@@ -1,4 +1,4 @@
-"""What is on offer, and what changes its price: products, prices, coupons, taxes."""
+"""Products: what is sold, and what determines its price."""
 
 from tap_stripe_connect.catalog.kinds import List
 
@@ -8,7 +8,8 @@ STREAMS = (
         "/v1/coupons",
         "rak_coupon_read",
         deleted_by=("coupon.deleted",),
-        # Redeeming raises times_redeemed; where a discount names its coupon depends on the version.
+        # Redemption changes times_redeemed. Which field of a discount has the coupon depends on the
+        # API version.
         touched_by={"discount": ("source.coupon", "coupon")},
         expand=("applies_to", "currency_options"),
         reference=True,
@@ -41,7 +42,7 @@ STREAMS = (
         "promotion_codes",
         "/v1/promotion_codes",
         "rak_promotion_code_read",
-        # Redeeming raises times_redeemed.
+        # Redemption changes times_redeemed.
         touched_by={"discount": ("promotion_code",)},
         expand=("restrictions.currency_options",),
         reference=True,

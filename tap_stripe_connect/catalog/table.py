@@ -1,4 +1,4 @@
-"""All streams, by name."""
+"""The table of all streams."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _followed() -> dict[str, tuple[List, ...]]:
 
 
 FOLLOWED: Mapping[str, tuple[List, ...]] = MappingProxyType(_followed())
-"""The lists that an event about an object of some kind tells changes of."""
+"""The lists that an event reports changes of, by the type of the event's object."""
 
 
 def _touched() -> dict[str, tuple[tuple[List, str], ...]]:
@@ -51,11 +51,11 @@ def _touched() -> dict[str, tuple[tuple[List, str], ...]]:
 
 
 TOUCHED: Mapping[str, tuple[tuple[List, str], ...]] = MappingProxyType(_touched())
-"""The lists that an event about an object of some kind means a change of as well, and the field
-that holds the id of what has changed (A22)."""
+"""Other lists that an event implies changes of, by the type of the event's object, and the field
+that has the id of the changed object."""
 
 
 @cache
 def nested_in(parent: str) -> tuple[Embedded, ...]:
-    """Return the streams whose objects come inside those of the stream `parent`."""
+    """Return the streams whose objects are embedded in those of the stream `parent`."""
     return tuple(stream for stream in NESTED.values() if stream.parent == parent)

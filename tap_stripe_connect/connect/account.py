@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from requests import codes
 
-from tap_stripe_connect.api.api_keys import is_live, is_organisations
+from tap_stripe_connect.api.api_keys import is_live, is_organization_key
 from tap_stripe_connect.api.client import Client
 from tap_stripe_connect.api.errors import ErrorAction, StripeError, account_in
 from tap_stripe_connect.api.rate_limit import Limiter
@@ -38,7 +38,7 @@ class Glance(Client):
     """A client for somebody who waits: it gives up soon."""
 
     attempts = 2
-    patience = 2
+    rate_limited_attempts = 2
     timeout = (5.0, 8.0)
 
 
@@ -87,7 +87,7 @@ class Look:
         """Look with a key, which also tells the mode."""
         self._client = glance(api_url, key, api_version)
         self._livemode = is_live(key)
-        self._organisation = is_organisations(key)
+        self._organisation = is_organization_key(key)
 
     def at(self, account_id: str | None, *, contents: bool = False) -> ConnectedAccount:
         """Return an account as it stands; what fails is told in it.
@@ -134,7 +134,7 @@ class Look:
                 account=platform or None,
                 route="/v1/accounts/{id}",
                 objects=("account",),
-                name=connected,
+                id_=connected,
             ).document
         except StripeError as error:
             if error.action is not ErrorAction.SKIP_STREAM:

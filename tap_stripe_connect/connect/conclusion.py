@@ -9,7 +9,7 @@ from tap_stripe_connect.connect import oauth, restricted
 from tap_stripe_connect.connect.inputs import hint
 from tap_stripe_connect.connect.outcome import Exit, Kind
 from tap_stripe_connect.connect.refusals import Refusal
-from tap_stripe_connect.settings import READERS
+from tap_stripe_connect.settings import PARSERS
 
 if TYPE_CHECKING:
     from tap_stripe_connect.connect.inputs import Means
@@ -85,7 +85,7 @@ class Conclusion:
     def _reads_all(self) -> bool:
         name = "all_connected_accounts"
         try:
-            return bool(READERS[name](self._store.read().get(name) or False))
+            return bool(PARSERS[name](self._store.read().get(name) or False))
         except ValueError:  # who knows what is meant; rather keep what may be read
             return True
 

@@ -14,7 +14,7 @@ from tap_stripe_connect.connect import oauth
 from tap_stripe_connect.connect.outcome import Exit, Kind
 from tap_stripe_connect.connect.refusals import Refusal
 from tap_stripe_connect.connect.terminal import MOST, piped
-from tap_stripe_connect.settings import READERS
+from tap_stripe_connect.settings import PARSERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +88,7 @@ def all_accounts(store: Store) -> bool:
 def _read(store: Store, settings: Mapping[str, Any], name: str, otherwise: str) -> str:
     given = settings.get(name)
     try:
-        return str(READERS[name](given)) if given else otherwise
+        return str(PARSERS[name](given)) if given else otherwise
     except ValueError as fault:
         line = f"{store.syntax.name(name)} in {store.path}: {fault}"
         raise Refusal(Kind.FAILED, line, exit=Exit.USAGE) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tap_stripe_connect.api.api_keys import is_organisations
+from tap_stripe_connect.api.api_keys import is_organization_key
 from tap_stripe_connect.connect import account, inputs, oauth
 from tap_stripe_connect.connect.inputs import hint
 from tap_stripe_connect.connect.outcome import Access, ConnectedAccount, Exit
@@ -51,7 +51,7 @@ def _accounts(found: Reading, ids: tuple[str, ...]) -> list[ConnectedAccount]:
         reason = "there is no key to look with"
         return [ConnectedAccount(one, access=Access.UNKNOWN, reason=reason) for one in ids]
     look = account.Look(found.api_url, found.api_key, found.api_version)
-    if not ids and is_organisations(found.api_key):
+    if not ids and is_organization_key(found.api_key):
         return []
     if not ids:
         return [look.at(None)]
@@ -67,7 +67,7 @@ def _tell_key(terminal: Terminal, store: Store, found: Reading) -> None:
         terminal.care(
             f"{name} is not set; the tap cannot read anything. Run {store.command('connect')}"
         )
-    if is_organisations(found.api_key) and not store.effective_ids():
+    if is_organization_key(found.api_key) and not store.effective_ids():
         terminal.care(
             "An organisation's key reads the accounts that "
             f"{store.syntax.name('account_ids')} names, and it names none."
@@ -81,7 +81,7 @@ def _repair(store: Store, found: Reading, one: ConnectedAccount) -> str:
     connect = store.command("connect")
     if one.id not in store.effective_ids():
         return f"{connect} --own"
-    by_hand = one.key_refused or is_organisations(found.api_key)
+    by_hand = one.key_refused or is_organization_key(found.api_key)
     return "" if by_hand else f"{connect} --reauth {one.id}"
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.api.api_keys import is_live, is_organisations
+from tap_stripe_connect.api.api_keys import is_live, is_organization_key
 from tap_stripe_connect.connect import account, inputs, oauth, restricted
 from tap_stripe_connect.connect.conclusion import saved
 from tap_stripe_connect.connect.inputs import hint
 from tap_stripe_connect.connect.outcome import Exit, Kind
 from tap_stripe_connect.connect.refusals import Refusal
-from tap_stripe_connect.settings import READERS
+from tap_stripe_connect.settings import PARSERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,11 +88,11 @@ def _key(terminal: Terminal, options: Options) -> str:
         otherwise = "Give it by --secret-file FILE, or - for standard input."
         given = terminal.ask_hidden("Paste the restricted key (rk_…)", otherwise)
     try:
-        key = str(READERS["api_key"](given.strip(inputs.AROUND)))
+        key = str(PARSERS["api_key"](given.strip(inputs.AROUND)))
     except ValueError as fault:
         line = f"The key: {fault}."
         raise Refusal(Kind.FAILED, line, "Nothing was saved.", exit=Exit.USAGE) from None
-    if is_organisations(key):
+    if is_organization_key(key):
         line = "This is an organisation's key, which has no account of its own."
         raise Refusal(Kind.FAILED, line, ORGANISATION_ADVICE, exit=Exit.USAGE)
     return key

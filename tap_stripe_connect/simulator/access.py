@@ -1,4 +1,4 @@
-"""Who asks, and for which account."""
+"""Authentication and permissions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.simulator import refusal
+from tap_stripe_connect.simulator import errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Caller:
-    """A known key, and the account it acts on."""
+    """A known key, and the account on which it acts."""
 
     key: Key
     account: Account
     on_behalf: bool
-    """Whether the account is one connected to that of the key."""
+    """Whether the account is connected to the key's account."""
 
 
 def authenticate(world: World, headers: Mapping[str, str]) -> Caller:
-    """Return who asks for what, or refuse, as Stripe does before it looks at anything else."""
+    """Return the caller, or raise ApiError; Stripe checks this before anything else."""
     key = identify(world, secret_in(headers))
     named, context = headers.get("stripe-account"), headers.get("stripe-context")
     if named is not None and context is not None:
-        raise refusal.two_accounts()
+        raise errors.two_accounts()
     if key.members is not None:
-        return _in_organisation(world, key, key.members, headers)
+        return _in_organization(world, key, key.members, headers)
     own = world.account(key.account)
     if own is None:
-        raise refusal.wrong_key(key.secret)
+        raise errors.wrong_key(key.secret)
     wanted = context if named is None else named
     if wanted is None or wanted == own.id:
         return Caller(key, own, on_behalf=False)
@@ -44,36 +44,36 @@ def authenticate(world: World, headers: Mapping[str, str]) -> Caller:
 
 
 def identify(world: World, secret: str) -> Key:
-    """Return the key, or refuse one that is missing, unknown or made for browsers."""
+    """Return the key; raise ApiError if it is missing, unknown or publishable."""
     if not secret:
-        raise refusal.no_key()
+        raise errors.no_key()
     if secret.startswith("pk_"):
-        raise refusal.publishable_key()
+        raise errors.publishable_key()
     key = world.key(secret)
     if key is None:
-        raise refusal.wrong_key(secret)
+        raise errors.wrong_key(secret)
     return key
 
 
 def permit(caller: Caller, permission: str) -> None:
-    """Refuse a restricted key that lacks the permission."""
+    """Raise ApiError if a restricted key lacks the permission."""
     if not caller.key.permits(permission):
-        raise refusal.not_permitted(caller.key.secret, caller.account.id, permission)
+        raise errors.not_permitted(caller.key.secret, caller.account.id, permission)
 
 
-def _in_organisation(
+def _in_organization(
     world: World, key: Key, members: frozenset[str], headers: Mapping[str, str]
 ) -> Caller:
-    """Resolve `member` or `member/connected`, as an organisation's key must name its account."""
+    """Resolve `member` or `member/connected` in the Stripe-Context of an organization's key."""
     context = headers.get("stripe-context")
     if not context:
-        raise refusal.organisation_header("Stripe-Context", "target account")
+        raise errors.organization_header("Stripe-Context", "target account")
     if not headers.get("stripe-version"):
-        raise refusal.organisation_header("Stripe-Version", "API version")
+        raise errors.organization_header("Stripe-Version", "API version")
     first, slash, connected = context.partition("/")
     member = world.account(first) if first in members else None
     if member is None:
-        raise refusal.no_access(key.secret, first)
+        raise errors.no_access(key.secret, first)
     if not slash:
         return Caller(key, member, on_behalf=False)
     return Caller(key, _connected(world, key, member, connected), on_behalf=True)
@@ -81,15 +81,15 @@ def _in_organisation(
 
 def _connected(world: World, key: Key, platform: Account, wanted: str) -> Account:
     if platform is not world.platform:
-        raise refusal.not_a_platform()
+        raise errors.not_a_platform()
     account = world.account(wanted)
     if account is None or not world.connected(wanted):
-        raise refusal.no_access(key.secret, wanted)
+        raise errors.no_access(key.secret, wanted)
     return account
 
 
 def secret_in(headers: Mapping[str, str]) -> str:
-    """Return the key of Bearer or Basic authorization, or an empty text."""
+    """Return the key of Bearer or Basic authorization, or an empty string."""
     authorization = headers.get("authorization", "")
     scheme, _, credentials = authorization.partition(" ")
     credentials = credentials.strip()

@@ -1,4 +1,4 @@
-"""One Stripe account: its objects and what happened to them."""
+"""One Stripe account: its objects and events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.simulator.collection import Selection
 
 OBJECTS = tuple(sorted(listed.object for listed in LISTED.values()))
-"""The objects that have a list of their own."""
+"""The objects that have their own list."""
 
 
 class AgedOutError(LookupError):
@@ -33,12 +33,12 @@ class Account:
     def __init__(
         self, id_: str, clock: Clock, *, created: int, livemode: bool, connected: bool
     ) -> None:
-        """Start empty; `connected` makes its events carry its id."""
+        # Events of connected accounts carry the account's id.
         self.id = id_
         self.name = f"Business {id_[-6:]}"
         self.email = f"{id_.lower()}@example.com"
         self.controlled_by: str | None = None
-        """The platform that alone may hold write access, if one does."""
+        """The platform with exclusive write access, if any."""
         self.created = created
         self.livemode = livemode
         self._clock = clock
@@ -50,13 +50,13 @@ class Account:
         self._made = 0
 
     def disorder(self, seconds: int) -> None:
-        """List every object up to `seconds` before or behind its place, as Stripe may do."""
+        """Put every object up to `seconds` out of order in its list, as Stripe may do."""
         with self._lock:
             for collection in self._collections.values():
                 collection.disorder(seconds)
 
     def insert(self, document: dict[str, Any]) -> None:
-        """Store a complete object as given, without an event; one of the same id is replaced."""
+        """Store a complete object without an event, replacing any of the same id."""
         with self._lock:
             self._store(document)
 
@@ -69,7 +69,7 @@ class Account:
         at: int | None = None,
         visible_at: int | None = None,
     ) -> dict[str, Any]:
-        """Complete the fields to a whole object_, store it, tell of it and return it."""
+        """Create an object with its event, fill in missing fields, and return it."""
         moment = self._clock.now if at is None else at
         with self._lock:
             usual: dict[str, Any] = {
@@ -82,7 +82,7 @@ class Account:
             document = shapes.complete(object_, usual | fields)
             self._store(document, visible_at, moment)
             type_ = events.creation_type(document)
-            if events.is_told(type_):
+            if events.is_event_type(type_):
                 self.add_event(type_, document, at=moment, visible_at=visible_at)
             return self._existing(object_, document["id"])
 
@@ -96,11 +96,10 @@ class Account:
         at: int | None = None,
         event: str | None = events.UPDATED,
     ) -> dict[str, Any]:
-        """Replace top-level fields, complete the object again, tell of it and return it whole.
+        """Replace top-level fields, add an event, and return the whole object.
 
-        `*` in `event` stands for the family of the object's events; None keeps silent, and so
-        does a change that Stripe has no event for.
-        An id that does not exist is a KeyError.
+        `*` in `event` stands for the family of the object's events. None adds no event, nor does
+        a change for which Stripe has none. Raises KeyError for an unknown id.
         """
         with self._lock:
             before = self._existing(object_, id_)
@@ -108,7 +107,7 @@ class Account:
             self._store(shapes.complete(object_, whole))
             after = self._existing(object_, id_)
             type_ = events.event_type(object_, event or "")
-            if event is not None and (event != events.UPDATED or events.is_told(type_)):
+            if event is not None and (event != events.UPDATED or events.is_event_type(type_)):
                 previous = events.previous_attributes(events.payload(before), events.payload(after))
                 self.add_event(type_, after, at=at, previous=previous)
             return after
@@ -122,9 +121,9 @@ class Account:
         at: int | None = None,
         event: str | None = events.DELETED,
     ) -> None:
-        """Delete an object, with an event unless that is None; a subscription is cancelled.
+        """Delete an object, or cancel a subscription, with an event unless that is None.
 
-        An id that does not exist is a KeyError.
+        Raises KeyError for an unknown id.
         """
         moment = self._clock.now if at is None else at
         with self._lock:
@@ -142,7 +141,7 @@ class Account:
             if type_:
                 self.add_event(type_, last, at=moment)
 
-    def add_event(  # noqa: PLR0913 - Stripe's events say all of these
+    def add_event(  # noqa: PLR0913 - fields of Stripe's events
         self,
         type_: str,
         payload: dict[str, Any],
@@ -153,16 +152,16 @@ class Account:
         previous: dict[str, Any] | None = None,
         account: str | None = None,
     ) -> dict[str, Any]:
-        """Add an event about any object, rendered now and never again, and return the event.
+        """Add an event with the object as it is now, and return the event.
 
-        `account` is the one whose object it is about, if that is another one.
+        `account` is the account of the object, if it is another one.
         """
         with self._lock:
             data: dict[str, Any] = {"object": events.payload(payload)}
             if previous is not None:
                 data["previous_attributes"] = previous
             created = self._clock.now if at is None else at
-            # Not by order of arrival: a longer history has the same events under the same ids.
+            # Not by order of arrival, so that a longer history has the same ids.
             what = (type_, payload.get("id") or payload.get("customer") or "", created)
             id_ = next(
                 found
@@ -194,20 +193,20 @@ class Account:
             return None if entry is None else msgspec.json.decode(entry.whole)
 
     def objects(self, object_: str, /) -> Iterator[dict[str, Any]]:
-        """Go through copies of all that exist, newest first, also what reads do not see."""
+        """Iterate over copies of all objects, newest first, even if reads do not show them yet."""
         with self._lock:
             stored = [entry.whole for entry in self._current(object_)]
         return map(msgspec.json.decode, stored)
 
     def count(self, object_: str, /) -> int:
-        """Count all that exist."""
+        """Return the number of objects."""
         with self._lock:
             return len(self._current(object_))
 
     def read(
         self, object_: str, id_: str, form: Literal["rendered", "whole"] = "rendered"
     ) -> bytes | None:
-        """Return the JSON of an object as a request sees it, or None."""
+        """Return the JSON of an object as reads show it, or None."""
         with self._lock:
             entry = self._current(object_).visible(id_)
             if entry is not None:
@@ -249,7 +248,7 @@ class Account:
     def _current(self, object_: str) -> Collection:
         now = self._clock.now
         collection = self._collections[object_]
-        collection.admit(now)
+        collection.show_due(now)
         if object_ == "event":
             self._aged_out.update(collection.expire(now - events.RETENTION))
         return collection
@@ -264,7 +263,7 @@ class Account:
     def _store(
         self, document: dict[str, Any], visible_at: int | None = None, moment: int | None = None
     ) -> None:
-        """Keep an object; where its kind has no `created`, it was created at `moment`."""
+        """Store an object; `moment` is its creation if its kind has no `created`."""
         object_ = document["object"]
         if object_ not in OBJECTS:
             raise ValueError(f"{object_!r} has no list of its own; there are {', '.join(OBJECTS)}")

@@ -1,4 +1,4 @@
-"""Masses of complete objects, for load tests."""
+"""Large numbers of complete objects, for load tests."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 Spread = Literal["even", "clustered"]
 
 _CLUSTERS = (0.2, 0.5, 0.8)
-"""Where in the span the dense days begin."""
+"""Where in the range the dense days begin."""
 
 
 class CountingAccount(Account, Protocol):
-    """An account that knows how much it holds."""
+    """An account that counts its objects."""
 
     def count(self, object_: str, /) -> int:
         """Return how many objects of a kind there are."""
 
 
-def load(  # noqa: PLR0913 - how many of each is the point
+def load(  # noqa: PLR0913 - a count for each kind
     account: CountingAccount,
     *,
     charges: int = 0,
@@ -45,10 +45,10 @@ def load(  # noqa: PLR0913 - how many of each is the point
     until: int,
     spread: Spread = "even",
 ) -> None:
-    """Insert so many more objects, created over [start, until), without events.
+    """Insert objects, created over [start, until), without events.
 
     Each invoice has `lines` lines, each subscription `items` items. A "clustered" spread puts all
-    into three days of the span. Objects of a kind differ in ids, times and amounts only; they
+    into three days of the range. Objects of a kind differ in ids, times and amounts only; they
     refer to the customers and subscriptions loaded with them, if there are any.
     """
     owners = {"customer": customers, "subscription": subscriptions}
@@ -121,7 +121,7 @@ def _invoice(rng: Random, items: list[Item], *, livemode: bool) -> dict[str, Any
 
 
 class _Samples:
-    """Complete objects to copy, which the copies share all but their ids and times with."""
+    """Complete objects to copy; copies differ in ids, times and amounts only."""
 
     def __init__(self, owners: dict[str, int], lines: int, items: int, *, livemode: bool) -> None:
         self._owners = owners

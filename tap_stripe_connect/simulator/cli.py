@@ -1,4 +1,4 @@
-"""The command that serves a made-up business."""
+"""The command that serves a simulated Stripe."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Options(TypedDict):
 def simulate(**options: Unpack[Options]) -> None:
     """Serve a Stripe with a made-up business inside, until interrupted."""
     try:
-        # Only here, because the rest of the command line has to work without the extra.
+        # Imported late: the other commands work without the extra.
         from tap_stripe_connect.simulator.server import Simulator  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error.name} is missing: {INSTALL}") from error
@@ -138,7 +138,7 @@ def simulate(**options: Unpack[Options]) -> None:
 
 
 def build(options: Options) -> World:
-    """Return a world with the same business, differently seeded, in each account."""
+    """Return a world with a business in each account, with different seeds."""
     until = options["until"]
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
@@ -161,7 +161,7 @@ def build(options: Options) -> World:
 
 
 def connect_client(options: Options) -> Client:
-    """Return the platform's client id of the mode; an unfit redirect is a ValueError."""
+    """Return the platform's client of the mode; raise ValueError for an invalid redirect URI."""
     live = options["live"]
     return Client(
         id="ca_SimulatorLive" if live else "ca_SimulatorTest",

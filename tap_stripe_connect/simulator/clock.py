@@ -7,10 +7,9 @@ import time
 
 
 class Clock:
-    """Virtual time in whole unix seconds, which only moves forward."""
+    """Virtual time in whole unix seconds, which only moves forward; with real time if running."""
 
     def __init__(self, now: int, *, running: bool = False) -> None:
-        """Start at `now`; a running clock also moves on with real time."""
         self._lock = threading.Lock()
         self._running = running
         self._base = float(now)
@@ -22,7 +21,7 @@ class Clock:
         return int(self._exact())
 
     def set(self, moment: int) -> None:
-        """Move on to `moment`; a moment in the past is a ValueError."""
+        """Move on to `moment`; raise ValueError if it is in the past."""
         with self._lock:
             if moment < self.now:
                 raise ValueError(f"The clock cannot go back from {self.now} to {moment}.")

@@ -23,15 +23,15 @@ class Entry:
     id: str
     created: int
     visible_at: int
-    """From this moment on, in unix seconds, reads find it."""
+    """Time from which reads show it, in unix seconds."""
     whole: bytes
     """JSON with all items of nested lists."""
     rendered: bytes
-    """JSON as Stripe answers it, nested lists cut."""
+    """JSON as in Stripe's responses, with truncated nested lists."""
     facts: tuple[tuple[object, ...], ...] = ()
-    """What the list's filters compare, in their order."""
+    """The values that the list's filters compare, in their order."""
     rank: tuple[int, int] = (0, 0)
-    """Place in the list: `created`, some seconds off in a disorderly one; then order of arrival."""
+    """Sort key in the list: `created`, shifted by any disorder, and order of arrival."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,17 @@ class Span:
     high: int = FOREVER
 
     def __and__(self, other: Span) -> Span:
-        """Return what both cover."""
+        """Return the intersection."""
         return Span(max(self.low, other.low), min(self.high, other.high))
 
     def __contains__(self, moment: int) -> bool:
-        """Tell whether a moment lies in it."""
+        """Return whether a moment is in the range."""
         return self.low <= moment < self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which entries a list request asks for."""
+    """The entries that a list request selects."""
 
     limit: int
     span: Span = field(default_factory=Span)
@@ -62,26 +62,25 @@ class Selection:
 
 
 class UnknownCursorError(LookupError):
-    """The cursor names no object that the same request could list."""
+    """The cursor is not an object of the same list."""
 
 
 class Collection:
     """Entries by id and in order; not thread-safe.
 
-    Reads only see what `admit` has let in: nothing shows before its time.
+    Reads show an entry once `show_due` has been called at or after its `visible_at`.
     """
 
     def __init__(self) -> None:
-        """Start empty."""
         self._by_id: dict[str, Entry] = {}
         self._order: list[Entry] = []
-        self._arrived: list[Entry] = []
+        self._new: list[Entry] = []
         self._waiting: list[Entry] = []
         self._count = 0
         self._disorder = 0
 
     def disorder(self, seconds: int) -> None:
-        """List each object up to `seconds` before or behind its place, always the same."""
+        """Shift each object's position by up to `seconds`, always the same."""
         self._disorder = seconds
         for entry in self._by_id.values():
             entry.rank = self._rank(entry, entry.rank[1])
@@ -92,23 +91,23 @@ class Collection:
         return entry.created + shift, arrival
 
     def __len__(self) -> int:
-        """Count all that exist, also what reads cannot see yet."""
+        """Return the number of entries, even if reads do not show them yet."""
         return len(self._by_id)
 
     def __iter__(self) -> Iterator[Entry]:
-        """Go through all that exist, newest first."""
+        """Iterate over all entries, newest first."""
         return iter(sorted(self._by_id.values(), key=RANK, reverse=True))
 
     def __contains__(self, id_: str) -> bool:
-        """Tell whether the id exists."""
+        """Return whether the id exists."""
         return id_ in self._by_id
 
     def get(self, id_: str) -> Entry | None:
-        """Return the entry, whether reads can see it or not."""
+        """Return the entry, even if reads do not show it yet."""
         return self._by_id.get(id_)
 
     def put(self, entry: Entry) -> None:
-        """Add an entry, or replace the one of the same id, which keeps its place among equals."""
+        """Add an entry, or replace the one of the same id in its position."""
         former = self._by_id.get(entry.id)
         if former is not None and former.created == entry.created:
             former.whole, former.rendered, former.facts = entry.whole, entry.rendered, entry.facts
@@ -120,27 +119,27 @@ class Collection:
             self.remove(entry.id)
             entry.rank = self._rank(entry, former.rank[1])
         self._by_id[entry.id] = entry
-        self._arrived.append(entry)
+        self._new.append(entry)
 
     def remove(self, id_: str) -> None:
-        """Forget an entry; an unknown id is a KeyError."""
+        """Remove an entry; raise KeyError for an unknown id."""
         entry = self._by_id.pop(id_)
-        for entries in (self._arrived, self._waiting):
+        for entries in (self._new, self._waiting):
             if entry in entries:
                 entries.remove(entry)
                 return
         del self._order[bisect_left(self._order, entry.rank, key=RANK)]
 
-    def admit(self, now: int) -> None:
-        """Let reads see what is due by `now`."""
-        if not self._arrived and not self._waiting:
+    def show_due(self, now: int) -> None:
+        """Let reads show the entries that are due by `now`."""
+        if not self._new and not self._waiting:
             return
         due: list[Entry] = []
         waiting: list[Entry] = []
-        for entry in (*self._waiting, *self._arrived):
+        for entry in (*self._waiting, *self._new):
             late = max(entry.created, entry.visible_at) > now
             (waiting if late else due).append(entry)
-        self._arrived, self._waiting = [], waiting
+        self._new, self._waiting = [], waiting
         if len(due) == 1:
             insort(self._order, due[0], key=RANK)
         elif due:
@@ -148,7 +147,7 @@ class Collection:
             self._order.sort(key=RANK)
 
     def expire(self, before: int) -> list[str]:
-        """Forget what was created before a moment and return its ids."""
+        """Remove entries created before a moment, and return their ids."""
         end = bisect_left(self._order, (before + self._disorder, 0), key=RANK)
         gone = [entry.id for entry in self._order[:end] if entry.created < before]
         if not gone:
@@ -159,14 +158,14 @@ class Collection:
         return gone
 
     def visible(self, id_: str) -> Entry | None:
-        """Return the entry if reads can see it."""
+        """Return the entry if reads show it."""
         entry = self._by_id.get(id_)
         if entry is None or self._index(entry) is None:
             return None
         return entry
 
     def select(self, selection: Selection) -> tuple[list[Entry], bool]:
-        """Return a page, newest first, and whether more lies beyond it in the walk's direction."""
+        """Return a page, newest first, and whether more follow in the direction of paging."""
         low = bisect_left(self._order, (selection.span.low - self._disorder, 0), key=RANK)
         high = bisect_left(self._order, (selection.span.high + self._disorder, 0), key=RANK)
         forward = selection.ending_before is not None

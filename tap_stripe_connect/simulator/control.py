@@ -1,4 +1,4 @@
-"""Control of a simulator that runs as a process of its own, as JSON under /_simulator."""
+"""JSON endpoints under /_simulator that control a running simulator."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ T = TypeVar("T")
 
 
 class Time(msgspec.Struct, forbid_unknown_fields=True):
-    """Where to move the clock, in unix seconds, or by how many seconds."""
+    """A time to set in unix seconds, and seconds to advance."""
 
     set: int | None = None
     advance: float = 0.0
 
 
 class Latency(msgspec.Struct, forbid_unknown_fields=True):
-    """How many seconds every request takes."""
+    """Seconds that every request takes."""
 
     seconds: float
 
 
 class Rates(msgspec.Struct, forbid_unknown_fields=True):
-    """Requests per second, in all and of one endpoint; without both there is no limit."""
+    """Requests per second, in total and per endpoint; no limit without both."""
 
     per_second: float | None = None
     per_endpoint: float | None = None
 
 
 class Change(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Something that happens to an object, on the platform unless said otherwise."""
+    """A change of an object, by default in the platform's account."""
 
     action: Literal["create", "update", "delete"]
     object: str
@@ -63,20 +63,19 @@ class Signup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Disconnection(msgspec.Struct, forbid_unknown_fields=True):
-    """An account whose owner takes the platform's access away."""
+    """An account whose owner revokes the platform's access."""
 
     account: str
 
 
 class Control:
-    """The answers, all given on the thread that serves."""
+    """The handlers, which all run on the server's thread."""
 
     def __init__(self, simulator: Simulator) -> None:
-        """Control a simulator."""
         self._simulator = simulator
 
     def routes(self) -> list[Route]:
-        """List what there is."""
+        """Return the routes."""
         return [
             Route("/journal", self.journal, methods=["GET"]),
             Route("/journal", self.clear_journal, methods=["DELETE"]),
@@ -94,16 +93,16 @@ class Control:
         ]
 
     async def journal(self, _request: Request) -> Response:
-        """Return every request that was noted."""
+        """Return all requests in the journal."""
         return _json(self._simulator.journal.requests)
 
     async def clear_journal(self, _request: Request) -> Response:
-        """Forget every request that was noted."""
+        """Clear the journal."""
         self._simulator.journal.clear()
         return _json({})
 
     async def state(self, _request: Request) -> Response:
-        """Return the time, and how many objects of which kind each account has."""
+        """Return the time, and the number of objects of each kind in each account."""
         world = self._simulator.world
         counts = {
             account.id: {object_: account.count(object_) for object_ in OBJECTS}
@@ -120,32 +119,32 @@ class Control:
         return _json({"now": clock.advance(time.advance)})
 
     async def faults(self, _request: Request) -> Response:
-        """Return the faults in force, and how often each has fired."""
+        """Return the active faults, and how often each has fired."""
         return _json(self._simulator.faults.all)
 
     async def add_fault(self, request: Request) -> Response:
-        """Put a fault in force."""
+        """Add a fault."""
         return _json(self._simulator.faults.add(await _body(request, Fault)))
 
     async def clear_faults(self, _request: Request) -> Response:
-        """Let everything go right again."""
+        """Remove all faults."""
         self._simulator.faults.clear()
         return _json({})
 
     async def latency(self, request: Request) -> Response:
-        """Set how long every request takes."""
+        """Set the latency of every request."""
         self._simulator.latency = max(0.0, (await _body(request, Latency)).seconds)
         return _json({"seconds": self._simulator.latency})
 
     async def rate_limit(self, request: Request) -> Response:
-        """Set or lift the limit of requests per second."""
+        """Set or remove the rate limit."""
         rates = await _body(request, Rates)
         given = {name: rate for name, rate in msgspec.structs.asdict(rates).items() if rate}
         self._simulator.rate_limit = RateLimit(**given) if given else None
         return _json(given)
 
     async def change(self, request: Request) -> Response:
-        """Let something happen to an object, and return the object."""
+        """Change an object and return it."""
         change = await _body(request, Change)
         world = self._simulator.world
         account = world.accounts[change.account or world.platform.id]
@@ -162,13 +161,13 @@ class Control:
         return _json(self._simulator.world.connect.add_client(client))
 
     async def signup(self, request: Request) -> Response:
-        """Add or change an account that can sign in, and return it as Stripe shows it."""
+        """Add or change an account that can sign in, and return Stripe's object of it."""
         given = msgspec.structs.asdict(await _body(request, Signup))
         account = self._simulator.world.add_signup(given.pop("account"), **given)
         return _json(account.document())
 
     async def disconnect(self, request: Request) -> Response:
-        """Take away the platform's access to an account."""
+        """Revoke the platform's access to an account."""
         self._simulator.world.disconnect((await _body(request, Disconnection)).account)
         return _json({})
 
@@ -177,7 +176,11 @@ def app(simulator: Simulator) -> Starlette:
     """Return the application that controls a simulator."""
     return Starlette(
         routes=Control(simulator).routes(),
-        exception_handlers={LookupError: _refuse, TypeError: _refuse, ValueError: _refuse},
+        exception_handlers={
+            LookupError: _bad_request,
+            TypeError: _bad_request,
+            ValueError: _bad_request,
+        },
     )
 
 
@@ -189,6 +192,6 @@ def _json(content: object) -> Response:
     return Response(msgspec.json.encode(content), media_type="application/json")
 
 
-def _refuse(_request: Request, error: Exception) -> Response:
+def _bad_request(_request: Request, error: Exception) -> Response:
     reason = {"error": {"type": type(error).__name__, "message": str(error)}}
     return Response(msgspec.json.encode(reason), status_code=400, media_type="application/json")

@@ -1,4 +1,4 @@
-"""Stripe's endpoints: which exist, and what they answer."""
+"""Stripe's endpoints and their responses."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import msgspec
 from tap_stripe_connect.catalog import API_VERSION, LISTED, NESTED
 from tap_stripe_connect.simulator import (
     access,
+    errors,
     filters,
     older_version,
     parameters,
-    refusal,
     rendering,
 )
 from tap_stripe_connect.simulator.account import AgedOutError
-from tap_stripe_connect.simulator.answers import Reply
+from tap_stripe_connect.simulator.calls import Response
 from tap_stripe_connect.simulator.collection import Selection, Span, UnknownCursorError
-from tap_stripe_connect.simulator.refusal import Refusal
+from tap_stripe_connect.simulator.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tap_stripe_connect.catalog import Embedded, List
     from tap_stripe_connect.simulator.access import Caller
-    from tap_stripe_connect.simulator.answers import Call
+    from tap_stripe_connect.simulator.calls import Call
     from tap_stripe_connect.simulator.parameters import Parameter
     from tap_stripe_connect.simulator.world import World
 
@@ -37,16 +37,16 @@ CONNECTED_ACCOUNTS_PERMISSION = "rak_connected_account_read"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request that may be answered."""
+class AuthorizedCall:
+    """An API call with a known key and permission."""
 
     world: World
     caller: Caller
     id: str
-    """What stands in the place of `{id}`."""
+    """The `{id}` in the path."""
     parameters: dict[str, Parameter]
     older: bool
-    """Whether to answer in the account's own, older API version."""
+    """Whether to use the account's default, older API version."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Endpoint:
 
     template: str
     permission: str
-    answer: Callable[[Asked], Reply]
+    answer: Callable[[AuthorizedCall], Response]
 
 
 def find(path: str) -> tuple[Endpoint, str] | None:
-    """Return the endpoint of a path, and the id in it."""
+    """Return the endpoint of a path and the id in it, or None."""
     steps = tuple(path.split("/"))
     endpoint = BY_STEPS.get(steps)
     if endpoint is not None:
@@ -71,139 +71,141 @@ def find(path: str) -> tuple[Endpoint, str] | None:
     return None
 
 
-def answer(world: World, call: Call) -> Reply:
-    """Answer a request as Stripe does."""
+def answer(world: World, call: Call) -> Response:
+    """Return Stripe's response to an API call."""
     try:
         found = find(call.path)
         if found is None or call.method != "GET":
-            raise refusal.unrecognized(call.method, unquote(call.path))
+            raise errors.unrecognized(call.method, unquote(call.path))
         endpoint, id_ = found
         caller = access.authenticate(world, call.headers)
         version = call.headers.get("stripe-version", older_version.API_VERSION)
         if version not in {API_VERSION, older_version.API_VERSION}:
-            raise refusal.invalid_version(version)
+            raise errors.invalid_version(version)
         access.permit(caller, endpoint.permission)
         given = parameters.gather(call.pairs)
-        return endpoint.answer(Asked(world, caller, id_, given, version != API_VERSION))
-    except Refusal as refused:
-        return Reply.refused(refused)
+        return endpoint.answer(AuthorizedCall(world, caller, id_, given, version != API_VERSION))
+    except ApiError as error:
+        return Response.from_error(error)
 
 
-def _list(listed: List) -> Callable[[Asked], Reply]:
+def _list(listed: List) -> Callable[[AuthorizedCall], Response]:
     object_, path = listed.object, listed.path
     allowed = {*listed.facts.takes, *listed.facts.filters, *_creation(listed)}
 
-    def answer(asked: Asked) -> Reply:
-        _allow(asked.parameters, allowed)
-        expansions = _expansions(asked, object_, "data.")
-        selection = _selection(object_, asked.parameters, _span(listed, asked.parameters))
+    def answer(call: AuthorizedCall) -> Response:
+        _allow(call.parameters, allowed)
+        expansions = _expansions(call, object_, "data.")
+        selection = _selection(object_, call.parameters, _span(listed, call.parameters))
         try:
-            found, has_more = asked.caller.account.page(object_, selection)
+            found, has_more = call.caller.account.page(object_, selection)
         except UnknownCursorError as error:
             raise _no_such_cursor(object_, error, selection) from error
         except AgedOutError as error:
             param = "starting_after" if selection.starting_after else "ending_before"
-            raise refusal.aged_out(str(error), param) from error
-        return _page([_shown(asked, one, expansions) for one in found], has_more=has_more, url=path)
+            raise errors.aged_out(str(error), param) from error
+        return Response.from_page(
+            [_rendered(call, one, expansions) for one in found], has_more=has_more, url=path
+        )
 
     return answer
 
 
-def _retrieve(object_: str) -> Callable[[Asked], Reply]:
-    def answer(asked: Asked) -> Reply:
-        _allow(asked.parameters, {"expand"})
-        expansions = _expansions(asked, object_, "")
-        found = asked.caller.account.read(object_, asked.id)
+def _retrieve(object_: str) -> Callable[[AuthorizedCall], Response]:
+    def answer(call: AuthorizedCall) -> Response:
+        _allow(call.parameters, {"expand"})
+        expansions = _expansions(call, object_, "")
+        found = call.caller.account.read(object_, call.id)
         if found is None:
-            raise refusal.missing(object_, asked.id)
-        return Reply(200, _shown(asked, found, expansions))
+            raise errors.missing(object_, call.id)
+        return Response(200, _rendered(call, found, expansions))
 
     return answer
 
 
-def _nested(nested: Embedded) -> Callable[[Asked], Reply]:
-    """Answer the items of an object's nested list, in the order it holds them."""
+def _nested(nested: Embedded) -> Callable[[AuthorizedCall], Response]:
+    """Return a handler for an object's nested list, in the order of its items."""
     parent, field, object_ = nested.within.object, nested.list_field, nested.object
     query = dict(parse_qsl(urlsplit(nested.facts.url).query))
     id_parameter = next((name for name, value in query.items() if value == "{id}"), None)
     allowed = {"ending_before", "expand", "limit", "starting_after", *query}
 
-    def answer(asked: Asked) -> Reply:
-        _allow(asked.parameters, allowed)
-        expansions = _expansions(asked, object_, "data.")
-        id_ = asked.id
+    def answer(call: AuthorizedCall) -> Response:
+        _allow(call.parameters, allowed)
+        expansions = _expansions(call, object_, "data.")
+        id_ = call.id
         if id_parameter is not None:
-            if id_parameter not in asked.parameters:
-                raise refusal.missing_parameter(id_parameter)
-            id_ = parameters.text(id_parameter, asked.parameters[id_parameter])
-        found = asked.caller.account.read(parent, id_, form="whole")
+            if id_parameter not in call.parameters:
+                raise errors.missing_parameter(id_parameter)
+            id_ = parameters.text(id_parameter, call.parameters[id_parameter])
+        found = call.caller.account.read(parent, id_, form="whole")
         if found is None:
-            raise refusal.missing(parent, id_, id_parameter or "id")
+            raise errors.missing(parent, id_, id_parameter or "id")
         listed = msgspec.json.decode(found)[field]
-        page, has_more = _slice(listed["data"], object_, asked.parameters)
-        encoded = [_shown(asked, msgspec.json.encode(item), expansions) for item in page]
-        return _page(encoded, has_more=has_more, url=listed["url"])
+        page, has_more = _slice(listed["data"], object_, call.parameters)
+        encoded = [_rendered(call, msgspec.json.encode(item), expansions) for item in page]
+        return Response.from_page(encoded, has_more=has_more, url=listed["url"])
 
     return answer
 
 
-def _own_account(asked: Asked) -> Reply:
-    _allow(asked.parameters, {"expand"})
-    _expansions(asked, "account", "")
-    return Reply(200, msgspec.json.encode(asked.caller.account.document()))
+def _own_account(call: AuthorizedCall) -> Response:
+    _allow(call.parameters, {"expand"})
+    _expansions(call, "account", "")
+    return Response(200, msgspec.json.encode(call.caller.account.document()))
 
 
-def _connected_accounts(asked: Asked) -> Reply:
-    if asked.caller.on_behalf:
-        raise refusal.not_a_platform()
-    _allow(asked.parameters, {"created", "ending_before", "expand", "limit", "starting_after"})
-    _expansions(asked, "account", "data.")
-    if asked.caller.account is not asked.world.platform:
-        return _page([], has_more=False, url="/v1/accounts")
-    given = asked.parameters
+def _connected_accounts(call: AuthorizedCall) -> Response:
+    if call.caller.on_behalf:
+        raise errors.not_a_platform()
+    _allow(call.parameters, {"created", "ending_before", "expand", "limit", "starting_after"})
+    _expansions(call, "account", "data.")
+    if call.caller.account is not call.world.platform:
+        return Response.from_page([], has_more=False, url="/v1/accounts")
+    given = call.parameters
     span = parameters.span("created", given["created"]) if "created" in given else Span()
     selection = _selection("account", given, span)
     try:
-        found, has_more = asked.world.connections(selection)
+        found, has_more = call.world.connections(selection)
     except UnknownCursorError as error:
         raise _no_such_cursor("account", error, selection) from error
-    return _page(found, has_more=has_more, url="/v1/accounts")
+    return Response.from_page(found, has_more=has_more, url="/v1/accounts")
 
 
-def _connected_account(asked: Asked) -> Reply:
-    _allow(asked.parameters, {"expand"})
-    _expansions(asked, "account", "")
-    caller = asked.caller
-    account = asked.world.account(asked.id)
-    reachable = caller.account is asked.world.platform and asked.world.connected(asked.id)
+def _connected_account(call: AuthorizedCall) -> Response:
+    _allow(call.parameters, {"expand"})
+    _expansions(call, "account", "")
+    caller = call.caller
+    account = call.world.account(call.id)
+    reachable = caller.account is call.world.platform and call.world.connected(call.id)
     if account is None or not (reachable or account is caller.account):
-        raise refusal.no_access(caller.key.secret, asked.id)
-    return Reply(200, msgspec.json.encode(account.document()))
+        raise errors.no_access(caller.key.secret, call.id)
+    return Response(200, msgspec.json.encode(account.document()))
 
 
 def _allow(given: Mapping[str, Parameter], names: set[str]) -> None:
     for name, value in given.items():
         if name not in names:
             key = next(iter(value), "") if isinstance(value, dict) else ""
-            raise refusal.unknown_parameter(f"{name}[{key}]" if key else name)
+            raise errors.unknown_parameter(f"{name}[{key}]" if key else name)
 
 
-def _expansions(asked: Asked, object_: str, prefix: str) -> list[str]:
-    """Return the fields to expand, without the prefix that lists demand."""
-    wanted = parameters.texts("expand", asked.parameters.get("expand", []))
+def _expansions(call: AuthorizedCall, object_: str, prefix: str) -> list[str]:
+    """Return the fields to expand, without the prefix that lists require."""
+    wanted = parameters.texts("expand", call.parameters.get("expand", []))
     for path in wanted:
         rendering.check_expansion(object_, path, prefix)
     return [path.removeprefix(prefix) for path in wanted]
 
 
 def _creation(listed: List) -> Collection[str]:
-    """Return the parameters that narrow a list to some creation times."""
+    """Return the parameters that filter a list by creation time."""
     created = listed.facts.created
     return created.values() if isinstance(created, dict) else [created] if created else []
 
 
 def _span(listed: List, given: Mapping[str, Parameter]) -> Span:
-    """Return the creation times that a list is asked for."""
+    """Return the range of creation times that a request selects."""
     created = listed.facts.created
     if isinstance(created, dict):
         bounds: Parameter = {
@@ -218,7 +220,7 @@ def _span(listed: List, given: Mapping[str, Parameter]) -> Span:
 def _selection(object_: str, given: dict[str, Parameter], span: Span | None = None) -> Selection:
     for one, other in (("starting_after", "ending_before"), ("type", "types")):
         if one in given and other in given:
-            raise Refusal(
+            raise ApiError(
                 400,
                 f"Received both {one} and {other} parameters. Please pass in only one.",
                 code="parameters_exclusive",
@@ -236,9 +238,9 @@ def _cursor(name: str, given: Mapping[str, Parameter]) -> str | None:
     return parameters.text(name, given[name]) if name in given else None
 
 
-def _no_such_cursor(object_: str, error: UnknownCursorError, selection: Selection) -> Refusal:
+def _no_such_cursor(object_: str, error: UnknownCursorError, selection: Selection) -> ApiError:
     param = "starting_after" if selection.starting_after else "ending_before"
-    return refusal.missing(object_, str(error), param)
+    return errors.missing(object_, str(error), param)
 
 
 def _slice(
@@ -257,10 +259,10 @@ def _slice(
     return after[: selection.limit], len(after) > selection.limit
 
 
-def _shown(asked: Asked, encoded: bytes, expansions: Sequence[str]) -> bytes:
-    if not asked.older and not expansions:
+def _rendered(call: AuthorizedCall, encoded: bytes, expansions: Sequence[str]) -> bytes:
+    if not call.older and not expansions:
         return encoded
-    account = asked.caller.account
+    account = call.caller.account
 
     def look_up(object_: str, id_: str) -> dict[str, Any] | None:
         includes = rendering.INCLUDABLE.get(object_)
@@ -270,16 +272,7 @@ def _shown(asked: Asked, encoded: bytes, expansions: Sequence[str]) -> bytes:
     document = msgspec.json.decode(encoded)
     for path in expansions:
         rendering.expand(document, path, look_up)
-    return msgspec.json.encode(older_version.rendered(document) if asked.older else document)
-
-
-def _page(encoded: Sequence[bytes], *, has_more: bool, url: str) -> Reply:
-    end = b'],"has_more":%s,"url":%s}' % (
-        b"true" if has_more else b"false",
-        msgspec.json.encode(url),
-    )
-    body = b"".join((b'{"object":"list","data":[', b",".join(encoded), end))
-    return Reply(200, body, rows=len(encoded))
+    return msgspec.json.encode(older_version.rendered(document) if call.older else document)
 
 
 def _endpoints() -> tuple[Endpoint, ...]:
@@ -302,7 +295,7 @@ def _endpoints() -> tuple[Endpoint, ...]:
 
 
 FIRST_ID_STEP = 3
-"""Where in a path the first id can stand: /v1/charges/{id}."""
+"""Index of the first path segment that can be an id: /v1/charges/{id}."""
 BY_STEPS: Mapping[tuple[str, ...], Endpoint] = MappingProxyType(
     {tuple(endpoint.template.split("/")): endpoint for endpoint in _endpoints()}
 )

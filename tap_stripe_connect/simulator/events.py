@@ -1,4 +1,4 @@
-"""What happens to objects, as Stripe's events tell it."""
+"""Stripe's events: types, payloads and previous attributes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RETENTION = 30 * 86_400
-"""For how many seconds Stripe keeps events."""
+"""Seconds for which Stripe keeps events."""
 
 UPDATED, DELETED = "*.updated", "*.deleted"
 
@@ -29,30 +29,30 @@ def family(object_: str) -> str:
 
 
 def event_type(object_: str, pattern: str) -> str:
-    """Return the pattern with the object's family in the place of `*`: `*.updated`."""
+    """Replace `*` in a pattern such as `*.updated` by the object's family."""
     return pattern.replace("*", family(object_))
 
 
 def creation_type(document: Mapping[str, Any]) -> str:
-    """Return the type of the event that tells of a new object."""
+    """Return the type of the event for a new object."""
     if document["object"] == "charge":
         return f"charge.{document.get('status') or 'succeeded'}"
     return event_type(document["object"], "*.created")
 
 
 def end_type(object_: str) -> str:
-    """Return the type of the event that tells of an object's end, or nothing if there is none."""
+    """Return the type of the event for a deletion, or an empty string if there is none."""
     types = (event_type(object_, pattern) for pattern in (DELETED, "*.detached"))
-    return next(filter(is_told, types), "")
+    return next(filter(is_event_type, types), "")
 
 
-def is_told(type_: str) -> bool:
-    """Return whether Stripe has events of a type; not each kind of object has all."""
+def is_event_type(type_: str) -> bool:
+    """Return whether Stripe has events of a type; few kinds of objects have all."""
     return type_ in EVENT_TYPES
 
 
 def payload(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of an object as an event carries it: older version, nested lists cut."""
+    """Return a copy of an object as in an event: older version, truncated nested lists."""
     shown: dict[str, Any]
     if "object" in document:
         shown = msgspec.json.decode(rendering.encode(document)[1])
@@ -62,7 +62,7 @@ def payload(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def previous_attributes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the former values of what changed: of a list all, of a hash its changed fields."""
+    """Return former values of changed fields: whole lists, but only changed fields of a hash."""
     former: dict[str, Any] = {}
     for name in before.keys() | after.keys():
         old, new = before.get(name), after.get(name)

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose."""
+"""Faults that are injected into responses."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from tap_stripe_connect.simulator import parameters, refusal
-from tap_stripe_connect.simulator.answers import Reply
+from tap_stripe_connect.simulator import errors, parameters
+from tap_stripe_connect.simulator.calls import Response
 
 if TYPE_CHECKING:
-    from tap_stripe_connect.simulator.answers import Call
+    from tap_stripe_connect.simulator.calls import Call
 
 STATUSES = range(200, 600)
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, eq=False):
-    """One way to go wrong, for the requests it matches.
+    """A fault for the requests that it matches.
 
-    Without any effect named, such a request is answered as always.
+    Without any effect, such a request gets its usual response.
     """
 
     match: str = ""
     """Regular expression, searched in the decoded path and query."""
     times: int | None = None
-    """How many requests it hits; None: all."""
+    """Number of requests it affects; None for all."""
     skip: int = 0
-    """How many matching requests still pass before."""
+    """Number of matching requests to skip first."""
     status: int | None = None
-    """Answer with this status instead, with Stripe's error body unless `body` is given."""
+    """Respond with this status, and Stripe's error body unless `body` is given."""
     body: Any = None
-    """JSON of the answer, or text to send as it is."""
+    """JSON of the response, or text to send as it is."""
     headers: dict[str, str] = {}
-    """Added to the answer."""
+    """Headers to add to the response."""
     truncate: float | None = None
-    """Send only so many bytes of the body, or below 1 that part of it, as if that were all."""
+    """Send only this many bytes of the body, or a share of it below 1."""
     reset: bool = False
-    """Close the connection in the middle of the body, or where `truncate` says."""
+    """Close the connection in the middle of the body, or after `truncate`."""
     hang: bool = False
-    """Never answer."""
+    """Never respond."""
     delay: float = 0.0
-    """Answer so many seconds later."""
+    """Delay the response by this many seconds."""
     empty_page: bool = False
-    """Answer a list without data that says there is more."""
+    """Respond with an empty page that has more."""
     repeat_page: bool = False
     """Ignore the cursor."""
     page_limit: int | None = None
-    """Fail with 500 when the request asks for more objects than this."""
+    """Respond with 500 if `limit` is larger than this."""
     not_a_list: bool = False
-    """Answer 200 with an empty JSON object."""
+    """Respond 200 with an empty JSON object."""
     fired: int = 0
-    """How many requests it has hit."""
+    """Number of requests it has affected."""
 
     def __post_init__(self) -> None:
-        """Check what would only fail later; a ValueError says what."""
+        """Raise ValueError for an invalid expression or status."""
         try:
             re.compile(self.match)
         except re.error as error:
@@ -65,8 +65,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, eq=False):
         if self.status is not None and self.status not in STATUSES:
             raise ValueError(f"status is not between 200 and 599: {self.status}")
 
-    def hits(self, call: Call) -> bool:
-        """Tell whether it hits this request, and count it."""
+    def matches(self, call: Call) -> bool:
+        """Return whether it applies to this call, and count it."""
         target = unquote_plus(f"{call.path}?{call.query}" if call.query else call.path)
         if not re.search(self.match, target) or not self._over_page_limit(call):
             return False
@@ -78,29 +78,29 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, eq=False):
         self.fired += 1
         return True
 
-    def instead(self, call: Call) -> Reply | None:
+    def replacement(self, call: Call) -> Response | None:
         """Return the answer that takes the place of the real one, if it does."""
         if self.page_limit is not None:
-            return Reply.refused(refusal.server_error())
+            return Response.from_error(errors.server_error())
         if self.not_a_list:
-            return Reply(200, b"{}", rows=0)
+            return Response(200, b"{}", rows=0)
         if self.empty_page:
             page = {"object": "list", "data": [], "has_more": True, "url": call.path}
-            return Reply(200, msgspec.json.encode(page), rows=0)
+            return Response(200, msgspec.json.encode(page), rows=0)
         if self.body is not None:
             text = isinstance(self.body, str)
             body = self.body.encode() if text else msgspec.json.encode(self.body)
-            return Reply(self.status or 200, body)
+            return Response(self.status or 200, body)
         if self.status is not None:
-            return Reply.refused(_usual(self.status))
+            return Response.from_error(_default_error(self.status))
         return None
 
-    def asked(self, call: Call) -> Call:
-        """Return the request as it shall be understood."""
+    def modified(self, call: Call) -> Call:
+        """Return the call as it is handled."""
         return call.without("starting_after", "ending_before") if self.repeat_page else call
 
-    def sent(self, body: bytes) -> bytes:
-        """Return how much of the body is sent."""
+    def sent_part(self, body: bytes) -> bytes:
+        """Return the part of the body that is sent."""
         if self.truncate is None:
             return body[: len(body) // 2] if self.reset else body
         length = self.truncate * len(body) if self.truncate < 1 else self.truncate
@@ -113,40 +113,39 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, eq=False):
         return limit.isdecimal() and int(limit) > self.page_limit
 
 
-def _usual(status: int) -> refusal.Refusal:
+def _default_error(status: int) -> errors.ApiError:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return refusal.server_error(status)
+        return errors.server_error(status)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return refusal.rate_limited("global-rate")
-    return refusal.Refusal(status, "The request was refused on purpose.")
+        return errors.rate_limited("global-rate")
+    return errors.ApiError(status, "The request was refused on purpose.")
 
 
 class Faults:
-    """The faults in force, first match first; safe to use from any thread."""
+    """The active faults; the first match applies. Safe to use from any thread."""
 
     def __init__(self) -> None:
-        """Start without any."""
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
     @property
     def all(self) -> list[Fault]:
-        """The faults in force, in their order."""
+        """The active faults in their order."""
         with self._lock:
             return list(self._faults)
 
     def add(self, fault: Fault) -> Fault:
-        """Put a fault in force and return it."""
+        """Add a fault and return it."""
         with self._lock:
             self._faults.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Let everything go right again."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
-    def hitting(self, call: Call) -> Fault | None:
-        """Return the fault that hits a request, if any, and count it."""
+    def matching(self, call: Call) -> Fault | None:
+        """Return the fault that applies to a call, if any, and count it."""
         with self._lock:
-            return next((fault for fault in self._faults if fault.hits(call)), None)
+            return next((fault for fault in self._faults if fault.matches(call)), None)

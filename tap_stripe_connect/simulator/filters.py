@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tap_stripe_connect.catalog import LISTED
 from tap_stripe_connect.simulator import parameters, shapes
-from tap_stripe_connect.simulator.refusal import Refusal
+from tap_stripe_connect.simulator.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,12 +25,12 @@ MOST_EVENT_TYPES = 20
 
 @dataclass(frozen=True)
 class Filter:
-    """A parameter that narrows a list."""
+    """A parameter that filters a list."""
 
     path: str
-    """Where the object holds what is compared; `[]` goes through a list."""
+    """Path of the compared value in the object; `[]` iterates over a list."""
     parse: Callable[[str, Parameter], Test]
-    """Make a test of the values found at the path; a malformed parameter raises a Refusal."""
+    """Return a test of the values at the path; raises ApiError for a malformed parameter."""
 
 
 def _is_text(name: str, given: Parameter) -> Test:
@@ -50,7 +50,7 @@ def _is_integer(name: str, given: Parameter) -> Test:
 
 def _unknown(name: str, given: Parameter) -> Test:
     del given
-    raise Refusal(400, f"The simulator does not know how Stripe filters by {name}.", param=name)
+    raise ApiError(400, f"The simulator does not know how Stripe filters by {name}.", param=name)
 
 
 def _is_one_of(*choices: str) -> Callable[[str, Parameter], Test]:
@@ -73,7 +73,7 @@ def _latest_in_range(name: str, given: Parameter) -> Test:
 
 def _enabled(name: str, given: Parameter) -> Test:
     if not isinstance(given, dict) or set(given) != {"enabled"}:
-        raise Refusal(400, "Invalid hash", param=name)
+        raise ApiError(400, "Invalid hash", param=name)
     return _is_flag(f"{name}[enabled]", given["enabled"])
 
 
@@ -125,7 +125,7 @@ KINDS: Mapping[str, Callable[[str, Parameter], Test]] = MappingProxyType(
         "string": _is_text,
     }
 )
-"""How filters compare that look at a field of their own name."""
+"""Tests of filters on a field of the same name, by type."""
 
 SPECIAL: Mapping[str, Mapping[str, Filter]] = MappingProxyType(
     {
@@ -146,11 +146,11 @@ SPECIAL: Mapping[str, Mapping[str, Filter]] = MappingProxyType(
         },
     }
 )
-"""Of each object, the filters of its list that look elsewhere, or in a way of their own."""
+"""Filters on other fields, or with special tests, by object."""
 
 
 def _filter(object_: str, name: str, kind: object) -> Filter:
-    """Return a filter that looks at the field of its own name."""
+    """Return a filter on the field of the same name."""
     compare = _is_one_of(*kind) if isinstance(kind, list) else KINDS.get(str(kind), _unknown)
 
     def parse(name: str, given: Parameter) -> Test:
@@ -160,7 +160,7 @@ def _filter(object_: str, name: str, kind: object) -> Filter:
 
 
 def _filters(listed: List) -> Mapping[str, Filter]:
-    """Return the filters of a list, but for that of creation times."""
+    """Return the filters of a list except `created`."""
     usual = {
         name: _filter(listed.object, name, kind) for name, kind in listed.facts.filters.items()
     }
@@ -170,17 +170,17 @@ def _filters(listed: List) -> Mapping[str, Filter]:
 FILTERS: Mapping[str, Mapping[str, Filter]] = MappingProxyType(
     {"account": {}, **{listed.object: _filters(listed) for listed in LISTED.values()}}
 )
-"""Of each object, the filters of its list; all but `created`."""
+"""The filters of each object's list except `created`."""
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """Objects that a list leaves out as long as the request does not ask for them."""
+    """Objects that a list omits by default."""
 
     filter: str
-    """Name of the filter that looks at the same fact."""
-    asked_by: frozenset[str]
-    """Any of these parameters brings them back."""
+    """Name of the filter on the same value."""
+    shown_by: frozenset[str]
+    """Parameters with which the list includes them."""
     test: Test
 
 
@@ -197,7 +197,7 @@ HIDDEN: Mapping[str, tuple[Hidden, ...]] = MappingProxyType(
 
 
 def values_at(document: object, path: str) -> Facts:
-    """Return what a dotted path leads to, nulls left out; `[]` goes through a list."""
+    """Return the values at a dotted path without nulls; `[]` iterates over a list."""
     found = [document]
     for step in path.split("."):
         name = step.removesuffix("[]")
@@ -208,12 +208,12 @@ def values_at(document: object, path: str) -> Facts:
 
 
 def facts_of(object_: str, document: Mapping[str, Any]) -> tuple[Facts, ...]:
-    """Return what the filters of an object's list compare, in their order."""
+    """Return the values that the filters of an object's list compare, in their order."""
     return tuple(values_at(document, filter_.path) for filter_ in FILTERS.get(object_, {}).values())
 
 
 def matcher(object_: str, given: Mapping[str, Parameter]) -> Callable[[Entry], bool] | None:
-    """Return the test that a list request puts to every object, if any."""
+    """Return the test of a list request's filters, if any."""
     known = FILTERS.get(object_, {})
     order = {name: index for index, name in enumerate(known)}
     tests: list[tuple[int, Test, bool]] = [
@@ -224,7 +224,7 @@ def matcher(object_: str, given: Mapping[str, Parameter]) -> Callable[[Entry], b
     tests += [
         (order[hidden.filter], hidden.test, False)
         for hidden in HIDDEN.get(object_, ())
-        if hidden.asked_by.isdisjoint(given)
+        if hidden.shown_by.isdisjoint(given)
     ]
     if not tests:
         return None

@@ -1,4 +1,4 @@
-"""Made-up ids that look like Stripe's and are the same in every run."""
+"""Deterministic ids that look like Stripe's."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ USUAL_LENGTH = 24
 
 
 def identifier(object_: str, *seed: str | int) -> str:
-    """Return the id of an object that `seed` tells apart from the others of its kind."""
+    """Return an id that is unique for `seed` among objects of its kind."""
     digest = blake2b("/".join(map(str, (object_, *seed))).encode(), digest_size=24).digest()
     number = int.from_bytes(digest)
     text = ""

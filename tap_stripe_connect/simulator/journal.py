@@ -1,4 +1,4 @@
-"""Every request that the simulator got."""
+"""The journal of all requests to the simulator."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Request:
-    """One request, and how it was answered once it is."""
+    """A request and, once sent, its response."""
 
     at: float
-    """When it came, in real monotonic seconds."""
+    """Arrival in real monotonic seconds."""
     moment: int
-    """When it came, in virtual unix seconds."""
+    """Arrival in virtual unix seconds."""
     method: str
     path: str
     template: str
-    """The path with `{id}` in the place of ids; what Stripe limits as one endpoint."""
+    """The path with `{id}` for ids; one endpoint for Stripe's rate limits."""
     query: list[tuple[str, str]]
     account: str | None
     """The `Stripe-Account` header."""
@@ -31,11 +31,11 @@ class Request:
     """The `Stripe-Version` header."""
     request_id: str
     status: int | None = None
-    """None as long as it is not answered."""
+    """None until the response is sent."""
     rows: int | None = None
-    """How many objects a list answered."""
+    """Number of objects in a list response."""
     answered_at: float | None = None
-    """When the answer was sent, in real monotonic seconds."""
+    """When the response was sent, in real monotonic seconds."""
 
     def parameter(self, name: str) -> str | None:
         """Return the first value of a query parameter, such as `created[gte]`."""
@@ -46,7 +46,6 @@ class Journal:
     """The requests in order of arrival; safe to use from any thread."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self._changed = threading.Condition()
         self._requests: list[Request] = []
 
@@ -65,18 +64,18 @@ class Journal:
         )
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all requests."""
         with self._changed:
             self._requests.clear()
 
     def add(self, request: Request) -> None:
-        """Note a request that has come."""
+        """Add a request."""
         with self._changed:
             self._requests.append(request)
             self._changed.notify_all()
 
     def answered(self, request: Request, at: float, status: int, rows: int | None) -> None:
-        """Note how a request was answered."""
+        """Record the response to a request."""
         with self._changed:
             request.answered_at, request.status, request.rows = at, status, rows
             self._changed.notify_all()

@@ -1,6 +1,6 @@
-"""Objects as an API version from before the changes of 2025 shows them.
+"""Objects in an API version from before the changes of 2025.
 
-What the newer object does not tell, such as which charge paid an invoice, is null.
+Values that the newer object lacks, such as the charge of an invoice, are null.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Document = dict[str, Any]
 
 
 def rendered(document: Document) -> Document:
-    """Return the object, whatever it is, in the older version."""
+    """Return an object of any kind in the older version."""
     change = CHANGES.get(document.get("object", ""))
     return document if change is None else change(document)
 

@@ -1,4 +1,4 @@
-"""Query strings as Stripe reads them."""
+"""Parsing of query strings as at Stripe."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl
 
-from tap_stripe_connect.simulator import refusal
+from tap_stripe_connect.simulator import errors
 from tap_stripe_connect.simulator.collection import Span
-from tap_stripe_connect.simulator.refusal import Refusal
+from tap_stripe_connect.simulator.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -27,12 +27,12 @@ def pairs(query: str) -> list[tuple[str, str]]:
 
 
 def gather(given: Sequence[tuple[str, str]]) -> dict[str, Parameter]:
-    """Put `a[]=` and `a[0]=` into lists and `a[b]=` into dicts; of a plain name the last counts."""
+    """Collect `a[]=` and `a[0]=` as lists, `a[b]=` as dicts, and the last value of plain names."""
     gathered: dict[str, Parameter] = {}
     for full_name, value in given:
         parts = NAME.fullmatch(full_name)
         if parts is None:
-            raise refusal.unknown_parameter(full_name)
+            raise errors.unknown_parameter(full_name)
         name, key = parts["name"], parts["key"]
         held = gathered.get(name)
         if key is None:
@@ -54,33 +54,33 @@ def gather(given: Sequence[tuple[str, str]]) -> dict[str, Parameter]:
     return gathered
 
 
-def _mixed(name: str) -> Refusal:
-    return Refusal(400, f"Invalid {name}: its values contradict each other", param=name)
+def _mixed(name: str) -> ApiError:
+    return ApiError(400, f"Invalid {name}: its values contradict each other", param=name)
 
 
 def text(name: str, given: Parameter) -> str:
     """Return a plain value."""
     if not isinstance(given, str):
-        raise Refusal(400, f"Invalid string: {given}", param=name)
+        raise ApiError(400, f"Invalid string: {given}", param=name)
     if not given:
-        raise refusal.empty_parameter(name)
+        raise errors.empty_parameter(name)
     return given
 
 
 def texts(name: str, given: Parameter, most: int | None = None) -> list[str]:
     """Return a list of values, at most `most`."""
     if not isinstance(given, list):
-        raise Refusal(400, "Invalid array", param=name)
+        raise ApiError(400, "Invalid array", param=name)
     if most is not None and len(given) > most:
-        raise Refusal(400, f"Array {name} must have at most {most} elements", param=name)
+        raise ApiError(400, f"Array {name} must have at most {most} elements", param=name)
     return [text(f"{name}[{index}]", value) for index, value in enumerate(given)]
 
 
 def integer(name: str, given: Parameter) -> int:
-    """Return a whole number."""
+    """Return an integer."""
     value = text(name, given)
     if not INTEGER.fullmatch(value):
-        raise refusal.invalid_integer(name, value)
+        raise errors.invalid_integer(name, value)
     return int(value)
 
 
@@ -88,7 +88,7 @@ def flag(name: str, given: Parameter) -> bool:
     """Return true or false."""
     value = text(name, given)
     if value not in {"true", "false"}:
-        raise Refusal(400, f"Invalid boolean: {value}", param=name)
+        raise ApiError(400, f"Invalid boolean: {value}", param=name)
     return value == "true"
 
 
@@ -97,17 +97,17 @@ def choice(name: str, given: Parameter, choices: Collection[str]) -> str:
     value = text(name, given)
     if value not in choices:
         listed = ", ".join(choices)
-        raise Refusal(400, f"Invalid {name}: must be one of {listed}", param=name)
+        raise ApiError(400, f"Invalid {name}: must be one of {listed}", param=name)
     return value
 
 
 def limit(given: Parameter | None) -> int:
-    """Return how many objects a page shall hold."""
+    """Return the page size."""
     if given is None:
         return DEFAULT_LIMIT
     value = integer("limit", given)
     if not 1 <= value <= MAXIMUM_LIMIT:
-        raise Refusal(
+        raise ApiError(
             400,
             f"This value must be between 1 and {MAXIMUM_LIMIT} (it currently is '{value}').",
             code="parameter_invalid_integer",
@@ -117,16 +117,16 @@ def limit(given: Parameter | None) -> int:
 
 
 def span(name: str, given: Parameter) -> Span:
-    """Return the range of a time filter; a bare number is that very second."""
+    """Return the range of a time filter; a bare number is that second."""
     if isinstance(given, str):
         moment = integer(name, given)
         return Span(moment, moment + 1)
     if isinstance(given, list):
-        raise Refusal(400, "Invalid hash", param=name)
+        raise ApiError(400, "Invalid hash", param=name)
     covered = Span()
     for key, value in given.items():
         if key not in {"gt", "gte", "lt", "lte"}:
-            raise refusal.unknown_parameter(f"{name}[{key}]")
+            raise errors.unknown_parameter(f"{name}[{key}]")
         moment = integer(f"{name}[{key}]", value)
         if key.startswith("g"):
             covered &= Span(low=moment + (key == "gt"))

@@ -1,4 +1,4 @@
-"""Stripe's limits of requests per second."""
+"""Stripe's rate limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Reason: TypeAlias = "Literal['global-rate', 'endpoint-rate']"
 
 @dataclass
 class Bucket:
-    """As many tokens as one second gives, refilled steadily."""
+    """A token bucket with a capacity of one second."""
 
     rate: float
     """Tokens per second."""
@@ -35,7 +35,7 @@ class Bucket:
 
 @dataclass
 class RateLimit:
-    """Refuses requests over a rate, in all and of any one endpoint.
+    """Limits the rate of requests, in total and per endpoint.
 
     Requests on behalf of connected accounts count against the platform, the strictest reading
     of Stripe's documentation.
@@ -54,8 +54,8 @@ class RateLimit:
             lambda: Bucket(self.per_endpoint, self.per_endpoint, now)
         )
 
-    def refusal(self, endpoint: str) -> Reason | None:
-        """Count a request of an endpoint, and say why it is refused, if it is."""
+    def exceeded(self, endpoint: str) -> Reason | None:
+        """Count a request of an endpoint, and return the limit that it exceeds, if any."""
         now = self.monotonic()
         with self._lock:
             if not self._endpoints[endpoint].take(now):

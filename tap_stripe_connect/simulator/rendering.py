@@ -1,4 +1,4 @@
-"""How stored documents look over HTTP: nested lists cut, fields expanded."""
+"""Rendering of stored objects: truncated nested lists and expanded fields."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from tap_stripe_connect.catalog import LISTED, STREAMS, Listed, nested_in
 from tap_stripe_connect.catalog.endpoints import FACTS
-from tap_stripe_connect.simulator.refusal import Refusal
+from tap_stripe_connect.simulator.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Find = Callable[[str, str], dict[str, Any] | None]
 
 EMBEDDED = 10
-"""How many items of a nested list Stripe sends inside its parent."""
+"""Number of items of a nested list that are embedded in its parent."""
 EXPANSION_DEPTH = 4
 
 NESTED_LISTS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
@@ -28,22 +28,22 @@ NESTED_LISTS: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
         for listed in LISTED.values()
     }
 )
-"""Of each object, the fields that hold nested lists, and where the rest of their items is."""
+"""Fields with nested lists, and the URL of all their items, by object."""
 
-HELD = frozenset(listed.object for listed in LISTED.values())
-"""The objects that the simulator has."""
+LISTED_OBJECTS = frozenset(listed.object for listed in LISTED.values())
+"""The kinds of objects in the simulator."""
 
 EXPANDABLE: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         object_: {
             path.replace("[]", ""): known
             for path, targets in facts.expandable.items()
-            if (known := tuple(name for name in targets if name in HELD))
+            if (known := tuple(name for name in targets if name in LISTED_OBJECTS))
         }
         for object_, facts in FACTS.objects.items()
     }
 )
-"""Of each object, the fields that hold ids of objects the simulator has."""
+"""Fields with ids of other objects in the simulator, by object."""
 
 
 INCLUDABLE: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -56,11 +56,11 @@ INCLUDABLE: Mapping[str, frozenset[str]] = MappingProxyType(
     }
     | {"invoice": frozenset({"confirmation_secret"})}
 )
-"""Of each object, the fields that are only shown to those who expand them."""
+"""Fields that are only included when expanded, by object."""
 
 
 def encode(document: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """Return the JSON of a document, whole and as Stripe shows it to those who expand nothing."""
+    """Return the JSON of a document, whole and as Stripe shows it without expansion."""
     whole = dict(document)
     cut = _unexpanded(document)
     for field, template in NESTED_LISTS.get(document["object"], ()):
@@ -77,7 +77,7 @@ def encode(document: Mapping[str, Any]) -> tuple[bytes, bytes]:
 
 
 def _unexpanded(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object less what is only shown to those who expand it, in its parts, too."""
+    """Return an object without its includable fields and those of its parts."""
     shown: dict[str, Any] = dict(document)
     for path in INCLUDABLE.get(document.get("object", ""), ()):
         shown = without(shown, path)
@@ -88,31 +88,31 @@ def _unexpanded(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_expansion(object_: str, path: str, prefix: str) -> None:
-    """Refuse what cannot be expanded; in lists, paths start with the prefix `data.`."""
+    """Raise ApiError if a path cannot be expanded; in lists, paths start with `data.`."""
     if path.count(".") >= EXPANSION_DEPTH:
-        raise Refusal(
+        raise ApiError(
             400,
             f"You cannot expand more than {EXPANSION_DEPTH} levels of a property. Property: {path}",
             param="expand",
         )
     if not path.startswith(prefix):
         raise _not_expandable(path)
-    if not _leads_somewhere(object_, path.removeprefix(prefix)):
+    if not _is_expandable(object_, path.removeprefix(prefix)):
         raise _not_expandable(path)
 
 
-def _leads_somewhere(object_: str, path: str) -> bool:
-    """Return whether a path can be expanded, through objects of any of the kinds on its way."""
+def _is_expandable(object_: str, path: str) -> bool:
+    """Return whether a path can be expanded through any kind of object on its way."""
     if path in INCLUDABLE.get(object_, ()):
         return True
     return any(
-        rest is None or any(_leads_somewhere(target, rest) for target in targets)
+        rest is None or any(_is_expandable(target, rest) for target in targets)
         for _, targets, rest in _steps(object_, path)
     )
 
 
 def expand(document: dict[str, Any], path: str, find: Find) -> None:
-    """Put what `find` returns, whole, for an object's name and an id in the place of its id."""
+    """Replace ids at a path by the whole objects that `find` returns."""
     object_ = document["object"]
     if path in INCLUDABLE.get(object_, ()):
         _include(document, find(object_, document["id"]) or {}, path.split("."))
@@ -128,7 +128,7 @@ def expand(document: dict[str, Any], path: str, find: Find) -> None:
 
 
 def _expanded(held: Any, targets: tuple[str, ...], rest: str | None, find: Find) -> Any:  # noqa: ANN401 - JSON
-    """Return what comes in the place of an id, or of an object that stands there already."""
+    """Return the replacement of an id, or of an object that is already expanded."""
     if isinstance(held, str):
         found = (find(target, held) for target in targets)
         held = next((one for one in found if one is not None), held)
@@ -138,7 +138,7 @@ def _expanded(held: Any, targets: tuple[str, ...], rest: str | None, find: Find)
 
 
 def without(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
-    """Return a value without what lies at a path; the value itself stays as it is."""
+    """Return a copy of a value without the one at a path."""
     first, _, rest = path.partition(".")
     if isinstance(value, list):
         return [without(item, path) for item in value]
@@ -150,7 +150,7 @@ def without(value: Any, path: str) -> Any:  # noqa: ANN401 - JSON
 
 
 def _include(shown: Any, whole: Any, way: list[str]) -> None:  # noqa: ANN401 - JSON
-    """Put into an object what lies at a path in the whole one."""
+    """Copy the value at a path from the whole object."""
     first, *rest = way
     if not isinstance(shown, dict) or not isinstance(whole, dict) or first not in whole:
         return
@@ -161,7 +161,7 @@ def _include(shown: Any, whole: Any, way: list[str]) -> None:  # noqa: ANN401 - 
 
 
 def _holders(value: object, way: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield the objects that a path leads to, through lists as well."""
+    """Yield the objects at a path, also within lists."""
     if isinstance(value, list):
         for item in value:
             yield from _holders(item, way)
@@ -173,7 +173,7 @@ def _holders(value: object, way: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _steps(object_: str, path: str) -> Iterator[tuple[str, tuple[str, ...], str | None]]:
-    """Yield the fields that a path can start with, what objects they lead to, and the rest."""
+    """Yield the fields that a path can start with, their kinds of objects, and the rest."""
     for field, targets in EXPANDABLE.get(object_, {}).items():
         if path == field:
             yield field, targets, None
@@ -181,5 +181,5 @@ def _steps(object_: str, path: str) -> Iterator[tuple[str, tuple[str, ...], str 
             yield field, targets, path[len(field) + 1 :]
 
 
-def _not_expandable(path: str) -> Refusal:
-    return Refusal(400, f"This property cannot be expanded ({path}).", param="expand")
+def _not_expandable(path: str) -> ApiError:
+    return ApiError(400, f"This property cannot be expanded ({path}).", param="expand")

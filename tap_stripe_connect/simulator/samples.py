@@ -1,4 +1,4 @@
-"""Sample values, by what a schema says of a field: the same ones every time."""
+"""Deterministic sample values from a schema."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _TIME = 1_600_000_000
 _SPAN = 100_000_000
-"""Seconds after `_TIME` that sample times lie in."""
+"""Range of sample times after `_TIME`, in seconds."""
 _OPEN = {"key": "value"}
 
 
@@ -18,27 +18,27 @@ def fields(
     properties: Mapping[str, Any],
     prefix: str = "",
     ids: Collection[str] = (),
-    left_out: Collection[str] = (),
+    omitted: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Return a value for each property, less those that are left out.
+    """Return a value for each property that is not omitted.
 
     `ids` are the paths of ids of other objects; all paths begin with the prefix.
     """
     return {
-        name: _value(schema, f"{prefix}{name}", ids, left_out)
+        name: _value(schema, f"{prefix}{name}", ids, omitted)
         for name, schema in properties.items()
-        if f"{prefix}{name}" not in left_out
+        if f"{prefix}{name}" not in omitted
     }
 
 
 def _value(
-    schema: Mapping[str, Any], path: str, ids: Collection[str], left_out: Collection[str]
+    schema: Mapping[str, Any], path: str, ids: Collection[str], omitted: Collection[str]
 ) -> Any:  # noqa: ANN401 - JSON
     number = crc32(path.encode())
     if "items" in schema:
-        return [_value(schema["items"], f"{path}[]", ids, left_out)]
+        return [_value(schema["items"], f"{path}[]", ids, omitted)]
     if inner := schema.get("properties"):
-        return fields(inner, f"{path}.", ids, left_out)
+        return fields(inner, f"{path}.", ids, omitted)
     if schema.get("format") == "date-time":
         return _TIME + number % _SPAN
     values: Mapping[str, Any] = {

@@ -1,4 +1,4 @@
-"""The simulator over HTTP."""
+"""The HTTP server of the simulator."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from tap_stripe_connect.simulator import connect, control, endpoints, older_version, refusal
-from tap_stripe_connect.simulator.answers import Call, Reply
+from tap_stripe_connect.simulator import connect, control, endpoints, errors, older_version
+from tap_stripe_connect.simulator.calls import Call, Response
 from tap_stripe_connect.simulator.faults import Faults
 from tap_stripe_connect.simulator.identifiers import identifier
 from tap_stripe_connect.simulator.journal import Journal, Request
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 BACKLOG = 512
 GRACE = 1.0
-"""Seconds that answers being sent may take when the simulator stops."""
+"""Seconds for responses in progress when the simulator stops."""
 SEND_BUFFER = 1 << 20
-"""Bytes; a page of large objects leaves at once."""
+"""Bytes; enough to send a page of large objects at once."""
 
 logger = logging.getLogger(__name__)
 
 
 class Simulator:
-    """Serves a world on 127.0.0.1, from a thread of its own, as a context manager."""
+    """A context manager that serves a world on 127.0.0.1 from its own thread."""
 
     def __init__(self, world: World, *, port: int = 0, latency: float = 0.0) -> None:
-        """Prepare to serve on a port, 0 for a free one; `latency` is seconds per request."""
+        """Use a free port if `port` is 0; `latency` is seconds per request."""
         self.world = world
         self.latency = latency
         self.gzip = False
@@ -61,7 +61,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """The address, without a slash at its end."""
+        """The address, without a trailing slash."""
         return f"http://{HOST}:{self._port}"
 
     @property
@@ -70,9 +70,9 @@ class Simulator:
         return self.world.api_key
 
     def __enter__(self) -> Self:
-        """Start serving; from now on `url` is true."""
+        """Start serving; `url` is valid from now on."""
         listener = socket.create_server((HOST, self._port), backlog=BACKLOG)
-        # Accepted connections inherit both. The event loop leaves Nagle's algorithm on for them.
+        # Accepted connections inherit both options; asyncio leaves Nagle's algorithm on.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._port = listener.getsockname()[1]
@@ -89,21 +89,21 @@ class Simulator:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        """Stop serving: open requests that hang or wait are cut off."""
+        """Stop serving, and abort open requests."""
         self._server.stop()
         self._thread.join()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = _call(scope)
         self._count += 1
-        request = self._noted(call)
+        request = self._logged(call)
         self.journal.add(request)
         if call.method == "POST":
             posted = await _body(receive)
             if posted is None:
                 return
             call = replace(call, body=posted)
-        fault = self.faults.hitting(call)
+        fault = self.faults.matching(call)
         limited = self._limited(request)
         wait = self.latency + (fault.delay if fault else 0.0)
         if fault is not None and fault.hang:
@@ -111,20 +111,20 @@ class Simulator:
             return
         if wait > 0:
             await self._pause(wait)
-        reply = self._reply(call, limited, fault)
-        head = self._headers(request, reply, fault)
-        body = reply.body
+        response = self._respond(call, limited, fault)
+        head = self._headers(request, response, fault)
+        body = response.body
         if self.gzip and "gzip" in call.headers.get("accept-encoding", ""):
             body = gzip.compress(body, compresslevel=1)
             head.append((b"content-encoding", b"gzip"))
-        part = body if fault is None else fault.sent(body)
+        part = body if fault is None else fault.sent_part(body)
         complete = fault is None or not fault.reset
         head.append((b"content-length", b"%d" % len(part if complete else body)))
-        self.journal.answered(request, time.monotonic(), reply.status, reply.rows)
-        await send({"type": "http.response.start", "status": reply.status, "headers": head})
+        self.journal.answered(request, time.monotonic(), response.status, response.rows)
+        await send({"type": "http.response.start", "status": response.status, "headers": head})
         await send({"type": "http.response.body", "body": part, "more_body": not complete})
 
-    def _noted(self, call: Call) -> Request:
+    def _logged(self, call: Call) -> Request:
         found = endpoints.find(call.path)
         return Request(
             at=time.monotonic(),
@@ -139,18 +139,18 @@ class Simulator:
             request_id=identifier("request", self._count),
         )
 
-    def _limited(self, request: Request) -> Reply | None:
+    def _limited(self, request: Request) -> Response | None:
         if self.rate_limit is None:
             return None
-        reason = self.rate_limit.refusal(f"{request.method} {request.template}")
-        return None if reason is None else Reply.refused(refusal.rate_limited(reason))
+        reason = self.rate_limit.exceeded(f"{request.method} {request.template}")
+        return None if reason is None else Response.from_error(errors.rate_limited(reason))
 
-    def _reply(self, call: Call, limited: Reply | None, fault: Fault | None) -> Reply:
+    def _respond(self, call: Call, limited: Response | None, fault: Fault | None) -> Response:
         if fault is not None:
-            instead = fault.instead(call)
-            if instead is not None:
-                return instead
-            call = fault.asked(call)
+            replacement = fault.replacement(call)
+            if replacement is not None:
+                return replacement
+            call = fault.modified(call)
         if limited is not None:
             return limited
         answer = connect.answer if call.path in connect.PATHS else endpoints.answer
@@ -158,10 +158,10 @@ class Simulator:
             return answer(self.world, call)
         except Exception:
             logger.exception("The simulator failed at %s %s", call.method, call.path)
-            return Reply.refused(refusal.server_error())
+            return Response.from_error(errors.server_error())
 
     def _headers(
-        self, request: Request, reply: Reply, fault: Fault | None
+        self, request: Request, response: Response, fault: Fault | None
     ) -> list[tuple[bytes, bytes]]:
         headers = {
             "content-type": "application/json",
@@ -171,7 +171,7 @@ class Simulator:
         }
         if request.account is not None:
             headers["stripe-account"] = request.account
-        headers |= reply.headers
+        headers |= response.headers
         headers |= fault.headers if fault is not None else {}
         return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
 
@@ -188,7 +188,7 @@ class Simulator:
 
 
 class _Server(uvicorn.Server):
-    """A server that tells when it is ready, and stops at once."""
+    """A server that signals when it is ready, and stops at once."""
 
     def __init__(self, app: Starlette) -> None:
         super().__init__(
@@ -218,7 +218,7 @@ class _Server(uvicorn.Server):
         await self.stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        del sockets  # which the servers close
+        del sockets  # the servers close them
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
@@ -227,7 +227,7 @@ class _Server(uvicorn.Server):
             await asyncio.wait(self.server_state.tasks, timeout=GRACE)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        # Lets the event loop close the sockets.
+        # The event loop closes the sockets.
         await asyncio.sleep(0)
 
     def stop(self) -> None:
@@ -241,7 +241,7 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _body(receive: Receive) -> str | None:
-    """Return the body, or None if the client left before its end."""
+    """Return the body, or None if the client disconnected before its end."""
     parts = []
     more = True
     while more:

@@ -1,4 +1,4 @@
-"""Complete Stripe objects: the fields that Stripe's API sends, set or not."""
+"""Complete Stripe objects with all fields that Stripe's API sends."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TAX_RATE: dict[str, Any] = {
     "rate_type": "percentage",
 }
 
-# What Stripe sends, instead of null, in a field that nobody set; by object and path.
+# Values, other than null, that Stripe sends for fields that are not set, by object and path.
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "charge": {
         "object": "charge",
@@ -158,10 +158,9 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 
 @cache
 def optional_paths() -> dict[str, list[str]]:
-    """Return the fields that Stripe leaves out, instead of sending null, unless they are set.
+    """Return the fields that Stripe omits, instead of sending null, unless they are set.
 
-    They are Stripe's, of all that its lists hold, as its types for TypeScript tell them; those for
-    Python make no difference between absent and null.
+    They come from Stripe's TypeScript types; those for Python do not distinguish absent from null.
     """
     file = resources.files(__package__) / "optional_fields.json"
     found: dict[str, list[str]] = json.loads(file.read_bytes())
@@ -175,7 +174,7 @@ def optional_fields() -> frozenset[str]:
 
 
 class _Shape:
-    """An object's fields with their defaults, and the shapes of the objects inside it."""
+    """The fields of an object with their defaults, and the shapes of nested objects."""
 
     __slots__ = ("_children", "_lists", "_template", "names")
 
@@ -220,7 +219,7 @@ class _Shape:
 
 
 class _List:
-    """A list object inside another object, with all its items."""
+    """A nested list object with all its items."""
 
     __slots__ = ("_inherited", "_shape", "_url")
 
@@ -232,7 +231,7 @@ class _List:
             self._inherited[name] = name
 
     def fill(self, value: Any, parent: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        """Return the list object for `value`, either one itself or the bare items."""
+        """Return the list object for `value`, which is one already or its items."""
         listed = value if isinstance(value, dict) else {"data": value or []}
         owner = {field: parent[source] for field, source in self._inherited.items()}
         return {
@@ -249,12 +248,12 @@ def _shape(name: str) -> _Shape:
     stream = next((stream for stream in catalog.STREAMS if stream.object == name), None)
     if stream is None:
         raise LookupError(f"No stream of the catalog holds Stripe's object {name!r}")
-    left_out = {*catalog.TAP_COLUMNS, *lacks(name)}
+    omitted = {*catalog.TAP_COLUMNS, *lacks(name)}
     if isinstance(stream, catalog.Nested) and not stream.facts.parent_field:
-        left_out.add(stream.parent_field)
+        omitted.add(stream.parent_field)
     schema = _schema(stream.name)
     properties = {
-        field: inner for field, inner in schema["properties"].items() if field not in left_out
+        field: inner for field, inner in schema["properties"].items() if field not in omitted
     }
     lists = {nested.list_field: _List(nested) for nested in catalog.nested_in(stream.name)}
     defaults = _DEFAULTS.get(name)
@@ -277,17 +276,16 @@ def _schema(stream: str) -> dict[str, Any]:
 def complete(object_: str, fields: dict[str, Any], /) -> dict[str, Any]:
     """Return a Stripe object of the kind `object_` with the fields that Stripe always sends.
 
-    Fields not given are null, or what Stripe sends for them by default; where nobody has written
-    that down, they are samples of their type. Optional ones are left out, as Stripe does. Fields
-    unknown to the schema are kept. Lists inside (`lines`, `items`) may be given as bare lists of
-    items. Times are unix seconds, as in Stripe's answers. Raises LookupError for a kind without a
-    stream.
+    Missing fields are null, or Stripe's defaults; kinds without known defaults get samples of each
+    type. Optional fields are omitted, as at Stripe. Fields unknown to the schema are kept. Nested
+    lists (`lines`, `items`) may be given as lists of items. Times are unix seconds. Raises
+    LookupError for a kind without a stream.
     """
     return _shape(object_).fill(fields)
 
 
 def has(object_: str, field: str) -> bool:
-    """Return whether objects of a kind have a field, as far as the schema says."""
+    """Return whether objects of a kind have a field in the schema."""
     return field in _shape(object_).names
 
 

@@ -1,4 +1,4 @@
-"""Everything the simulator knows: accounts, keys and the time."""
+"""The state of the simulator: accounts, keys and the time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SECRET_KEY_TEST = "sk_test_simulator"  # noqa: S105 - the simulator's well-known key
 SECRET_KEY_LIVE = "sk_live_simulator"  # noqa: S105 - the simulator's well-known key
 AGE = 10 * 365 * 86_400
-"""How many seconds before the present accounts were opened, unless said otherwise."""
+"""Default age of accounts in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class Key:
     permissions: frozenset[str] | None
     """What a restricted key may read, by Stripe's names; None for a secret key."""
     members: frozenset[str] | None = None
-    """Of an organisation's key, which has no account of its own: the accounts it opens."""
+    """The accounts of an organization's key, which has no account of its own."""
 
     @property
     def livemode(self) -> bool:
-        """Whether it is a key for real money, by its prefix."""
+        """Whether it is a live key, by its prefix."""
         return self.secret.startswith(("sk_live_", "rk_live_"))
 
     def permits(self, permission: str) -> bool:
-        """Tell whether the key may do what needs the permission."""
+        """Return whether the key has the permission."""
         return self.permissions is None or permission in self.permissions
 
 
@@ -80,12 +80,12 @@ class World:
 
     @property
     def accounts(self) -> Mapping[str, Account]:
-        """The platform and all that can be or were ever connected to it, by id."""
+        """The platform and all accounts that can be or were connected to it, by id."""
         with self._lock:
             return dict(self._accounts)
 
     def add_account(self, account_id: str) -> Account:
-        """Connect an account: a new one, or again one that was disconnected."""
+        """Connect an account, which may be new or disconnected."""
         with self._lock:
             account = self.add_signup(account_id)
             if account is not self.platform:
@@ -102,8 +102,8 @@ class World:
     ) -> Account:
         """Add or change an account that can sign in to be connected, and return it.
 
-        `controlled_by` is the platform, this or another, that alone may write to it.
-        An e-mail address that another account has is a ValueError.
+        `controlled_by` is the platform, this or another, with exclusive write access.
+        Raises ValueError for an e-mail address of another account.
         """
         with self._lock:
             account = self._accounts.get(account_id) or Account(
@@ -137,23 +137,23 @@ class World:
             return self._accounts.get(self._emails.get(name.lower(), name))
 
     def disconnect(self, account_id: str) -> None:
-        """Take away the platform's access; an account that is not connected is a KeyError.
+        """Revoke the platform's access; raise KeyError if the account is not connected.
 
-        If it was connected over OAuth, its tokens end, and an event tells of it.
+        If it was connected over OAuth, its tokens are revoked, with an event.
         """
         with self._lock:
             self._connections.remove(account_id)
-            self.connect.withdraw(account_id)
+            self.connect.revoke(account_id)
 
     def connected(self, account_id: str) -> bool:
-        """Tell whether the platform can act on the account."""
+        """Return whether the platform can act on the account."""
         with self._lock:
             return account_id in self._connections
 
     def add_key(
         self, secret: str, *, account: str | None = None, permissions: Names[str] | None = None
     ) -> str:
-        """Add a key of an account, the platform's unless said otherwise, and return the secret.
+        """Add a key of an account, by default the platform's, and return the secret.
 
         With `permissions`, by Stripe's names such as `rak_charge_read`, it is a restricted key.
         """
@@ -162,14 +162,14 @@ class World:
             self._keys[secret] = Key(secret, account or self.platform.id, allowed)
         return secret
 
-    def add_organisation_key(self, secret: str, *, accounts: Names[str]) -> str:
-        """Add an organisation's key, `sk_org_…`, to some accounts, and return the secret."""
+    def add_organization_key(self, secret: str, *, accounts: Names[str]) -> str:
+        """Add an organization's key, `sk_org_…`, for some accounts, and return the secret."""
         with self._lock:
             self._keys[secret] = Key(secret, "", None, frozenset(accounts))
         return secret
 
     def remove_key(self, secret: str) -> None:
-        """Revoke a key; an unknown one is a KeyError."""
+        """Revoke a key; raise KeyError if it is unknown."""
         with self._lock:
             del self._keys[secret]
 
@@ -186,7 +186,7 @@ class World:
     def connections(self, selection: Selection) -> tuple[list[bytes], bool]:
         """Return the JSON of a page of connected accounts, and whether there are more."""
         with self._lock:
-            self._connections.admit(self.clock.now)
+            self._connections.show_due(self.clock.now)
             entries, has_more = self._connections.select(selection)
             return [entry.rendered for entry in entries], has_more
 

@@ -47,7 +47,7 @@ class SelectedStream(EmittingStream, Protocol):
     """What a session needs to know of a stream."""
 
     @property
-    def wanted(self) -> Listed | Nested:
+    def requested(self) -> Listed | Nested:
         """Its row of the catalog, asking for nothing that the selection throws away."""
 
 
@@ -110,7 +110,7 @@ class Session:
         own_time = int(self.client.wall_clock())
         scope = Scope(
             self._settings,
-            lists_of({name: stream.wanted for name, stream in self._streams.items()}),
+            lists_of({name: stream.requested for name, stream in self._streams.items()}),
             (self.client.server_time or own_time, own_time),
             self._full_table,
         )
@@ -152,7 +152,7 @@ class Session:
         test = ConnectionTest(
             self.client,
             self._records,
-            {name: stream.wanted for name, stream in self._streams.items()},
+            {name: stream.requested for name, stream in self._streams.items()},
             livemode=self._settings.livemode,
         )
         count = 0
@@ -177,7 +177,7 @@ class Session:
         Stripe limits each endpoint, so only streams side by side reach what it allows an account.
         """
         per_endpoint = self._settings.max_requests_per_second * ENDPOINT_SHARE
-        progress = Progress(self.client.tally, per_endpoint=max(PER_ENDPOINT, per_endpoint))
+        progress = Progress(self.client.stats, per_endpoint=max(PER_ENDPOINT, per_endpoint))
         output = OutputLoop(writer, self._bookmarks, self._streams, state_interval, progress)
         signals.set_wake(output.interrupt)
         try:
@@ -210,7 +210,7 @@ class Session:
         summary = Summary(
             outcome=outcome,
             seconds=progress.elapsed,
-            stats=stats_by_stream(output.run_stats, self.client.tally.costs(), self._accounts),
+            stats=stats_by_stream(output.run_stats, self.client.stats.costs(), self._accounts),
             failures=found,
             coverages=coverages(
                 self._bookmarks, self._accounts, self._streams, self._settings.start

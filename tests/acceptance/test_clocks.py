@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.remarks import Remarks
+from tap_stripe_connect.api.response_headers import HeaderReader
 from tap_stripe_connect.simulator.faults import Fault
 from tests.support.harness import DAY, NOW, config_for, run, selecting
 
@@ -41,8 +41,8 @@ def test_a_date_a_day_ahead_hides_no_charge(
     assert ahead.fired
     assert [row["id"] for row in first.records("charges")] == ["ch_before"]
     (line,) = [one for one in caplog.messages if "clock" in one]
-    assert "Stripe's answers are dated 1 day ahead of this machine's clock" in line
-    assert "the earlier time is used" in line
+    assert "Stripe's response date is 1 day ahead of this machine's clock" in line
+    assert "using the earlier time" in line
     stripe.faults.clear()
     for hour in range(1, 24, 5):
         account.create("charge", {"id": f"ch_{hour}"}, at=NOW + hour * 3600)
@@ -107,9 +107,13 @@ def test_a_slow_clock_here_does_not_hide_a_hole_in_the_feed(
         ("https://api.stripe.com", 0, ""),
         ("https://api.stripe.com", 120, ""),
         ("https://api.stripe.com", -120, ""),
-        ("https://api.stripe.com", 130, "dated 2 minutes ahead of this machine's clock"),
-        ("https://api.stripe.com", -7200, "machine's clock is 2 hours ahead of Stripe's answers"),
-        ("http://127.0.0.1:1", 2 * DAY, "dated 2 days ahead"),
+        ("https://api.stripe.com", 130, "date is 2 minutes ahead of this machine's clock"),
+        (
+            "https://api.stripe.com",
+            -7200,
+            "machine's clock is 2 hours ahead of Stripe's response date",
+        ),
+        ("http://127.0.0.1:1", 2 * DAY, "date is 2 days ahead"),
         ("http://127.0.0.1:1", -2 * DAY, ""),
     ],
 )
@@ -117,10 +121,10 @@ def test_clocks_that_differ_by_minutes_are_told_once(
     caplog: pytest.LogCaptureFixture, url: str, ahead: int, said: str
 ) -> None:
     """A simulator on this machine may live in the past, without a word."""
-    remarks = Remarks(url, lambda: NOW)
+    reader = HeaderReader(url, lambda: NOW)
     for _ in range(2):
-        remarks.read({"Date": dated(NOW + ahead)["date"]})
-    assert remarks.server_time == NOW + ahead
+        reader.read({"Date": dated(NOW + ahead)["date"]})
+    assert reader.server_time == NOW + ahead
     assert len(caplog.messages) == bool(said)
     assert said in caplog.text
 
@@ -146,14 +150,14 @@ def test_a_notice_of_stripes_is_told_once(
     assert run(config_for(stripe), catalog=selecting("coupons", "plans")).exit_code == 0
     told = [one for one in caplog.records if "outdated" in one.message]
     assert [(one.levelname, one.message) for one in told] == [
-        ("WARNING", f"Stripe notes: {notice}")
+        ("WARNING", f"Notice from Stripe: {notice}")
     ]
 
 
 def test_notices_that_all_differ_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """A few are enough to look into it; they have neither control characters nor keys."""
-    remarks = Remarks("https://api.stripe.com", lambda: NOW)
+    reader = HeaderReader("https://api.stripe.com", lambda: NOW)
     for place in range(100):
-        remarks.read({"Stripe-Notice": f"Object {place}\x1b[1m of sk_test_51Planted is old"})
+        reader.read({"Stripe-Notice": f"Object {place}\x1b[1m of sk_test_51Planted is old"})
     assert len(caplog.messages) == 5
-    assert caplog.messages[0] == "Stripe notes: Object 0 [1m of sk_… is old"
+    assert caplog.messages[0] == "Notice from Stripe: Object 0 [1m of sk_… is old"

@@ -149,9 +149,12 @@ def test_a_catalog_can_be_looked_into() -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ("--discover >&-", "Error: stdout is closed, so that nothing can be written"),
-        ("--config CONFIG --test >&-", "Error: stdout is closed, so that nothing can be written"),
-        ("--config CONFIG >&-", "Error: stdout is closed, so that nothing can be written"),
+        ("--discover >&-", "Error: stdout is closed, so there is nowhere to write the output"),
+        (
+            "--config CONFIG --test >&-",
+            "Error: stdout is closed, so there is nowhere to write the output",
+        ),
+        ("--config CONFIG >&-", "Error: stdout is closed, so there is nowhere to write the output"),
         ("--discover > /dev/full", "the output cannot be written: No space left on device"),
         ("--config CONFIG --test > /dev/full", "the output cannot be written: No space left"),
         ("--config CONFIG --test | head -c 100", "the target has closed the pipe"),
@@ -181,7 +184,9 @@ def test_a_number_that_json_does_not_have(
     config = written(tmp_path, config_for(stripe))
     file = tmp_path / "numbers.json"
     file.write_text(f'{{"bookmarks": {{"others": {{"x": {number}}}}}}}')
-    with pytest.raises(TapError, match=f"^{option}: .*numbers.json holds {number}, which JSON"):
+    with pytest.raises(
+        TapError, match=f"^{option}: .*numbers.json contains {number}, which is not"
+    ):
         invoke("--config", config, option, str(file))
     assert stripe.journal.count() == 0
 
@@ -189,7 +194,7 @@ def test_a_number_that_json_does_not_have(
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ('{"api_key": "sk_test_1", "lag_seconds": NaN}', "holds NaN, which JSON does not have"),
+        ('{"api_key": "sk_test_1", "lag_seconds": NaN}', "contains NaN, which is not valid JSON"),
         ("[" * 100_000, "is not a JSON object; it may have been cut off"),
         ("[]", "is not a JSON object; it may have been cut off"),
         ("\xff", "is not a JSON object; it may have been cut off"),

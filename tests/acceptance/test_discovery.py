@@ -13,7 +13,7 @@ from tests.support.harness import cli
 
 
 def test_discovery_needs_nothing_and_says_the_same_twice() -> None:
-    """With an empty configuration the whole catalog comes, byte for byte the same (G3)."""
+    """With an empty configuration the whole catalog comes, byte for byte the same."""
     first, second = cli("--discover"), cli("--discover")
     assert first.returncode == 0
     assert first.stdout == second.stdout

@@ -16,7 +16,7 @@ from tap_stripe_connect.simulator import bulk
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.simulator.world import World
-from tests.property.transport import Manner, Wire, run_tap
+from tests.property.transport import RunOptions, Transport, run_tap
 from tests.support.harness import DAY, NOW, Output, Warehouse, config_for, expected, run, selecting
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def later(
 
 
 def test_a_changed_object_costs_a_feed_page_and_a_retrieve(stripe: Simulator) -> None:
-    """An update to a subscription of long ago arrives without listing subscriptions (A1)."""
+    """An update to a subscription of long ago arrives without listing subscriptions."""
     stripe.world.platform.create(
         "subscription", {"id": "sub_1", "status": "trialing"}, at=NOW - 400 * DAY
     )
@@ -82,7 +82,7 @@ def test_an_idle_run_takes_two_requests(stripe: Simulator) -> None:
 
 
 def test_rows_come_from_a_new_read_never_from_the_payload(stripe: Simulator) -> None:
-    """The event shows an older API version; the record is as in a first load (A2, A3)."""
+    """The event shows an older API version; the record is as in a first load."""
     account = stripe.world.platform
     account.create("invoice", {"id": "in_1", "lines": [{"id": "il_1"}]}, at=NOW - DAY)
     first = run(config_for(stripe))
@@ -101,7 +101,7 @@ def test_rows_come_from_a_new_read_never_from_the_payload(stripe: Simulator) -> 
 
 
 def test_an_invented_event_type_triggers_a_new_read(stripe: Simulator) -> None:
-    """The feed is read unfiltered and routed by the payload's object (A9)."""
+    """The feed is read unfiltered and routed by the payload's object."""
     stripe.world.platform.create("invoice", {"id": "in_1"}, at=NOW - 2 * DAY)
     first = run(config_for(stripe), catalog=selecting("invoices"))
 
@@ -114,7 +114,7 @@ def test_an_invented_event_type_triggers_a_new_read(stripe: Simulator) -> None:
 
 
 def test_a_dispute_re_reads_its_charge(stripe: Simulator) -> None:
-    """Only `charge.dispute.created` tells of it (A22); refunds do the same (A13)."""
+    """Only `charge.dispute.created` tells of it; refunds do the same."""
     stripe.world.platform.create("charge", {"id": "ch_1"}, at=NOW - 2 * DAY)
     first = run(config_for(stripe), catalog=selecting("charges"))
 
@@ -130,7 +130,7 @@ def test_a_dispute_re_reads_its_charge(stripe: Simulator) -> None:
 
 
 def test_two_events_of_one_second_are_one_row(stripe: Simulator) -> None:
-    """In whatever order the feed lists them (A7)."""
+    """In whatever order the feed lists them."""
     stripe.world.platform.create("subscription", {"id": "sub_1"}, at=NOW - 2 * DAY)
     first = run(config_for(stripe), catalog=selecting("subscriptions"))
 
@@ -146,7 +146,7 @@ def test_two_events_of_one_second_are_one_row(stripe: Simulator) -> None:
 
 
 def test_many_events_of_few_objects_are_one_read_each(stripe: Simulator) -> None:
-    """A thousand events on ten subscriptions: ten reads at most, for both streams together (F3)."""
+    """A thousand events on ten subscriptions: ten reads at most, for both streams together."""
     for place in range(10):
         stripe.world.platform.create(
             "subscription",
@@ -168,7 +168,7 @@ def test_many_events_of_few_objects_are_one_read_each(stripe: Simulator) -> None
 
 
 def test_changes_close_together_come_in_one_list_call(stripe: Simulator) -> None:
-    """A hundred charges of one hour are re-read by one or two list calls (F4)."""
+    """A hundred charges of one hour are re-read by one or two list calls."""
     bulk.load(stripe.world.platform, charges=100, start=NOW - 10 * DAY, until=NOW - 10 * DAY + 3600)
     first = run(config_for(stripe), catalog=selecting("charges"))
 
@@ -184,7 +184,7 @@ def test_changes_close_together_come_in_one_list_call(stripe: Simulator) -> None
 
 
 def test_thirteen_new_invoices_bring_only_their_lines(stripe: Simulator) -> None:
-    """Lines of invoices that did not change are not read again (F2)."""
+    """Lines of invoices that did not change are not read again."""
     bulk.load(stripe.world.platform, invoices=500, lines=8, start=NOW - YEAR, until=NOW - DAY)
     first = run(config_for(stripe))
 
@@ -201,7 +201,7 @@ def test_thirteen_new_invoices_bring_only_their_lines(stripe: Simulator) -> None
 
 @pytest.mark.parametrize("object_", ["customer", "coupon", "plan", "invoice"])
 def test_a_deleted_object_is_marked_once(stripe: Simulator, object_: str) -> None:
-    """Key, last known columns and the time of the deletion; then nothing more (A14, A15)."""
+    """Key, last known columns and the time of the deletion; then nothing more."""
     stripe.world.platform.create(object_, {"id": "x_1", "metadata": {"a": "b"}}, at=NOW - 9 * DAY)
     first = run(config_for(stripe))
     stream = f"{object_}s"
@@ -214,7 +214,7 @@ def test_a_deleted_object_is_marked_once(stripe: Simulator, object_: str) -> Non
 
 
 def test_a_deletion_within_the_overlap_is_told_once(stripe: Simulator) -> None:
-    """The next run sees the event again and writes nothing (A6)."""
+    """The next run sees the event again and writes nothing."""
     stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - 9 * DAY)
     first = run(config_for(stripe), catalog=selecting("coupons"))
     stripe.world.platform.delete("coupon", "C")
@@ -239,7 +239,7 @@ def test_an_id_that_is_used_again_is_alive(stripe: Simulator) -> None:
 
 
 def test_the_end_of_a_subscription_is_no_deletion(stripe: Simulator) -> None:
-    """`customer.subscription.deleted` gives a cancelled row without a mark (A16)."""
+    """`customer.subscription.deleted` gives a cancelled row without a mark."""
     stripe.world.platform.create("subscription", {"id": "sub_1"}, at=NOW - 9 * DAY)
     first = run(config_for(stripe), catalog=selecting("subscriptions"))
     second = later(
@@ -255,7 +255,7 @@ def test_the_end_of_a_subscription_is_no_deletion(stripe: Simulator) -> None:
 
 
 def test_an_item_that_left_its_subscription_is_marked(stripe: Simulator) -> None:
-    """A plan change removes si_1 and adds si_2: one row and one mark (B4)."""
+    """A plan change removes si_1 and adds si_2: one row and one mark."""
     stripe.world.platform.create(
         "subscription", {"id": "sub_1", "items": [{"id": "si_1", "quantity": 7}]}, at=NOW - 9 * DAY
     )
@@ -275,7 +275,7 @@ def test_an_item_that_left_its_subscription_is_marked(stripe: Simulator) -> None
 
 
 def test_a_drafts_temporary_lines_are_marked_when_it_is_finalized(stripe: Simulator) -> None:
-    """`il_tmp_1` becomes `il_9` (B5)."""
+    """`il_tmp_1` becomes `il_9`."""
     stripe.world.platform.create(
         "invoice",
         {"id": "in_1", "status": "draft", "lines": [{"id": "il_tmp_1"}]},
@@ -313,7 +313,7 @@ def test_lines_of_a_deleted_draft_are_marked_too(stripe: Simulator) -> None:
 
 
 def test_a_change_during_the_first_load_is_not_lost(stripe: Simulator) -> None:
-    """The feed's position is stamped before the first list call and kept by resumed runs (A8)."""
+    """The feed's position is stamped before the first list call and kept by resumed runs."""
     bulk.load(stripe.world.platform, customers=500, start=NOW - YEAR, until=NOW - DAY)
     whole = run(config_for(stripe), catalog=selecting("customers"), every_state=True)
     early = next(one for one in whole.states if one["bookmarks"]["customers"]["covered"])
@@ -332,7 +332,7 @@ def test_a_change_during_the_first_load_is_not_lost(stripe: Simulator) -> None:
 def test_a_gap_longer_than_events_are_kept_is_read_anew(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One warning with stream, account and gap, exit code 0, and the truth in the same run (A4)."""
+    """One warning with stream, account and gap, exit code 0, and the truth in the same run."""
     stripe.world.platform.create("customer", {"id": "cus_9"}, at=NOW - 400 * DAY)
     first = run(config_for(stripe), catalog=selecting("customers"))
     stripe.world.clock.advance(5 * DAY)
@@ -520,18 +520,18 @@ def test_a_run_that_is_killed_while_the_feed_is_read_goes_on_from_there() -> Non
     platform = world.platform
     for number in range(5):
         platform.create("customer", {"id": f"cus_{number}"}, at=NOW - 90 * DAY)
-    wire = Wire(world)
+    transport = Transport(world)
 
     def one_run(state: Json | None) -> Output:
-        turns = Manner(1, random.Random(1))  # noqa: S311 - repeatable
-        return run_tap(wire, {"api_key": world.api_key}, ("customers",), state, turns)
+        turns = RunOptions(1, random.Random(1))  # noqa: S311 - repeatable
+        return run_tap(transport, {"api_key": world.api_key}, ("customers",), state, turns)
 
     first = one_run(None)
     for turn in range(200):
         world.clock.advance(2 * 3600)
         platform.update("customer", f"cus_{turn % 5}", {"metadata": {"turn": str(turn)}})
     second = one_run(first.state)
-    whole = wire.sent
+    whole = transport.sent
     reached = [state["bookmarks"]["customers"]["events_until"] for state in second.states]
     assert reached == sorted(reached)
     assert len(set(reached)) > 5
@@ -539,7 +539,7 @@ def test_a_run_that_is_killed_while_the_feed_is_read_goes_on_from_there() -> Non
     assert second.counts["customers"] <= 2 * 5
     half = second.states[reached.index(max(one for one in reached if one < "2026-01-12"))]
     third = one_run(half)
-    assert wire.sent < whole * 0.7
+    assert transport.sent < whole * 0.7
     warehouse = Warehouse().load(third.messages)
     turns = {row["id"]: row["metadata"]["turn"] for row in warehouse.tables["customers"].values()}
     assert turns == {f"cus_{turn % 5}": str(turn) for turn in range(195, 200)}
@@ -590,7 +590,7 @@ def test_what_was_deleted_in_a_long_pause_is_found_by_its_id_in_the_warehouse(
 
 
 def test_a_stream_selected_later_gets_its_history(stripe: Simulator) -> None:
-    """The others go on from the feed; their lists are not read again (E10)."""
+    """The others go on from the feed; their lists are not read again."""
     populate(stripe.world.platform, seed=1, customers=20, start=NOW - 3 * YEAR, until=NOW - DAY)
     first = run(config_for(stripe), catalog=selecting("customers", "invoices"))
     second = later(stripe, first, "customers", "invoices", "invoice_line_items", "charges")
@@ -602,7 +602,7 @@ def test_a_stream_selected_later_gets_its_history(stripe: Simulator) -> None:
 
 
 def test_a_late_event_is_not_lost(stripe: Simulator) -> None:
-    """An event that becomes visible after the run that should have seen it (A5)."""
+    """An event that becomes visible after the run that should have seen it."""
     stripe.world.platform.create("customer", {"id": "cus_1"}, at=NOW - 9 * DAY)
     first = run(config_for(stripe), catalog=selecting("customers"))
     stripe.world.platform.update("customer", "cus_1", {"name": "x"}, event=None)
@@ -622,7 +622,7 @@ def test_a_late_event_is_not_lost(stripe: Simulator) -> None:
 def test_a_read_that_keeps_failing_leaves_the_bookmark(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No record from the payload, this stream failed, the others are not concerned (A20)."""
+    """No record from the payload, this stream failed, the others are not concerned."""
     monkeypatch.setattr(Client, "attempts", 2)
     monkeypatch.setattr(Client, "backoff", 0.01)
     for object_ in ("charge", "coupon"):
@@ -676,7 +676,7 @@ def test_new_rows_come_by_listing_where_the_key_may_not_read_events(stripe: Simu
 
 
 def test_a_cursor_that_died_restarts_its_window(stripe: Simulator) -> None:
-    """The object that a page ended with is gone: no gap, no duplicate (C10)."""
+    """The object that a page ended with is gone: no gap, no duplicate."""
     bulk.load(stripe.world.platform, customers=450, start=NOW - DAY, until=NOW - DAY + 100)
     dead: Json = {
         "error": {
@@ -700,7 +700,7 @@ def test_a_cursor_that_died_restarts_its_window(stripe: Simulator) -> None:
 def test_passing_faults_cost_no_row(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, fault: Json
 ) -> None:
-    """Damaged answers are asked for again with the same cursor (C3, C4)."""
+    """Damaged answers are asked for again with the same cursor."""
     monkeypatch.setattr(Client, "backoff", 0.01)
     bulk.load(stripe.world.platform, customers=1500, start=NOW - YEAR, until=NOW - DAY)
     for skip in (2, 5, 9):
@@ -714,7 +714,7 @@ def test_passing_faults_cost_no_row(
 def test_pages_that_are_too_large_are_asked_for_in_smaller_ones(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A list that fails above 30 rows is read in pages of 25 (C5)."""
+    """A list that fails above 30 rows is read in pages of 25."""
     monkeypatch.setattr(Client, "backoff", 0.01)
     bulk.load(stripe.world.platform, invoices=300, lines=2, start=NOW - YEAR, until=NOW - DAY)
     stripe.faults.add(Fault(match="/v1/invoices", page_limit=30))
@@ -724,7 +724,7 @@ def test_pages_that_are_too_large_are_asked_for_in_smaller_ones(
 
 
 def test_a_second_account_does_not_wait_for_the_first(stripe: Simulator) -> None:
-    """Each account follows its own feed (D2, D5)."""
+    """Each account follows its own feed."""
     for name in ("acct_1One", "acct_1Two"):
         account = stripe.world.add_account(name)
         account.create("coupon", {"id": "C"}, at=NOW - 9 * DAY)

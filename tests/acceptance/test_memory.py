@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.contestants import Task, this_tap
 from benchmarks.load import Conditions, Load, even
 from benchmarks.processes import PageServer
+from benchmarks.subjects import Task, this_tap
 from tap_stripe_connect.catalog import LISTED
 from tap_stripe_connect.sync.plan.backfill import Backfill
 from tap_stripe_connect.sync.plan.jobs import Job

@@ -171,7 +171,7 @@ def test_a_line_that_a_page_ended_with_may_vanish(stripe: Simulator) -> None:
 
 
 def test_lines_that_refuse_their_own_cursors_end(stripe: Simulator) -> None:
-    """Nothing is asked for without end; only this list fails (C12)."""
+    """Nothing is asked for without end; only this list fails."""
     account = stripe.world.platform
     invoices(account, 3, 150)
     account.create("coupon", {"id": "C"}, at=NOW - DAY)

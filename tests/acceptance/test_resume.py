@@ -45,7 +45,7 @@ HELD = 200_000
 
 
 def test_output_cut_at_any_state_can_be_resumed(stripe: Simulator) -> None:
-    """Whatever STATE is fed back, both parts together are what Stripe holds (E2, E5)."""
+    """Whatever STATE is fed back, both parts together are what Stripe holds."""
     populate(stripe.world.platform, seed=3, customers=40, start=NOW - YEAR, until=NOW)
     whole = run(config_for(stripe), every_state=True)
     wanted = expected(stripe.world.platform)
@@ -84,7 +84,7 @@ def test_output_cut_at_any_state_can_be_resumed_where_lists_are_out_of_order(
 
 
 def test_the_first_page_alone_claims_only_its_own_part(stripe: Simulator) -> None:
-    """Lists come newest first; a bookmark at the newest row seen would lose the rest (E2)."""
+    """Lists come newest first; a bookmark at the newest row seen would lose the rest."""
     bulk.load(stripe.world.platform, customers=1000, start=NOW - YEAR, until=NOW)
     whole = run(config_for(stripe), catalog=selecting("customers"), every_state=True)
     covered = [state["bookmarks"]["customers"]["covered"] for _, state in cuts(whole.messages)]
@@ -135,7 +135,7 @@ def last_state(messages: list[Json]) -> Json | None:
 
 @pytest.mark.slow
 def test_a_load_killed_several_times_loses_nothing(large: Simulator, tmp_path: Path) -> None:
-    """Killed at random points and resumed from the last whole STATE, the union is complete (E1)."""
+    """Killed at random points and resumed from the last whole STATE, the union is complete."""
     chance = random.Random(7)  # noqa: S311 - not for secrets
     config = config_for(large)
     state: Json | None = None
@@ -183,7 +183,7 @@ def interrupted(
 
 @pytest.mark.slow
 def test_signals_at_any_moment_end_the_run_cleanly(small: Simulator, tmp_path: Path) -> None:
-    """A hundred times: whole lines, the signal's exit code, soon, and nothing lost (E4)."""
+    """A hundred times: whole lines, the signal's exit code, soon, and nothing lost."""
     chance = random.Random(11)  # noqa: S311 - not for secrets
     config = config_for(small)
     wanted = {name: rows for name, rows in expected(small.world.platform).items() if rows}

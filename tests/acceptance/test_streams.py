@@ -10,7 +10,7 @@ import pytest
 
 from tap_stripe_connect.api.rate_limit import Limiter
 from tap_stripe_connect.catalog import LISTED, NESTED, Listed, Nested
-from tap_stripe_connect.simulator.events import creation_type, is_told
+from tap_stripe_connect.simulator.events import creation_type, is_event_type
 from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.streams import schema_file
 from tests.acceptance.cases.steps import next_run
@@ -89,7 +89,7 @@ def test_an_object_that_is_new_arrives(stripe: Simulator, listed: Listed) -> Non
 
     def create(account: Account) -> None:
         made = account.create(listed.object, {"id": "x_2", **nested_samples(listed)})
-        if not is_told(creation_type(made)):
+        if not is_event_type(creation_type(made)):
             account.add_event(change_types(listed)[0], made)
 
     second = next_run(stripe, first, *streams(listed), change=create)
@@ -126,7 +126,7 @@ def test_what_is_deleted_is_marked(stripe: Simulator, listed: Listed) -> None:
 def test_an_event_about_another_object_brings_what_it_touches(
     stripe: Simulator, listed: Listed, object_: str, path: str
 ) -> None:
-    """An object that changed silently is read again once an event names it (A22)."""
+    """An object that changed silently is read again once an event names it."""
     field, (before, after) = plain_field(listed)
     first = loaded(stripe, listed, **{field: before})
 

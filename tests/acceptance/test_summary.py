@@ -80,7 +80,7 @@ def invoices(account: Account, number: int, lines: int = 11) -> None:
 def test_everything_that_was_skipped_is_told(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A denied stream, a revoked account and a vanished parent of one run, counts exact (G7)."""
+    """A denied stream, a revoked account and a vanished parent of one run, counts exact."""
     for name in ("acct_1One", "acct_1Two", "acct_1Three"):
         account = stripe.world.add_account(name)
         account.create("coupon", {"id": "C"}, at=NOW - DAY)
@@ -166,7 +166,7 @@ def test_a_stream_that_did_nothing_is_not_in_the_table(
 
 
 def test_every_stream_has_a_metric(stripe: Simulator, caplog: pytest.LogCaptureFixture) -> None:
-    """One record count for each selected stream, as the SDK writes it, in JSON (G6)."""
+    """One record count for each selected stream, as the SDK writes it, in JSON."""
     invoices(stripe.world.platform, 2)
     run(config_for(stripe))
     points = [
@@ -237,7 +237,7 @@ def test_an_interrupted_run_sums_up_what_it_wrote(
 def test_what_is_claimed_is_written_on_every_way_out(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """Rows that wait to be written in a block are not lost when a run ends early (E2, E4)."""
+    """Rows that wait to be written in a block are not lost when a run ends early."""
     monkeypatch.setattr(messages, "BLOCK", 1_000_000_000)
     bulk.load(stripe.world.platform, customers=500, start=NOW - YEAR, until=NOW - DAY)
     if way == "signal":
@@ -278,7 +278,7 @@ def test_a_fatal_error_is_summed_up_too(
 def test_parents_that_vanish_are_left_out_and_counted(
     stripe: Simulator, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
-    """One of 1,000 or all of them: the others arrive, no line for each (C9, G9)."""
+    """One of 1,000 or all of them: the others arrive, no line for each."""
     invoices(stripe.world.platform, 1000)
     match = "in_500/lines" if number == 1 else "/lines"
     # A refusal that names another object would not count.
@@ -297,7 +297,7 @@ def test_parents_that_vanish_are_left_out_and_counted(
 
 
 def test_an_object_that_vanishes_while_it_is_read_again_is_marked(stripe: Simulator) -> None:
-    """Nothing half-read is written; its last event shows the last known columns (C9)."""
+    """Nothing half-read is written; its last event shows the last known columns."""
     invoices(stripe.world.platform, 1)
     first = run(config_for(stripe), catalog=selecting("invoices", "invoice_line_items"))
     stripe.world.clock.advance(DAY)
@@ -341,7 +341,7 @@ def test_objects_that_vanish_from_a_list_read_again_are_marked(stripe: Simulator
 def test_other_404s_are_errors(
     stripe: Simulator, caplog: pytest.LogCaptureFixture, match: str, body: Json
 ) -> None:
-    """A list that is not there fails, whatever the answer says (C9)."""
+    """A list that is not there fails, whatever the answer says."""
     invoices(stripe.world.platform, 1)
     stripe.faults.add(Fault(match=match, status=404, body=body))
     output = run(config_for(stripe))
@@ -363,7 +363,7 @@ def test_other_404s_are_errors(
 def test_an_answer_says_which_object_is_missing(
     status: int, path: str, message: str, *, missing: bool
 ) -> None:
-    """A dead cursor or another object's absence is not that of the parent (C9, C10)."""
+    """A dead cursor or another object's absence is not that of the parent."""
     error = StripeError(
         message,
         action=ErrorAction.FAIL_STREAM,
@@ -383,7 +383,7 @@ NOT_ENABLED = [rule for rule in RULES if rule.action is ErrorAction.NOT_ENABLED]
 @pytest.mark.parametrize("rule", NOT_ENABLED, ids=lambda rule: rule.text)
 @pytest.mark.parametrize("path", ["/v1/charges", "/v1/customers/cus_1/sources"])
 def test_stripes_words_count_only_where_the_product_lives(rule: Any, path: str) -> None:
-    """The same text about another list, or an unknown 400 there, is an error (C8)."""
+    """The same text about another list, or an unknown 400 there, is an error."""
     message = f"Your account is {rule.text}. See the Dashboard."
     own = f"{rule.path}cards"
     assert rule_for(400, "", message, own).action is ErrorAction.NOT_ENABLED
@@ -399,7 +399,7 @@ def test_a_product_that_is_not_enabled_is_one_information(
     path: str,
     code: int,
 ) -> None:
-    """Two accounts without the product: the run succeeds, and says so once (C8)."""
+    """Two accounts without the product: the run succeeds, and says so once."""
     for name in ("acct_1One", "acct_1Two"):
         stripe.world.add_account(name).create("plan", {"id": "P"}, at=NOW - DAY)
     moved = replace(LISTED["coupons"], path=path)
@@ -431,7 +431,7 @@ def test_a_product_that_is_not_enabled_is_one_information(
 def test_an_error_line_has_all_that_support_asks_for(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Request id, method, path, status, code and account; also where a nested list fails (G8)."""
+    """Request id, method, path, status, code and account; also where a nested list fails."""
     invoices(stripe.world.add_account("acct_1One"), 1)
     body = {"error": {"code": "parameter_unknown", "message": "sk_test_51PlantedSecret is odd"}}
     stripe.faults.add(Fault(match="/lines", status=400, body=body))
@@ -475,7 +475,7 @@ def large(accounts: int, denied: int) -> Summary:
 
 
 def test_thousands_of_accounts_take_few_lines() -> None:
-    """Totals by stream, the accounts with trouble, and the number of the others (G7, D7)."""
+    """Totals by stream, the accounts with trouble, and the number of the others."""
     summary = large(5000, 300)
     lines = summary.table().splitlines()
     assert len(lines) == 1 + 1 + len(STREAMS) + 1 + 20 + 1
@@ -501,7 +501,7 @@ def test_columns_stand_below_each_other() -> None:
 
 
 def test_equal_failures_of_many_accounts_are_one_line() -> None:
-    """The first accounts are named and all are counted; each account once (G9)."""
+    """The first accounts are named and all are counted; each account once."""
     jobs = [failed(f"acct_{place}", ErrorAction.SKIP_ACCOUNT) for place in range(900)]
     jobs += [failed(f"acct_{place}", ErrorAction.SKIP_ACCOUNT, "coupons") for place in range(900)]
     (trouble,) = grouped_failures(jobs)

@@ -67,7 +67,7 @@ def test_a_first_load_writes_what_stripe_holds(stripe: Simulator) -> None:
 
 
 def test_an_idle_second_run_writes_no_row(stripe: Simulator) -> None:
-    """Rows of the overlap that were written before are not written again (A6)."""
+    """Rows of the overlap that were written before are not written again."""
     populate(stripe.world.platform, seed=1, customers=20, start=NOW - YEAR, until=NOW)
     for place in range(5):
         stripe.world.platform.create("coupon", {"id": f"LATE{place}"}, at=NOW - place)
@@ -80,7 +80,7 @@ def test_an_idle_second_run_writes_no_row(stripe: Simulator) -> None:
 
 
 def test_a_later_run_writes_only_what_is_new(stripe: Simulator) -> None:
-    """New objects arrive, also one that became visible after the first run (A5)."""
+    """New objects arrive, also one that became visible after the first run."""
     account = stripe.world.platform
     account.create("customer", {"id": "cus_early"}, at=NOW - DAY)
     account.create("customer", {"id": "cus_late"}, at=NOW - 3, visible_at=NOW + 20)
@@ -111,7 +111,7 @@ def test_bookmarks_stay_behind_stripes_clock(stripe: Simulator) -> None:
 
 
 def test_lists_cut_at_ten_are_completed(stripe: Simulator) -> None:
-    """An invoice of 25 lines and a subscription of 22 items give all their rows (B1, B2)."""
+    """An invoice of 25 lines and a subscription of 22 items give all their rows."""
     invoice_of(stripe, "in_1", 25)
     invoice_of(stripe, "in_2", 10)
     stripe.world.platform.create(
@@ -128,7 +128,7 @@ def test_lists_cut_at_ten_are_completed(stripe: Simulator) -> None:
 
 
 def test_an_invoice_of_thousands_of_lines_stays_small(stripe: Simulator) -> None:
-    """The parent's row does not carry its children (F10)."""
+    """The parent's row does not carry its children."""
     invoice_of(stripe, "in_big", 5000)
     output = run(config_for(stripe), catalog=selecting("invoices", "invoice_line_items"))
     assert output.counts == {"invoices": 1, "invoice_line_items": 5000}
@@ -146,7 +146,7 @@ def test_an_invoice_of_thousands_of_lines_stays_small(stripe: Simulator) -> None
 def test_embedded_children_cost_no_request(
     stripe: Simulator, selected: list[str], counts: dict[str, int]
 ) -> None:
-    """Invoices of eight lines are read by their list pages alone, each once (F2, F9)."""
+    """Invoices of eight lines are read by their list pages alone, each once."""
     bulk.load(stripe.world.platform, invoices=300, lines=8, start=NOW - YEAR, until=NOW)
     output = run(config_for(stripe), catalog=selecting(*selected))
     assert output.counts == counts
@@ -156,21 +156,21 @@ def test_embedded_children_cost_no_request(
 
 
 def test_unselected_streams_cost_no_request(stripe: Simulator) -> None:
-    """With customers alone selected nothing else is asked for (F11)."""
+    """With customers alone selected nothing else is asked for."""
     populate(stripe.world.platform, seed=1, customers=10, start=NOW - YEAR, until=NOW)
     run(config_for(stripe), catalog=selecting("customers"))
     assert {request.path for request in stripe.journal.requests} == {*FIRST_RUN, "/v1/customers"}
 
 
 def test_long_lists_are_not_completed_for_a_child_that_is_not_selected(stripe: Simulator) -> None:
-    """An invoice's further lines are not asked for when only invoices are selected (F11)."""
+    """An invoice's further lines are not asked for when only invoices are selected."""
     invoice_of(stripe, "in_1", 25)
     run(config_for(stripe), catalog=selecting("invoices"))
     assert lists_of(stripe, "/v1/invoices/{id}/lines") == 0
 
 
 def test_subscriptions_of_every_status_arrive(stripe: Simulator) -> None:
-    """Cancelled ones too, and their items (A17)."""
+    """Cancelled ones too, and their items."""
     statuses = ["active", "canceled", "incomplete", "incomplete_expired", "past_due", "trialing"]
     for status in statuses:
         stripe.world.platform.create(
@@ -183,7 +183,7 @@ def test_subscriptions_of_every_status_arrive(stripe: Simulator) -> None:
 
 
 def test_a_preview_without_an_id_stays_in_events(stripe: Simulator) -> None:
-    """`invoice.upcoming` gives a row of events and none of invoices (A21)."""
+    """`invoice.upcoming` gives a row of events and none of invoices."""
     preview = shapes.complete("invoice", {"id": None})
     preview.pop("id")
     stripe.world.platform.add_event("invoice.upcoming", preview, at=NOW - DAY)
@@ -193,7 +193,7 @@ def test_a_preview_without_an_id_stays_in_events(stripe: Simulator) -> None:
 
 
 def test_equal_line_ids_of_two_invoices_are_two_rows(stripe: Simulator) -> None:
-    """The invoice is part of a line's key (B5)."""
+    """The invoice is part of a line's key."""
     for name in ("in_1", "in_2"):
         stripe.world.platform.create("invoice", {"id": name, "lines": [{"id": "il_same"}]})
     output = run(config_for(stripe))
@@ -204,7 +204,7 @@ def test_equal_line_ids_of_two_invoices_are_two_rows(stripe: Simulator) -> None:
 
 
 def test_equal_ids_of_two_accounts_are_two_rows(stripe: Simulator) -> None:
-    """Coupons carry ids that users choose; the account is part of every key (D4, D2)."""
+    """Coupons carry ids that users choose; the account is part of every key."""
     for name in ("acct_1One", "acct_1Two"):
         stripe.world.add_account(name).create("coupon", {"id": "SUMMER"})
     output = run(config_for(stripe, account_ids="acct_1One, acct_1Two"))
@@ -220,7 +220,7 @@ def test_equal_ids_of_two_accounts_are_two_rows(stripe: Simulator) -> None:
 
 
 def test_every_connected_account_can_be_read(stripe: Simulator) -> None:
-    """All accounts, the platform's own among them, less the excluded ones (D2, D3)."""
+    """All accounts, the platform's own among them, less the excluded ones."""
     stripe.world.platform.create("coupon", {"id": "OWN"}, at=NOW - DAY)
     for place in range(120):
         account = stripe.world.add_account(f"acct_1N{place}")
@@ -235,7 +235,7 @@ def test_every_connected_account_can_be_read(stripe: Simulator) -> None:
 
 
 def test_an_account_added_later_gets_its_history(stripe: Simulator) -> None:
-    """The bookmark of one account says nothing of another (D5)."""
+    """The bookmark of one account says nothing of another."""
     for name in ("acct_1One", "acct_1Two"):
         stripe.world.add_account(name).create("coupon", {"id": name}, at=NOW - YEAR)
     first = run(config_for(stripe, account_ids=["acct_1One"]))
@@ -244,7 +244,7 @@ def test_an_account_added_later_gets_its_history(stripe: Simulator) -> None:
 
 
 def test_a_key_that_may_not_ask_who_it_is_still_works(stripe: Simulator) -> None:
-    """The account is then taken from Stripe's refusal (D1)."""
+    """The account is then taken from Stripe's refusal."""
     stripe.world.platform.create("coupon", {"id": "C"})
     stripe.world.add_key("rk_test_few", permissions=["rak_coupon_read", "rak_event_read"])
     output = run(config_for(stripe, api_key="rk_test_few"), catalog=selecting("coupons"))
@@ -253,7 +253,7 @@ def test_a_key_that_may_not_ask_who_it_is_still_works(stripe: Simulator) -> None
 
 
 def test_an_account_that_stripe_does_not_name_has_a_fixed_name(stripe: Simulator) -> None:
-    """Rows then say `acct_unknown`, the documented fallback (D1)."""
+    """Rows then say `acct_unknown`, the documented fallback."""
     stripe.world.platform.create("coupon", {"id": "C"})
     stripe.faults.add(Fault(match="/v1/account$", status=403, body={"error": {"message": "no"}}))
     output = run(config_for(stripe), catalog=selecting("coupons"))
@@ -265,7 +265,7 @@ def test_an_account_that_stripe_does_not_name_has_a_fixed_name(stripe: Simulator
 def test_settings_come_from_the_environment(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
-    """Lists as JSON or with commas, numbers and booleans as words (G4)."""
+    """Lists as JSON or with commas, numbers and booleans as words."""
     for name in ("acct_1One", "acct_1Two"):
         stripe.world.add_account(name).create("coupon", {"id": "C"})
     settings = {
@@ -285,7 +285,7 @@ def test_settings_come_from_the_environment(
 def test_a_wrong_number_in_the_environment_is_one_fault_among_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It does not hide the other faults (G5)."""
+    """It does not hide the other faults."""
     monkeypatch.setenv("TAP_STRIPE_CONNECT_LAG_SECONDS", "soon")
     result = cli("--config=ENV")
     assert result.returncode == 1
@@ -295,14 +295,14 @@ def test_a_wrong_number_in_the_environment_is_one_fault_among_others(
 
 
 def test_an_empty_account_ends_with_all_bookmarks(stripe: Simulator) -> None:
-    """The last message is a STATE that has a bookmark of every stream (E7)."""
+    """The last message is a STATE that has a bookmark of every stream."""
     output = run(config_for(stripe))
     assert output.messages[-1]["type"] == "STATE"
     assert set(output.state["bookmarks"]) == {stream.name for stream in STREAMS}
 
 
 def test_what_is_not_selected_keeps_its_bookmark(stripe: Simulator) -> None:
-    """Bookmarks of other streams and keys that are not ours pass through (E8)."""
+    """Bookmarks of other streams and keys that are not ours pass through."""
     first = run(config_for(stripe))
     state = {**first.state, "somebody": {"else": 1}}
     state["bookmarks"]["long_gone"] = {"replication_key_value": "2020-01-01"}
@@ -319,7 +319,7 @@ def test_what_is_not_selected_keeps_its_bookmark(stripe: Simulator) -> None:
 
 
 def test_an_earlier_start_date_loads_the_missing_years_once(stripe: Simulator) -> None:
-    """What lies between the new and the old start is read, nothing else (E9)."""
+    """What lies between the new and the old start is read, nothing else."""
     for year in range(4):
         stripe.world.platform.create("charge", {"id": f"ch_{year}"}, at=NOW - year * YEAR - DAY)
     catalog = selecting("charges")
@@ -332,7 +332,7 @@ def test_an_earlier_start_date_loads_the_missing_years_once(stripe: Simulator) -
 
 
 def test_what_others_refer_to_ignores_the_start_date(stripe: Simulator) -> None:
-    """An old customer of a new charge is loaded all the same (A23)."""
+    """An old customer of a new charge is loaded all the same."""
     stripe.world.platform.create("customer", {"id": "cus_old"}, at=NOW - 5 * YEAR)
     stripe.world.platform.create("charge", {"id": "ch_old"}, at=NOW - 5 * YEAR)
     stripe.world.platform.create("charge", {"id": "ch_1", "customer": "cus_old"}, at=NOW - DAY)
@@ -342,7 +342,7 @@ def test_what_others_refer_to_ignores_the_start_date(stripe: Simulator) -> None:
 
 
 def test_a_bookmark_in_the_future_is_put_right(stripe: Simulator) -> None:
-    """It is clamped to Stripe's clock less the lag, and the run goes on (E11)."""
+    """It is clamped to Stripe's clock less the lag, and the run goes on."""
     first = run(config_for(stripe), catalog=selecting("coupons"))
     first.state["bookmarks"]["coupons"]["covered"][0][1] = "2026-01-02T00:00:00+00:00"
     stripe.world.platform.create("coupon", {"id": "NEW"}, at=NOW - 1)
@@ -353,7 +353,7 @@ def test_a_bookmark_in_the_future_is_put_right(stripe: Simulator) -> None:
 
 
 def test_a_bookmark_of_another_tap_is_not_believed(stripe: Simulator) -> None:
-    """Its rows lie in the warehouse in another shape, so everything is loaded (E11)."""
+    """Its rows lie in the warehouse in another shape, so everything is loaded."""
     stripe.world.platform.create("coupon", {"id": "OLD"}, at=NOW - YEAR)
     state = {"bookmarks": {"coupons": {"replication_key_value": "2025-12-31T00:00:00Z"}}}
     output = run(config_for(stripe), state=state, catalog=selecting("coupons"))
@@ -373,7 +373,7 @@ def test_full_table_in_the_catalog_reads_everything_again(stripe: Simulator) -> 
 
 
 def test_fields_that_the_schema_does_not_know_are_kept(stripe: Simulator) -> None:
-    """They arrive in `additional_fields` (B9)."""
+    """They arrive in `additional_fields`."""
     document = shapes.complete("coupon", {"id": "C", "created": NOW - DAY})
     stripe.world.platform.insert({**document, "brand_new_field": {"a": [1, None]}})
     output = run(config_for(stripe))
@@ -387,7 +387,7 @@ def test_fields_that_the_schema_does_not_know_are_kept(stripe: Simulator) -> Non
 def test_a_first_load_takes_hardly_more_requests_than_pages(
     stripe: Simulator, spread: bulk.Spread
 ) -> None:
-    """At most 1.2 times the full pages and 50, however the rows lie in ten years (F5)."""
+    """At most 1.2 times the full pages and 50, however the rows lie in ten years."""
     rows = 10_000
     bulk.load(
         stripe.world.platform, customers=rows, start=NOW - 10 * YEAR, until=NOW, spread=spread
@@ -409,7 +409,7 @@ def test_a_second_dense_with_rows_is_read_whole(stripe: Simulator) -> None:
 
 
 def test_only_get_requests_are_sent_and_the_version_is_named(stripe: Simulator) -> None:
-    """The tap reads; it never changes anything at Stripe (D16)."""
+    """The tap reads; it never changes anything at Stripe."""
     invoice_of(stripe, "in_1", 25)
     run(config_for(stripe))
     assert {request.method for request in stripe.journal.requests} == {"GET"}

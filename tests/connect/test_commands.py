@@ -435,7 +435,7 @@ def test_nonsense_is_told_in_a_line(
 
 def test_an_organisations_key_is_told_apart(place: Place) -> None:
     """It has no account of its own, which is said before it is sent anywhere."""
-    key = place.stripe.world.add_organisation_key("sk_org_test_1Planted", accounts=[])
+    key = place.stripe.world.add_organization_key("sk_org_test_1Planted", accounts=[])
     done = place.run("connect", "--own", "--secret-file", "-", stdin=key)
     assert done.returncode == 2
     assert "organisation's key" in lone_line(done)
@@ -478,7 +478,7 @@ def test_status_of_an_organisation(place: Place) -> None:
     """Its accounts, and those connected to its platforms, are looked at where they are."""
     world = place.stripe.world
     world.add_account(ALPHA)
-    key = world.add_organisation_key("sk_org_test_1Planted", accounts=[world.platform.id])
+    key = world.add_organization_key("sk_org_test_1Planted", accounts=[world.platform.id])
     place.configure(api_key=key, account_ids=[world.platform.id, f"{world.platform.id}/{ALPHA}"])
     done = place.run("status", "--json")
     assert done.returncode == 0, done.stdout

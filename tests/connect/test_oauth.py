@@ -287,7 +287,7 @@ def test_a_lost_answer_is_not_asked_for_again(
     """Whatever became of the answer, the code is sent once, and a new approval is advised (D13)."""
     code = platform.code()
     # What Stripe does before its answer is lost: the code is spent.
-    stripe.world.connect.redeem(_key(stripe.world), code)
+    stripe.world.connect.exchange_code(_key(stripe.world), code)
     stripe.journal.clear()
     fault.match = "^/oauth/token"
     if fault.reset or fault.truncate:

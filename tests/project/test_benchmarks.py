@@ -1,4 +1,4 @@
-"""The benchmarks: what they measure with tells the truth."""
+"""The benchmarks measure correctly."""
 
 from __future__ import annotations
 
@@ -14,14 +14,23 @@ import pytest
 
 from benchmarks import __main__ as command_line
 from benchmarks import report, sink
-from benchmarks.contestants import CONTESTANTS, Task, floor, selecting, this_tap
-from benchmarks.load import YEAR, Conditions, Load, Moments, Span, dense_second, empty_years, even
+from benchmarks.load import (
+    YEAR,
+    Conditions,
+    CreationTimes,
+    Load,
+    Span,
+    dense_second,
+    empty_years,
+    even,
+)
 from benchmarks.objects import BYTES, LINES
 from benchmarks.pages import Stripe
-from benchmarks.processes import Figures, PageServer, run
-from benchmarks.server import Service, Tally
-from benchmarks.work import Demand, Results, Work, cpu, memory, rate
-from benchmarks.works import QUICK, WORKS
+from benchmarks.processes import Measurement, PageServer, run
+from benchmarks.scenario import Results, Scenario, Threshold, cpu, memory, rate
+from benchmarks.scenarios import QUICK, SCENARIOS
+from benchmarks.server import RequestStats, Service
+from benchmarks.subjects import SUBJECTS, Task, baseline, selecting, this_tap
 from tap_stripe_connect.catalog import LISTED, NESTED
 
 if TYPE_CHECKING:
@@ -32,7 +41,7 @@ Json = dict[str, Any]
 
 
 def asked(stripe: Stripe, path: str, query: str = "") -> tuple[int, Json]:
-    """Return the status and the document of an answer."""
+    """Return the status and the document of a response."""
     reply = stripe.answer(path, query)
     return reply.status, json.loads(reply.body)
 
@@ -63,8 +72,8 @@ def test_pages_hold_every_object_once(spread: Callable[[int, int], tuple[Span, .
     assert found == [f"ch_Bulk{number:020}" for number in reversed(range(50))]
 
 
-def test_windows_part_the_objects() -> None:
-    """Two windows that meet give what the whole gives, each within its bounds."""
+def test_windows_partition_the_objects() -> None:
+    """Two adjacent windows give all objects, each within its bounds."""
     stripe = charges(*even(50, NOW))
     middle = asked(stripe, f"/v1/charges/ch_Bulk{25:020}")[1]["created"]
     newer, older = (walked(stripe, f"&created[{bound}]={middle}") for bound in ("gte", "lt"))
@@ -77,7 +86,7 @@ def test_windows_part_the_objects() -> None:
 
 def test_moments_never_decrease_across_spans() -> None:
     """Objects are numbered in the order of their creation, and each span holds its share."""
-    moments = Moments((Span(3, 10, 20), Span(0, 30, 40), Span(2, 50, 51)))
+    moments = CreationTimes((Span(3, 10, 20), Span(0, 30, 40), Span(2, 50, 51)))
     assert list(moments) == [10, 13, 16, 50, 50]
     assert moments[1:4] == [13, 16, 50]
 
@@ -93,8 +102,8 @@ def test_moments_never_decrease_across_spans() -> None:
         ("/v1/nothing", "", 404),
     ],
 )
-def test_what_it_would_answer_wrongly_is_refused(path: str, query: str, status: int) -> None:
-    """A cursor from beyond the window, a filter or a path it does not know gets an error."""
+def test_unsupported_requests_get_an_error(path: str, query: str, status: int) -> None:
+    """A cursor outside the window, an unknown filter or path gets an error."""
     assert asked(charges(*even(50, NOW)), path, query)[0] == status
 
 
@@ -134,18 +143,18 @@ def test_events_go_round_the_charges() -> None:
     )
 
 
-def test_conditions_delay_refuse_and_count() -> None:
-    """Every so-and-so-many-th answer stalls, what is too much is refused, and both are counted."""
+def test_conditions_delay_limit_and_count() -> None:
+    """Every n-th response stalls, requests over the limit get 429, and both are counted."""
     conditions = Conditions(latency=0.2, slow_every=3, per_second=4, per_endpoint=2)
     service = Service(Load(NOW, {"charge": even(5, NOW)}, conditions))
     waits = [service.respond("/v1/charges", "", zipped=False)[0] for _ in range(3)]
     service.respond("/v1/charges/ch_1", "", zipped=False)
     assert waits == [0.2, 0.2, 10.0]
-    told = json.loads(
-        service.respond("/_bench/tally", "", zipped=False)[1].partition(b"\r\n\r\n")[2]
+    stats = json.loads(
+        service.respond("/_bench/stats", "", zipped=False)[1].partition(b"\r\n\r\n")[2]
     )
-    assert (told["requests"], told["refused"], told["rows"]) == (4, 1, 10)
-    assert told["by_path"] == {"/v1/charges": 3, "/v1/charges/{id}": 1}
+    assert (stats["requests"], stats["rate_limited"], stats["rows"]) == (4, 1, 10)
+    assert stats["by_path"] == {"/v1/charges": 3, "/v1/charges/{id}": 1}
     assert service.respond("/v1/charges", "", zipped=True)[1].count(b"gzip") == 0
 
 
@@ -155,7 +164,7 @@ def small(folder: Path, url: str, *streams: str) -> Task:
 
 
 def test_the_tap_reads_the_page_server_once_and_whole(tmp_path: Path) -> None:
-    """Through real processes every row comes once, and the counts of both sides agree."""
+    """With real processes every row is written once, and both sides count the same requests."""
     load = Load(
         NOW,
         {"charge": empty_years(250, NOW), "invoice": even(30, NOW)},
@@ -165,7 +174,7 @@ def test_the_tap_reads_the_page_server_once_and_whole(tmp_path: Path) -> None:
     with PageServer(load) as server:
         command = this_tap(small(tmp_path, server.url, *streams))
         done = subprocess.run(command.arguments, check=True, capture_output=True)  # noqa: S603 - this tap
-        told = server.tally()
+        stats = server.request_stats()
     rows = Counter(
         (message["stream"], message["record"]["id"])
         for message in map(json.loads, done.stdout.splitlines())
@@ -178,27 +187,27 @@ def test_the_tap_reads_the_page_server_once_and_whole(tmp_path: Path) -> None:
         "invoice_line_items": 30 * LINES,
     }
     (summary,) = re.findall(r"summary ({.*})$", done.stderr.decode(), re.MULTILINE)
-    assert told.requests == sum(told.by_path.values()) == json.loads(summary)["requests"]
-    assert told.by_path["/v1/account"] == 1
+    assert stats.requests == sum(stats.by_path.values()) == json.loads(summary)["requests"]
+    assert stats.by_path["/v1/account"] == 1
 
 
-def test_the_floor_writes_every_row(tmp_path: Path) -> None:
-    """The floor reads to the end of each list, and writes line items if they are asked for."""
+def test_the_baseline_writes_every_row(tmp_path: Path) -> None:
+    """The baseline reads to the end of each list, and writes line items if selected."""
     with PageServer(Load(NOW, {"charge": even(150, NOW), "invoice": even(101, NOW)})) as server:
         streams = ("charges", "invoices", "invoice_line_items")
-        command = floor(small(tmp_path, server.url, *streams))
-        figures = run(command.arguments, tmp_path / "log")
-        assert figures.records == 150 + 101 * (1 + LINES)
-        assert isinstance(told := server.tally(), Tally)
-        assert told.by_path == {"/v1/charges": 2, "/v1/invoices": 2}
-        without = floor(small(tmp_path, server.url, "invoices"))
+        command = baseline(small(tmp_path, server.url, *streams))
+        measurement = run(command.arguments, tmp_path / "log")
+        assert measurement.records == 150 + 101 * (1 + LINES)
+        assert isinstance(stats := server.request_stats(), RequestStats)
+        assert stats.by_path == {"/v1/charges": 2, "/v1/invoices": 2}
+        without = baseline(small(tmp_path, server.url, "invoices"))
         assert run(without.arguments, tmp_path / "log").records == 101
 
 
 def test_the_sink_counts_records_across_blocks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A record counts once wherever the blocks part it, and in whichever way it is written."""
+    """A record counts once wherever a block ends and however its JSON is spaced."""
     text = b'{"type":"RECORD"}\n{"type":"STATE"}\n{"type": "RECORD"}\n'
     for width in range(1, len(text) + 1):
         blocks = iter([text[at : at + width] for at in range(0, len(text), width)])
@@ -207,8 +216,8 @@ def test_the_sink_counts_records_across_blocks(
         assert json.loads(capsys.readouterr().out) == {"records": 2, "bytes": len(text)}
 
 
-def test_selecting_leaves_nothing_of_the_others() -> None:
-    """A catalog selects the streams that are asked for with all their fields, and no other."""
+def test_selecting_deselects_the_others() -> None:
+    """A catalog selects the requested streams with all fields, and no others."""
     metadata = [{"metadata": {"selected": True}}, {"metadata": {}}]
     catalog = {"streams": [{"tap_stream_id": name, "metadata": metadata} for name in "ab"]}
     chosen = selecting(json.loads(json.dumps(catalog)), ["b"])["streams"]
@@ -217,95 +226,95 @@ def test_selecting_leaves_nothing_of_the_others() -> None:
     ] == [[False, False], [True, True]]
 
 
-def test_the_table_of_works_names_what_exists() -> None:
-    """Streams and contestants of all works are there, and whoever is compared is measured."""
-    for work in (*WORKS.values(), *QUICK.values()):
-        assert set(work.streams) <= {*LISTED, *NESTED}
-        assert set(work.largest) <= set(CONTESTANTS)
-        for demand in work.demands:
-            assert {demand.of, demand.over or demand.of} <= set(work.largest)
+def test_scenarios_name_known_streams_and_subjects() -> None:
+    """All streams and subjects of scenarios exist, and compared subjects are measured."""
+    for scenario in (*SCENARIOS.values(), *QUICK.values()):
+        assert set(scenario.streams) <= {*LISTED, *NESTED}
+        assert set(scenario.largest) <= set(SUBJECTS)
+        for threshold in scenario.thresholds:
+            assert {threshold.of, threshold.over or threshold.of} <= set(scenario.largest)
 
 
-WORK = Work(
+SCENARIO = Scenario(
     about="charges",
     streams=("charges",),
-    largest={"ours": 100, "floor": 100, "peer": 10},
-    demands=(
-        Demand("speed", rate, over="floor", least=0.5),
-        Demand("speed of the peer's", rate, over="peer", least=8),
-        Demand("growth", cpu, over_size=10, most=1.1),
-        Demand("memory", memory, most=5),
+    largest={"ours": 100, "baseline": 100, "peer": 10},
+    thresholds=(
+        Threshold("speed", rate, over="baseline", minimum=0.5),
+        Threshold("speed of the peer's", rate, over="peer", minimum=8),
+        Threshold("growth", cpu, over_size=10, maximum=1.1),
+        Threshold("memory", memory, maximum=5),
     ),
 )
 
 
-def turn(wall: float, processor: float = 1.0) -> Figures:
-    """Return what a process took."""
-    return Figures(wall, processor, memory=6.0, records=0, size=0)
+def turn(wall: float, processor: float = 1.0) -> Measurement:
+    """Return the measurement of a process."""
+    return Measurement(wall, processor, memory=6.0, records=0, size=0)
 
 
 RESULTS = Results(
-    WORK,
+    SCENARIO,
     {
         ("ours", 10): [turn(2), turn(2), turn(2)],
-        ("floor", 10): [turn(1), turn(1), turn(1)],
+        ("baseline", 10): [turn(1), turn(1), turn(1)],
         ("peer", 10): [turn(40), turn(20), turn(30)],
         ("ours", 100): [turn(2, 5), turn(8, 5), turn(4, 5)],
-        ("floor", 100): [turn(1), turn(2), turn(4)],
+        ("baseline", 100): [turn(1), turn(2), turn(4)],
     },
 )
 
 
-def test_demands_are_judged_by_the_largest_size_they_share() -> None:
+def test_thresholds_use_the_largest_common_size() -> None:
     """Ratios are taken turn by turn, and growth against the smaller size."""
-    values = [value for _, value in report.verdicts(RESULTS)]
+    values = [value for _, value in report.evaluations(RESULTS)]
     assert values == [(100, 0.5), (10, 15.0), (100, 0.5), (100, 6.0)]
     assert report.missed(RESULTS)
-    assert "| memory | ≤ 5 | 100 | 6.00 | **no** |" in report.demands(RESULTS)
-    assert "| speed | ≥ 0.5 | 100 | 0.50 | yes |" in report.demands(RESULTS)
+    assert "| memory | ≤ 5 | 100 | 6.00 | **no** |" in report.thresholds(RESULTS)
+    assert "| speed | ≥ 0.5 | 100 | 0.50 | yes |" in report.thresholds(RESULTS)
 
 
-def test_what_was_not_measured_is_not_missed() -> None:
-    """Without the other one, or the smaller size, a demand says so and fails nothing."""
-    alone = Results(WORK, {("ours", 100): [turn(2)]})
-    values = [value for _, value in report.verdicts(alone)]
+def test_thresholds_that_were_not_measured_are_not_missed() -> None:
+    """Without the other subject or the smaller size, a threshold is reported as not measured."""
+    alone = Results(SCENARIO, {("ours", 100): [turn(2)]})
+    values = [value for _, value in report.evaluations(alone)]
     assert values == [None, None, None, (100, 6.0)]
-    smaller = Results(WORK, {("ours", 10): [turn(2)]})
-    assert smaller.judged(WORK.demands[2]) is None
-    assert "| growth | ≤ 1.1 |  |  | not measured |" in report.demands(alone)
+    smaller = Results(SCENARIO, {("ours", 10): [turn(2)]})
+    assert smaller.evaluate(SCENARIO.thresholds[2]) is None
+    assert "| growth | ≤ 1.1 |  |  | not measured |" in report.thresholds(alone)
 
 
 def test_tables_show_medians_by_size() -> None:
-    """One table has a line for each size and contestant, the other the widest comparison."""
-    lines = report.figures(RESULTS).splitlines()
+    """One table has a line for each size and subject, the other the widest comparison."""
+    lines = report.measurements(RESULTS).splitlines()
     assert len(lines) == 2 + len(RESULTS.turns)
     assert lines[2] == "| 10 | this tap | 5 | 100.000 | 6 | 2.0 | 0 | 0 |"
     assert report.compared(RESULTS) == ("10 charges", "5", "50%", "15.0-fold", "6")
-    assert report.compared(Results(WORK, {("ours", 100): [turn(2)]}))[2:4] == ("", "")
+    assert report.compared(Results(SCENARIO, {("ours", 100): [turn(2)]}))[2:4] == ("", "")
 
 
-def test_the_readme_is_filled_between_its_marks() -> None:
-    """Only what lies between the marks changes, and their absence is an error."""
+def test_the_readme_is_filled_between_its_markers() -> None:
+    """Only text between the markers changes, and missing markers are an error."""
     text = "a\n<!-- benchmarks -->\nformer\n<!-- /benchmarks -->\nb\n"
     filled = report.filled(text, report.summary({"charges": RESULTS}))
     assert filled.startswith("a\n<!-- benchmarks -->\n")
     assert filled.endswith("<!-- /benchmarks -->\nb\n")
     assert "| 10 charges | 5 |" in filled
     assert "former" not in filled
-    with pytest.raises(ValueError, match="no place"):
+    with pytest.raises(ValueError, match="no markers"):
         report.filled("a", "b")
 
 
-def test_sizes_asked_for_cap_the_works_of_one_size() -> None:
-    """Growing works take the sizes as they are, the others grow no larger than the largest."""
-    assert command_line.chosen(WORKS["charges"], [200, 100]) == [100, 200]
-    assert command_line.chosen(WORKS["feed"], [200, 100]) == [200]
-    assert command_line.chosen(WORKS["idle"], [200]) == [100]
-    assert command_line.chosen(WORKS["idle"], None) == [100]
+def test_requested_sizes_cap_scenarios_of_one_size() -> None:
+    """Growing scenarios take the sizes as they are, others are capped by the largest."""
+    assert command_line.chosen(SCENARIOS["charges"], [200, 100]) == [100, 200]
+    assert command_line.chosen(SCENARIOS["feed"], [200, 100]) == [200]
+    assert command_line.chosen(SCENARIOS["idle"], [200]) == [100]
+    assert command_line.chosen(SCENARIOS["idle"], None) == [100]
 
 
-def test_works_are_measured_from_start_to_end() -> None:
-    """The command measures a load, and runs that go on from one, and holds their records exact."""
+def test_scenarios_are_measured_from_start_to_end() -> None:
+    """The command measures first loads and resumed runs, and checks their number of records."""
     asked_for = ["--only", "gap", "feed", "--sizes", "300", "--turns", "1"]
     # In a process of its own: what is measured of a child includes the size of its parent.
     ended = subprocess.run(  # noqa: S603 - our own program
@@ -321,7 +330,7 @@ def test_works_are_measured_from_start_to_end() -> None:
 
 
 def test_lines_beyond_ten_have_a_list_of_their_own() -> None:
-    """An invoice shows ten of its 25 lines, and its own list gives all, a page at a time."""
+    """An invoice embeds ten of its 25 lines, and its list has all of them."""
     stripe = Stripe(Load(NOW, {"invoice": even(3, NOW)}, lines=25))
     row = asked(stripe, "/v1/invoices")[1]["data"][0]
     assert row["lines"]["has_more"] is True
@@ -340,8 +349,8 @@ def test_lines_beyond_ten_have_a_list_of_their_own() -> None:
 
 
 def test_limits_allow_each_endpoint_its_own() -> None:
-    """Lists side by side have their pages at once; lines take a request for each invoice."""
-    assert WORKS["stripe"].seconds(100_000) == pytest.approx(3 * 1_000 / 75)
-    assert WORKS["lines"].seconds(2_000) == pytest.approx(2_000 / 25)
-    assert WORKS["lines"].records(2_000) == 2_000 * 26
-    assert WORKS["lines"].pages(2_000) == 20 + 2_000
+    """Parallel lists do not share a limit; lines take a request for each invoice."""
+    assert SCENARIOS["stripe"].seconds(100_000) == pytest.approx(3 * 1_000 / 75)
+    assert SCENARIOS["lines"].seconds(2_000) == pytest.approx(2_000 / 25)
+    assert SCENARIOS["lines"].records(2_000) == 2_000 * 26
+    assert SCENARIOS["lines"].pages(2_000) == 20 + 2_000

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md says works: its recipe for a stream, and the CI that it names."""
+"""CONTRIBUTING.md: its recipe for a stream, and the CI that it names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a copy of what the recipes change and what checks them."""
+    """Return a copy of the files that the recipes change, and of their checks."""
     for name in ("README.md", "dev.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     ignored = shutil.ignore_patterns("__pycache__", "images")

@@ -1,4 +1,4 @@
-"""The demo: what it compares, counts and draws, and the processes it starts."""
+"""The demo: its comparison, counts, chart and processes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def row(held: int, loaded: Table, *, before: int = 0) -> screen.Comparison:
     ],
 )
 def test_a_verdict_needs_every_row_once(comparison: screen.Comparison, verdict: str) -> None:
-    """A stream is fine only if each row that is due is there, and no key twice."""
+    """A stream is complete only if each expected row exists, and no key twice."""
     assert comparison.verdict == verdict
     assert comparison.fine is verdict.startswith("ok")
 

@@ -37,7 +37,7 @@ FILES = (
     *sorted(f"docs/{file.name}" for file in ROOT.glob("docs/*.md")),
 )
 PLACEHOLDERS = {"ca_…": "ca_1Test", "rk_live_…": "{key}", "target-…": "target-jsonl"}
-"""What stands for what only readers know."""
+"""Values for what only readers know."""
 
 TAP = f"""#!/bin/sh
 # The port that readers register is not free on a machine that runs several tests.
@@ -136,7 +136,7 @@ class Desk:
         (self._programs / name).chmod(0o755)
 
     def installed(self, installer: str) -> list[str]:
-        """Return what an installer was asked for."""
+        """Return the arguments of an installer."""
         return (self._folder / installer).read_text().splitlines()
 
     def settings(self, **settings: object) -> None:
@@ -144,11 +144,11 @@ class Desk:
         self.place.configure(**settings)
 
     def project(self, loader: str) -> None:
-        """Make the folder a Meltano project."""
+        """Turn the folder into a Meltano project."""
         meltano_project(self.place, loader, self._programs / "tap-stripe-connect")
 
     def command(self, script: str, shell: str = "sh") -> list[str]:
-        """Return what runs a script as a shell reads it."""
+        """Return the command line that runs a script."""
         for shown, meant in PLACEHOLDERS.items():
             script = script.replace(shown, meant.format(key=self.stripe.api_key))
         return [shell, "-e", "-c", script]
@@ -172,7 +172,7 @@ class Desk:
 
     @property
     def records(self) -> list[dict[str, object]]:
-        """What the target was given."""
+        """The input of the target."""
         return rows((self.work / "rows.jsonl").read_text())
 
     def approve(self, console: Console) -> None:
@@ -183,7 +183,7 @@ class Desk:
 
 
 def charges(desk: Desk) -> list[str]:
-    """Return the ids of the charges that the target was given, in order."""
+    """Return the ids of the charges in the target's input, in order."""
     return sorted(str(row["id"]) for row in desk.records if str(row["id"]).startswith("ch_"))
 
 
@@ -247,7 +247,7 @@ def connect(desk: Desk, script: str) -> None:
 
 
 def connect_own(desk: Desk, script: str) -> None:
-    """The guide: a key of one's own is pasted, looked at, and saved."""
+    """The guide: a restricted key is pasted, checked and saved."""
     with desk.terminal(script) as console:
         console.expect("(not shown)")
         console.type(f"{desk.stripe.api_key}\n")
@@ -372,7 +372,7 @@ PLAYS: dict[str, Callable[[Desk, str], None]] = {
 
 
 def state(desk: Desk) -> Json:
-    """Return what the state file holds."""
+    """Return the contents of the state file."""
     found: Json = json.loads((desk.work / "state.json").read_text())
     return found
 

@@ -44,7 +44,7 @@ def examples(file: str, language: str) -> list[str]:
 
 
 def test_generated_parts_are_up_to_date() -> None:
-    """What is generated from tables of the code fits them."""
+    """The generated parts are up to date."""
     assert generate_docs.main(["--check"]) == 0
 
 
@@ -81,7 +81,7 @@ def test_a_missing_marker_is_an_error() -> None:
     ],
 )
 def test_tables_have_every_setting_and_stream(file: str, names: list[str]) -> None:
-    """No setting and no stream is left out."""
+    """All settings and streams are documented."""
     text = (ROOT / file).read_text("utf-8")
     for name in names:
         assert f"\n| `{name}` | " in text
@@ -138,17 +138,20 @@ def told(rule: Rule) -> list[str]:
     return [", ".join(filter(None, said)) or "anything else", line, linked or "-"]
 
 
-def test_every_refusal_of_stripe_is_explained() -> None:
-    """The guide has each row of the table of refusals, in its order and words."""
+def test_every_error_of_stripe_is_explained() -> None:
+    """The guide has each row of the table of errors, in its order and words."""
     assert table("what Stripe refuses") == [told(rule) for rule in (*RULES, UNKNOWN)]
 
 
 def test_lines_of_the_program_are_quoted_right() -> None:
-    """What the guide says that one reads is what the program says."""
+    """Program output in the guide is what the program prints."""
     package = ROOT / "tap_stripe_connect"
     said = "\n".join(
         text
-        for file in (*sorted((package / "connect").rglob("*.py")), package / "values.py")
+        for file in (
+            *sorted((package / "connect").rglob("*.py")),
+            package / "settings" / "parsers.py",
+        )
         for text in texts(ast.parse(file.read_text("utf-8")))
     )
     for line, advice in table("what the program refuses"):
@@ -174,7 +177,7 @@ def test_every_exit_code_is_explained() -> None:
 
 
 def test_options_of_the_guide_exist_and_none_is_left_out() -> None:
-    """All options of the three commands are told of, and no invented ones."""
+    """The guide documents all options of the three commands, and no others."""
     shown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", GUIDE))
     options = {
         option
@@ -254,7 +257,7 @@ def test_the_first_connection_is_shown_as_it_is(tmp_path: Path, stripe: Simulato
 
 
 def test_the_extractor_of_the_guide_is_a_part_of_ours() -> None:
-    """What a project of one's own is told to have fits the meltano.yml of the repository."""
+    """The settings for a separate project match the meltano.yml of the repository."""
     (text,) = examples("docs/connect.md", "yaml")
     (shown,) = import_module("yaml").safe_load(text)["plugins"]["extractors"]
     (ours,) = MELTANO["plugins"]["extractors"]

@@ -45,7 +45,7 @@ def test_the_package_keeps_its_layers(checkout: Path) -> None:
     [
         ("catalog/table.py", "tap_stripe_connect.api.client", "The package is layered"),
         ("api/client.py", "tap_stripe_connect.sync.session", "The package is layered"),
-        ("settings.py", "tap_stripe_connect.connect.oauth", "The package is layered"),
+        ("settings/table.py", "tap_stripe_connect.connect.oauth", "The package is layered"),
         ("sync/state/ranges.py", "tap_stripe_connect.sync.plan.jobs", "A sync is layered by stage"),
         ("sync/fetch/engine.py", "tap_stripe_connect.sync.report", "A sync is layered by stage"),
         ("simulator/server.py", "tap_stripe_connect.api.client", "The simulator shares only"),

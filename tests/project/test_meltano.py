@@ -1,4 +1,4 @@
-"""The Meltano project: it says of the tap what the tap says of itself."""
+"""The Meltano project: it matches the tap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tap_stripe_connect.tap import TapStripeConnect
 
 ROOT = Path(__file__).parents[2]
 KINDS = {"date-time": "date_iso8601", "option": "options"}
-"""Meltano's names of kinds where they are not ours."""
+"""Meltano's names of kinds that differ from ours."""
 
 # Comes with the Singer SDK, but without types.
 yaml: Any = import_module("yaml")
@@ -47,7 +47,7 @@ def test_required_settings_are_those_meltano_asks_for() -> None:
 
 
 def test_capabilities_are_the_taps() -> None:
-    """Meltano is told of what the tap can do, and of nothing else."""
+    """The plugin has the capabilities of the tap, and no others."""
     assert TAP["capabilities"] == sorted(each.value for each in TapStripeConnect.capabilities)
 
 

@@ -1,4 +1,4 @@
-"""Holds a warehouse against Stripe."""
+"""Compares the warehouse with Stripe."""
 
 from __future__ import annotations
 
@@ -8,42 +8,41 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tap_stripe_connect.catalog import NESTED
-from tests.property.excuses import RETENTION, listed
+from tests.property.exemptions import RETENTION, listed
 from tests.support.harness import KEYS, Warehouse, expected
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from tests.property.excuses import Excuses
-    from tests.property.places import Name, Place
+    from tests.property.account_model import AccountModel, Name
+    from tests.property.exemptions import Exemptions
     from tests.support.harness import Json, Key
 
 Tables = dict[str, dict[tuple[str, ...], "Json"]]
 
 
-class Lie(AssertionError):  # noqa: N818 - named for what it is
-    """The warehouse does not say what Stripe says."""
+class Mismatch(AssertionError):  # noqa: N818 - a failed assertion, not an error
+    """The warehouse differs from Stripe."""
 
 
 class Target(Warehouse):
-    """A target that upserts by key, and watches the order in which rows come."""
+    """A target that upserts by key and checks the order of records."""
 
-    def __init__(self, *, watching: bool) -> None:
-        """Begin empty; `watching` if `updated_at` must not go back."""
+    def __init__(self, *, checks_order: bool) -> None:
         super().__init__()
-        self._watching = watching
+        self._checks_order = checks_order
         self._newest: defaultdict[str, dict[Key, str]] = defaultdict(dict)
 
-    def forget(self) -> None:
-        """Let rows come anew as in a first load."""
+    def reset_order(self) -> None:
+        """Accept any order again, as in a first load."""
         self._newest.clear()
 
     def load(self, messages: Iterable[Json], *, kept: bool = True) -> Warehouse:
-        """Upsert the records of a run; raises Lie for a row that is older than the one there.
+        """Upsert the records of a run; raise Mismatch if one is older than the row it replaces.
 
-        Of a run whose STATE is not `kept` nobody can know which times its rows have.
+        If the STATE is not `kept`, later runs cannot know the times of these records.
         """
-        if not self._watching:
+        if not self._checks_order:
             return super().load(messages)
         for message in messages:
             if message["type"] != "RECORD":
@@ -52,7 +51,7 @@ class Target(Warehouse):
             key = tuple(record[name] for name in KEYS[stream])
             before, now = self._newest[stream].get(key, ""), record["updated_at"]
             if now < before:
-                raise Lie(f"{stream} {key}: updated_at goes back from {before} to {now}")
+                raise Mismatch(f"{stream} {key}: updated_at goes back from {before} to {now}")
             if kept:
                 self._newest[stream][key] = now
             self.tables[stream][key] = record
@@ -60,126 +59,138 @@ class Target(Warehouse):
 
 
 @dataclass
-class Demand:
-    """What has to be right, and of which objects."""
+class Expectation:
+    """Which rows must equal Stripe's objects."""
 
     streams: Collection[str]
     start: int
-    """Creation time from which on everything has to be there, in unix seconds."""
-    settled: int | None = None
-    """Of objects to which nothing has happened since, or of all; in unix seconds."""
+    """Creation time from which every row must exist, in unix seconds."""
+    visible_from: int | None = None
+    """Unix seconds; objects that changed later are skipped. None compares all."""
 
 
-class Judge:
-    """Compares row by row and field by field; raises Lie."""
+class Comparison:
+    """Compares row by row and field by field; raises Mismatch."""
 
-    def __init__(self, target: Target, excuses: Excuses) -> None:
-        """Compare `target`."""
+    def __init__(self, target: Target, exemptions: Exemptions) -> None:
         self._target = target
-        self._excuses = excuses
+        self._excuses = exemptions
 
-    def compare(self, place: Place, demand: Demand) -> None:
-        """Hold all rows of an account against Stripe."""
-        tables = expected(place.account)
-        for stream in demand.streams:
-            self._missing(place, stream, tables, demand)
-            for key, row in self._rows(place, stream).items():
-                self._check(place, stream, row, tables[stream].get(key), demand)
+    def compare(self, model: AccountModel, expectation: Expectation) -> None:
+        """Compare all rows of an account with Stripe."""
+        tables = expected(model.account)
+        for stream in expectation.streams:
+            self._missing(model, stream, tables, expectation)
+            for key, row in self._rows(model, stream).items():
+                self._check(model, stream, row, tables[stream].get(key), expectation)
 
-    def compare_new(self, place: Place, demand: Demand) -> None:
-        """Look only whether new objects are there, and what came with them."""
-        tables = expected(place.account)
-        for stream in demand.streams:
-            self._missing(place, stream, tables, demand, new=True)
+    def compare_new(self, model: AccountModel, expectation: Expectation) -> None:
+        """Check only that new objects exist, with their nested objects."""
+        tables = expected(model.account)
+        for stream in expectation.streams:
+            self._missing(model, stream, tables, expectation, new=True)
 
-    def _rows(self, place: Place, stream: str) -> Mapping[Key, Json]:
-        name = place.account.id
+    def _rows(self, model: AccountModel, stream: str) -> Mapping[Key, Json]:
+        name = model.account.id
         return {key: row for key, row in self._target.tables[stream].items() if key[0] == name}
 
-    def _ignored(self, place: Place, stream: str, row: Json, demand: Demand) -> bool:
+    def _ignored(
+        self, model: AccountModel, stream: str, row: Json, expectation: Expectation
+    ) -> bool:
         name = _owner(stream, row)
-        settled = place.settled.get(name, 0)
+        visible_from = model.visible_from.get(name, 0)
         if name[0] == "event":
-            settled = max(settled, seconds(row["created"]))
-        if demand.settled is not None and settled > demand.settled:
+            visible_from = max(visible_from, seconds(row["created"]))
+        if expectation.visible_from is not None and visible_from > expectation.visible_from:
             return True
-        return self._excuses.doubtful(place, stream, name)
+        return self._excuses.awaits_check(model, stream, name)
 
     def _missing(
-        self, place: Place, stream: str, tables: Tables, demand: Demand, *, new: bool = False
+        self,
+        model: AccountModel,
+        stream: str,
+        tables: Tables,
+        expectation: Expectation,
+        *,
+        new: bool = False,
     ) -> None:
         nested = NESTED.get(stream)
-        start = 0 if listed(stream).reference else demand.start
-        rows = self._rows(place, stream)
+        start = 0 if listed(stream).reference else expectation.start
+        rows = self._rows(model, stream)
         for key, row in tables[stream].items():
-            if key in rows or self._ignored(place, stream, row, demand):
+            if key in rows or self._ignored(model, stream, row, expectation):
                 continue
             owner = tables[nested.parent][key[0], row[nested.parent_field]] if nested else row
             created = seconds(owner["created"])
-            if new and nested and place.settled.get(_owner(stream, row), 0) > created:
+            if new and nested and model.visible_from.get(_owner(stream, row), 0) > created:
                 continue
             if created >= start:
-                raise Lie(f"{stream} {key} is missing, created {owner['created']}")
+                raise Mismatch(f"{stream} {key} is missing, created {owner['created']}")
 
     def _check(
-        self, place: Place, stream: str, row: Json, wanted: Json | None, demand: Demand
+        self,
+        model: AccountModel,
+        stream: str,
+        row: Json,
+        wanted: Json | None,
+        expectation: Expectation,
     ) -> None:
         key = tuple(row[name] for name in KEYS[stream])
         updated = seconds(row["updated_at"])
-        if updated > place.world.clock.now:
-            raise Lie(f"{stream} {key} was updated at {row['updated_at']}, in the future")
-        if self._ignored(place, stream, row, demand):
+        if updated > model.world.clock.now:
+            raise Mismatch(f"{stream} {key} was updated at {row['updated_at']}, in the future")
+        if self._ignored(model, stream, row, expectation):
             return
-        created = self._created(place, stream, row)
-        if created and not self._excuses.asked(stream, created):
-            raise Lie(f"{stream} {key} is there, though no run has asked for what is so old")
-        if self._excuses.unknown(place.account.id, stream, created, demand.start):
+        created = self._created(model, stream, row)
+        if created and not self._excuses.was_requested(stream, created):
+            raise Mismatch(f"{stream} {key} is there, though no run requested objects that old")
+        if self._excuses.is_untracked(model.account.id, stream, created, expectation.start):
             return
         if wanted is None:
-            if not row["_sdc_deleted_at"] and not self._excused(place, stream, row):
-                raise Lie(f"{stream} {key} is not marked, though it no longer exists")
+            if not row["_sdc_deleted_at"] and not self._is_exempt(model, stream, row):
+                raise Mismatch(f"{stream} {key} is not marked, though it no longer exists")
             return
         if row["_sdc_deleted_at"]:
-            raise Lie(f"{stream} {key} is marked as deleted, though it exists")
+            raise Mismatch(f"{stream} {key} is marked as deleted, though it exists")
         if updated < seconds(wanted["updated_at"]):
-            raise Lie(f"{stream} {key} was updated {row['updated_at']}, before its creation")
+            raise Mismatch(f"{stream} {key} was updated {row['updated_at']}, before its creation")
         if {**row, "updated_at": ""} != {**wanted, "updated_at": ""}:
             fields = {
                 name: (row.get(name), wanted.get(name))
                 for name in {**row, **wanted}
                 if name != "updated_at" and row.get(name) != wanted.get(name)
             }
-            raise Lie(f"{stream} {key} differs (warehouse, Stripe): {fields}")
+            raise Mismatch(f"{stream} {key} differs (warehouse, Stripe): {fields}")
 
-    def _created(self, place: Place, stream: str, row: Json) -> int:
-        """Return when the object was created that a row comes with."""
+    def _created(self, model: AccountModel, stream: str, row: Json) -> int:
+        """Return when a row's object, or its parent, was created."""
         nested = NESTED.get(stream)
         if nested:
             owner = self._target.tables[nested.parent].get(
-                (place.account.id, row[nested.parent_field])
+                (model.account.id, row[nested.parent_field])
             )
             row = owner or {}
         return seconds(row["created"]) if row.get("created") else 0
 
-    def _excused(self, place: Place, stream: str, row: Json) -> bool:
-        """Tell whether nothing could have told that a row is gone."""
+    def _is_exempt(self, model: AccountModel, stream: str, row: Json) -> bool:
+        """Return whether no event could have shown that a row is gone."""
         if stream == "events":
-            return seconds(row["created"]) <= place.world.clock.now - RETENTION
+            return seconds(row["created"]) <= model.world.clock.now - RETENTION
         nested = NESTED.get(stream)
         name: tuple[str, ...] = _owner(stream, row)
         if nested:
             name = stream, row[nested.parent_field], row["id"]
-            if name in place.unseen:
+            if name in model.removed_unseen:
                 return True
-        return self._excuses.in_a_hole(place.account.id, stream, place.gone[name])
+        return self._excuses.in_feed_gap(model.account.id, stream, model.gone[name])
 
 
 def _owner(stream: str, row: Json) -> Name:
-    """Return the kind and id of the object that a row comes with."""
+    """Return the kind and id of a row's object, or of its parent."""
     nested = NESTED.get(stream)
     return listed(stream).object, row[nested.parent_field] if nested else row["id"]
 
 
 def seconds(text: str) -> int:
-    """Read a date-time."""
+    """Return a date-time in unix seconds."""
     return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())

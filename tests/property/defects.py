@@ -1,4 +1,4 @@
-"""Ways in which taps lose the truth, each planted in ours to see whether the worlds reveal it."""
+"""Defects that are planted in the tap to see whether the property tests reveal them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tap_stripe_connect.sync.plan.windows import Window
 from tap_stripe_connect.sync.state.digests import Digests
 from tap_stripe_connect.sync.state.format import Bookmarks
 from tests.property import faulty
+from tests.property.account_model import DAY
 from tests.property.defects_of_checks import DEFECTS_OF_CHECKS
 from tests.property.features import Feature
-from tests.property.places import DAY
 from tests.property.planting import Defect, Patch, one
 
 DEFECTS: tuple[Defect, ...] = (
@@ -44,7 +44,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     one(
         "no lag",
-        "the bookmark is at now, past what shows late",
+        "the bookmark is at now, past objects that become visible later",
         Scope,
         "horizon",
         faulty.without_lag,
@@ -65,7 +65,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     one(
         "ten lines",
-        "nested lists end where Stripe cuts them",
+        "nested lists end after the first ten items",
         fetcher,
         "truncated_lists",
         lambda _: lambda *_arguments: [],
@@ -85,7 +85,7 @@ DEFECTS: tuple[Defect, ...] = (
         Window,
         "take",
         faulty.second_cut,
-        home=(Feature.KILLS,),
+        circumstances=(Feature.KILLS,),
     ),
     one(
         "late stamp",
@@ -111,21 +111,21 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     one(
         "vanished",
-        "what left its parent is ignored",
+        "removed nested objects are ignored",
         RecordFilter,
         "_tombstones",
         lambda _: lambda *_arguments: (),
     ),
     one(
         "touches",
-        "events about others are ignored",
+        "events about related objects are ignored",
         changes_module,
         "_touched",
         lambda _: lambda _value: (),
     ),
     Defect(
         "content only",
-        "digests of content, whoever had it: back to a former state is lost",
+        "digests of content alone: a return to a former value is lost",
         (
             Patch(Digests, "recent", faulty.by_content_only),
             Patch(Digests, "unwritten", faulty.digested(lambda said, _: (str(said[0]), said[0]))),
@@ -137,39 +137,39 @@ DEFECTS: tuple[Defect, ...] = (
         Digests,
         "unwritten",
         faulty.digested(lambda said, name: (name, said[0])),
-        home=(Feature.UNSAVED,),
+        circumstances=(Feature.UNSAVED,),
     ),
     one(
         "touched outside",
-        "an event about another brings an object that start_date leaves out, once",
+        "an event about a related object loads one that start_date excludes, once",
         ListState,
         "oldest",
         faulty.wants_all_once,
-        home=(Feature.START_DATES,),
+        circumstances=(Feature.START_DATES,),
     ),
     one(
         "hole",
-        "a feed with a hole is followed as if it had none",
+        "a feed with a gap is followed as if it had none",
         resume,
         "trusted",
         faulty.hole_ignored,
-        home=(Feature.PAUSES,),
+        circumstances=(Feature.PAUSES,),
     ),
     one(
         "hole below start",
-        "after a hole only what start_date wants is listed again",
+        "after a gap only objects within start_date are listed again",
         resume,
         "trusted",
         faulty.hole_forgotten,
-        home=(Feature.START_DATES, Feature.PAUSES),
+        circumstances=(Feature.START_DATES, Feature.PAUSES),
     ),
     one(
         "not begun",
-        "no state tells what a killed run may have written",
+        "no STATE records what a killed run may have written",
         resume,
         "with_backfill_start",
         faulty.not_begun,
-        home=(Feature.KILLS, Feature.START_DATES),
+        circumstances=(Feature.KILLS, Feature.START_DATES),
     ),
     one(
         "level",
@@ -177,11 +177,11 @@ DEFECTS: tuple[Defect, ...] = (
         Bookmarks,
         "get",
         faulty.level_inherited,
-        home=(Feature.LEFT_OUT,),
+        circumstances=(Feature.LEFT_OUT,),
     ),
     one(
         "default filter",
-        "cancelled subscriptions are not asked for",
+        "cancelled subscriptions are not requested",
         Client,
         "page",
         faulty.no_status,
@@ -192,7 +192,7 @@ DEFECTS: tuple[Defect, ...] = (
         ListState,
         "relevant_changes",
         faulty.cuts_changes,
-        home=(Feature.START_DATES,),
+        circumstances=(Feature.START_DATES,),
     ),
     one(
         "claims failed",
@@ -200,7 +200,7 @@ DEFECTS: tuple[Defect, ...] = (
         AccountPlan,
         "finished",
         faulty.claims_failed,
-        home=(Feature.FAILURES,),
+        circumstances=(Feature.FAILURES,),
     ),
     one(
         "feed's first page",
@@ -215,11 +215,11 @@ DEFECTS: tuple[Defect, ...] = (
         resume,
         "FEED_REACH",
         lambda _: 33 * DAY,
-        home=(Feature.PAUSES,),
+        circumstances=(Feature.PAUSES,),
     ),
     one(
         "feed without lag",
-        "the feed is claimed up to now, past what shows late",
+        "the feed is claimed up to now, past events that become visible later",
         Checkpointer,
         "claim_feed",
         faulty.feed_without_lag,
@@ -230,7 +230,7 @@ DEFECTS: tuple[Defect, ...] = (
         AccountPlan,
         "finished",
         faulty.empty_feed,
-        home=(Feature.FAILURES,),
+        circumstances=(Feature.FAILURES,),
     ),
     one(
         "siblings",
@@ -241,19 +241,19 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     one(
         "grouped only",
-        "what is no longer where it was created is not asked for by itself",
+        "objects that are missing from a page are not retrieved one by one",
         Walk,
         "read",
         faulty.grouped_only,
-        home=(Feature.SPARSE,),
+        circumstances=(Feature.SPARSE,),
     ),
     one(
         "deleted for good",
-        "a deletion wins over what happened to the same id afterwards",
+        "a deletion wins over later events of the same id",
         Change,
         "gone",
         lambda _: property(lambda self: bool(self.deleted_at)),
-        home=(Feature.REUSED,),
+        circumstances=(Feature.REUSED,),
     ),
     one(
         "same second",
@@ -261,7 +261,7 @@ DEFECTS: tuple[Defect, ...] = (
         Change,
         "gone",
         lambda _: property(lambda self: self.deleted_at >= self.alive_at > 0),
-        home=(Feature.REUSED,),
+        circumstances=(Feature.REUSED,),
     ),
     one(
         "nested list's second page",
@@ -269,7 +269,7 @@ DEFECTS: tuple[Defect, ...] = (
         Client,
         "page",
         faulty.nested_first_page,
-        home=(Feature.NESTED,),
+        circumstances=(Feature.NESTED,),
     ),
     one(
         "nested cursor",
@@ -277,31 +277,31 @@ DEFECTS: tuple[Defect, ...] = (
         Client,
         "page",
         faulty.nested_gives_up,
-        home=(Feature.NESTED, Feature.FAILURES),
+        circumstances=(Feature.NESTED, Feature.FAILURES),
     ),
     one(
         "overtaken",
-        "a page that is asked for once more leaves out the rest of a second",
+        "a hedged page leaves out the rest of a second",
         Window,
         "hedge",
         faulty.overtaken_loses,
-        home=(Feature.HASTY,),
+        circumstances=(Feature.HASTY,),
     ),
     one(
         "STATE first out",
-        "STATE goes out while the rows before it are still gathered",
+        "STATE goes out before the records that precede it",
         MessageWriter,
         "write_message",
         faulty.overtakes_rows,
-        home=(Feature.KILLS,),
+        circumstances=(Feature.KILLS,),
     ),
     one(
         "all level",
-        "accounts that a run leaves out are taken to be as far as the others",
+        "excluded accounts get the bookmark of the others",
         Bookmarks,
         "_write_stream",
         faulty.all_level,
-        home=(Feature.LEFT_OUT,),
+        circumstances=(Feature.LEFT_OUT,),
     ),
     *DEFECTS_OF_CHECKS,
 )

@@ -1,6 +1,6 @@
-"""What is put in the place of a right function to plant a defect."""
+"""Replacements of functions that plant a defect."""
 
-# ruff: noqa: D103 - what each one plants is told in the table of defects
+# ruff: noqa: D103 - the table of defects describes each one
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def payload_shown(of_object: Any) -> Any:
 
 def payloads_forgotten(init: Any) -> Any:
     def begin(self: Planner, *arguments: Any, **options: Any) -> None:
-        # Those of another story would be others' payloads.
+        # Payloads of another schedule do not count.
         _payloads.clear()
         init(self, *arguments, **options)
 
@@ -139,7 +139,7 @@ def by_content_only(_: Any) -> Any:
 
 
 def digested(choose: Callable[[list[Any], str], tuple[str, Any]]) -> Callable[[Any], Any]:
-    """Let a digest be of something else: `choose` returns its name and content."""
+    """Change what a digest covers: `choose` returns its name and content."""
 
     def make(unwritten: Any) -> Any:
         def deciding(self: Digests, streams: Any, account: str, *said: Any) -> Any:
@@ -195,7 +195,7 @@ def cuts_changes(concerned: Any) -> Any:
 
 def wants_all_once(oldest: Any) -> Any:
     def reaching(self: ListState, start: int) -> int:
-        # Only what becomes of a page is asked while changed objects are being read again.
+        # While changed objects are refetched, only pages are filtered by this.
         return 0 if self.jobs else int(oldest(self, start))
 
     return reaching
@@ -301,7 +301,7 @@ def grouped_only(read: Any) -> Any:
 
 
 def passed_over(walk: Walk, page: Window) -> set[str]:
-    """Return the wanted objects that a page did not have, though it reached as far back."""
+    """Return the wanted objects that a page lacks although it covers their creation."""
     return {
         name
         for created, name in walk._remaining

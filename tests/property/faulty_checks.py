@@ -1,6 +1,6 @@
-"""What plants a defect in the checks of the feed, of lists and of answers."""
+"""Replacements that plant a defect in the checks of the feed, lists and responses."""
 
-# ruff: noqa: D103 - what each one plants is told in the table of defects
+# ruff: noqa: D103 - the table of defects describes each one
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def nothing(_: Any) -> Any:
-    """Do nothing at all."""
+    """Do nothing."""
     return lambda *_arguments, **_options: None
 
 
@@ -116,7 +116,7 @@ def pause_ends_feed(relisted: Any) -> Any:
 
 
 def clock_of(place: int) -> Any:
-    """Believe one of the clocks alone."""
+    """Trust one of the clocks alone."""
 
     def make(init: Any) -> Any:
         def begin(self: Scope, *arguments: Any) -> None:
@@ -181,7 +181,7 @@ def gone_if_passed_over(retrieved: Any) -> Any:
 
 
 def no_mismatch(check: Any) -> Any:
-    """Accept what only MismatchError refuses."""
+    """Accept responses that raise MismatchError."""
 
     def checking(*arguments: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""How a fault is planted in the tap for a while."""
+"""Planting defects in the tap, to test the property tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from tests.property.features import HELD, PROMISES, Feature
+from tests.property.features import ENABLED, GUARANTEES, Feature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,32 +15,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Patch:
-    """One thing to put in the place of another."""
+    """A replacement of one attribute."""
 
     owner: Any
     name: str
     make: Callable[[Any], Any]
-    """Makes the replacement of the original."""
+    """Returns the replacement of the original."""
 
 
 @dataclass(frozen=True)
 class Defect:
-    """A fault as a tap could have it."""
+    """A defect that a tap could have."""
 
     name: str
-    story: str
+    description: str
     patches: tuple[Patch, ...]
-    home: tuple[Feature, ...] = ()
-    """What the worlds have in which it shows soonest; nothing where it shows in all."""
+    circumstances: tuple[Feature, ...] = ()
+    """The features of schedules that reveal it soonest; none if all do."""
 
     @property
     def features(self) -> frozenset[Feature]:
-        """What the worlds have in which it is looked for."""
-        return (PROMISES & HELD) | {*self.home}
+        """The features of the schedules that are to reveal it."""
+        return (GUARANTEES & ENABLED) | {*self.circumstances}
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """Run with the fault."""
+        """Plant the defect for the duration of the context."""
         with ExitStack() as stack:
             for patch in self.patches:
                 made = patch.make(getattr(patch.owner, patch.name))
@@ -48,6 +48,8 @@ class Defect:
             yield
 
 
-def one(name: str, story: str, *patch: Any, home: tuple[Feature, ...] = ()) -> Defect:
+def one(
+    name: str, description: str, *patch: Any, circumstances: tuple[Feature, ...] = ()
+) -> Defect:
     """Return a defect of one patch: its owner, its name there, and what makes the replacement."""
-    return Defect(name, story, (Patch(*patch),), home)
+    return Defect(name, description, (Patch(*patch),), circumstances)

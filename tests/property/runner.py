@@ -1,4 +1,4 @@
-"""Plays many schedules: `python3 dev.py truth --schedules N --seed S`."""
+"""Runs many schedules: `python3 dev.py truth --schedules N --seed S`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.property.comparison import Lie
-from tests.property.corpus import KEPT
-from tests.property.corpus_wild import WILD
+from tests.property.comparison import Mismatch
+from tests.property.corpus import CORPUS
+from tests.property.corpus_by_feature import BY_FEATURE
 from tests.property.defects import DEFECTS
-from tests.property.features import HELD, Feature
-from tests.property.model import Story
+from tests.property.features import ENABLED, Feature
+from tests.property.schedule_run import ScheduleRun
 from tests.property.schedules import schedules_with
 
 if TYPE_CHECKING:
@@ -27,74 +27,74 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Played:
-    """What has been played."""
+class Totals:
+    """What has been run."""
 
     schedules: int = 0
     runs: int = 0
-    lie: str = ""
-    """What the warehouse said wrongly at last, if it did."""
+    mismatch: str = ""
+    """The difference between warehouse and Stripe, if one was found."""
 
 
-def kept_with(features: frozenset[Feature]) -> Iterator[Schedule]:
-    """Yield the stories that are kept, wild ones if their feature is among `features`."""
-    yield from KEPT
-    for feature, stories in WILD.items():
-        yield from stories if feature in features else ()
+def corpus_for(features: frozenset[Feature]) -> Iterator[Schedule]:
+    """Yield the corpus, including the schedules of each of `features`."""
+    yield from CORPUS
+    for feature, schedules in BY_FEATURE.items():
+        yield from schedules if feature in features else ()
 
 
 def play(
     count: int,
-    seeded: int | None = None,
+    seed_: int | None = None,
     *,
-    features: frozenset[Feature] = HELD,
+    features: frozenset[Feature] = ENABLED,
     shrink: bool = False,
     together: bool = False,
-) -> Played:
-    """Play schedules until one reveals a lie: first those that are `kept`, then random ones.
+) -> Totals:
+    """Run schedules until one reveals a mismatch: first the corpus, then random ones.
 
-    Without a seed they are always the same. With `shrink` the smallest schedule that reveals
-    it is looked for, printed and raised. The happenings among `features` come one by one; all
+    Without a seed they are always the same. With `shrink` the smallest failing schedule is
+    printed and its mismatch raised. The circumstances among `features` come one by one; all
     `together` they come in random schedules alone.
     """
-    played = Played()
+    played = Totals()
 
-    def tells_the_truth(schedule: Schedule) -> None:
-        story = Story(schedule, features)
+    def check_schedule(schedule: Schedule) -> None:
+        run = ScheduleRun(schedule, features)
         played.schedules += 1
         try:
-            story.play()
+            run.play()
         finally:
-            played.runs += story.runs
+            played.runs += run.runs
 
     try:
-        for schedule in () if together else kept_with(features):
-            Story(schedule, features).play()
+        for schedule in () if together else corpus_for(features):
+            ScheduleRun(schedule, features).play()
         schedules = schedules_with(features, together=together)
         for number in range(count):
-            play_one(schedules, f"{seeded} {number}", tells_the_truth, shrink=shrink)
-    except Lie as lie:
+            play_one(schedules, f"{seed_} {number}", check_schedule, shrink=shrink)
+    except Mismatch as mismatch:
         if shrink:
             raise
-        played.lie = str(lie)
+        played.mismatch = str(mismatch)
     return played
 
 
 def play_one(
     schedules: SearchStrategy[Schedule],
-    seeded: str,
-    happen: Callable[[Schedule], None],
+    seed_: str,
+    check: Callable[[Schedule], None],
     *,
     shrink: bool,
 ) -> None:
-    """Draw one schedule and let it happen; what Hypothesis would make of it are much the same."""
+    """Draw one schedule and check it; Hypothesis would only draw near copies of it."""
     drawn: list[Schedule] = []
 
     def drawing(schedule: Schedule) -> None:
         drawn.append(schedule)
-        # The first one is the simplest, always.
+        # Hypothesis always draws the simplest one first.
         if len(drawn) > 1:
-            happen(schedule)
+            check(schedule)
 
     settings(
         max_examples=2,
@@ -103,11 +103,11 @@ def play_one(
         phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
-    )(seed(seeded)(given(schedules)(drawing)))()
+    )(seed(seed_)(given(schedules)(drawing)))()
 
 
 def main() -> None:
-    """Play as the command line says."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="dev.py truth", description=__doc__)
     parser.add_argument("--schedules", type=int, default=500, metavar="N")
     parser.add_argument("--seed", type=int, metavar="S", help="other schedules than always")
@@ -115,9 +115,9 @@ def main() -> None:
     parser.add_argument(
         "--features",
         type=lambda names: frozenset(Feature[name] for name in names.split(",")),
-        default=HELD,
+        default=ENABLED,
         metavar="NAME,…",
-        help="play these features alone: " + ", ".join(one.name for one in Feature),
+        help="only these features: " + ", ".join(one.name for one in Feature),
     )
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -130,13 +130,13 @@ def main() -> None:
                     features=defect.features,
                     together=True,
                 )
-            verdict = played.lie or "NOT CAUGHT"
+            verdict = played.mismatch or "NOT CAUGHT"
             print(f"{defect.name:26} {played.schedules:6,} {verdict[:100]}", flush=True)  # noqa: T201 - its output
         return
     began = time.monotonic()
     played = play(options.schedules, options.seed, features=options.features, shrink=True)
     spent = time.monotonic() - began
-    print(f"{played.schedules:,} schedules, {played.runs:,} runs, {spent:.0f} s: all true")  # noqa: T201 - its output
+    print(f"{played.schedules:,} schedules, {played.runs:,} runs, {spent:.0f} s: no mismatch")  # noqa: T201 - its output
 
 
 if __name__ == "__main__":

@@ -9,32 +9,32 @@ from typing import TYPE_CHECKING, TypeVar
 from hypothesis import strategies as st
 
 from tap_stripe_connect.catalog import LISTED
-from tests.property.features import HAPPENINGS, HELD, Feature
-from tests.property.model import ALL, EVENTS
-from tests.property.places import CHILDREN, NEVER
+from tests.property.account_model import CHILDREN, NEVER
+from tests.property.changes import DELETABLE
+from tests.property.features import CIRCUMSTANCES, ENABLED, Feature
+from tests.property.injected_faults import ALWAYS, ODD_PAGES, SWAPPED
+from tests.property.schedule_run import ALL, EVENTS
 from tests.property.steps import (
-    RIGHT,
+    ACCURATE,
     USUAL,
-    Alter,
-    Bulk,
+    BulkUpdate,
     Clocks,
     Connect,
-    Fill,
-    Finalise,
-    Hitch,
-    Make,
-    Mistell,
-    Past,
-    Remove,
-    Reuse,
+    Create,
+    Delete,
+    DeleteSilently,
+    Finalize,
+    ForeignEvent,
+    Initial,
+    InjectedFault,
+    ReuseId,
     Run,
     Schedule,
+    SetChildren,
     Touch,
-    Vanish,
+    Update,
     Wait,
 )
-from tests.property.steps_on_stripe import DELETABLE
-from tests.property.trouble import ALWAYS, MIXED_UP, ODD_PAGES
 from tests.support.harness import DAY
 
 if TYPE_CHECKING:
@@ -58,17 +58,17 @@ CASTS: tuple[Cast, ...] = (
     (("invoice", "subscription"), (0, 1)),
     (("subscription",), (0,)),
 )
-"""Kinds of objects and accounts that a story is about: few, so that much happens to each."""
+"""Kinds of objects and accounts of a schedule: few, so that each changes often."""
 TEMPOS = (
     (0, 1, 1, 10, 60, 60, 200, 299),
     (0, 1, 60, 299, 300, 301, 400, 3600, DAY, 6 * DAY, 20 * DAY, 29 * DAY, 31 * DAY),
 )
-"""Seconds between what happens."""
+"""Seconds between steps."""
 HOURS = 3600
 CHECKED_TEMPO = (0, 60, 299, 400, 1200, HOURS, 6 * HOURS, 20 * HOURS, DAY, 3 * DAY)
-"""The same where something waits for a check of the feed."""
+"""Seconds between steps of schedules that need feed checks."""
 PAUSING_TEMPO = (0, 60, 400, DAY, 9 * DAY, 20 * DAY, 29 * DAY, 29 * DAY, 31 * DAY)
-"""The same where weeks pass."""
+"""Seconds between steps of schedules with pauses of weeks."""
 
 slots = st.integers(0, 2)
 values = st.integers(0, 2)
@@ -91,7 +91,7 @@ denials = st.sampled_from([""] * 40 + sorted(listed.permission for listed in LIS
 connects = st.builds(Connect, st.sampled_from([1, 2]), st.booleans())
 wrong_clocks = st.sampled_from(
     [
-        RIGHT,
+        ACCURATE,
         Clocks(date=3 * HOURS),
         Clocks(date=DAY),
         Clocks(date=40 * DAY),
@@ -104,15 +104,14 @@ wrong_clocks = st.sampled_from(
 
 
 def weighed(choices: Sequence[SearchStrategy[T]]) -> SearchStrategy[T]:
-    """Return one of some strategies, each as often as it is there; `one_of` takes each once."""
+    """Return a choice among strategies, weighted by repetition, which `one_of` would ignore."""
     return st.sampled_from(choices).flatmap(lambda choice: choice)
 
 
-class Wildness:
-    """What the features of a story make of the ranges from which its parts are drawn."""
+class Ranges:
+    """The ranges from which the parts of a schedule are drawn, by its features."""
 
     def __init__(self, features: Collection[Feature]) -> None:
-        """Widen the usual ranges by what `features` allow."""
         self.features = features
         usual = [0, 0, 0, 30, 299]
         late = [1200, 4 * HOURS, 20 * HOURS] if Feature.LATE_EVENTS in features else []
@@ -121,177 +120,203 @@ class Wildness:
         self.starts = [60, 5, 5] if moved else [None, None, None, 60, 5]
         self.ages = [DAY, 10 * DAY, 29 * DAY, 40 * DAY, 400 * DAY] + ([] if moved else [0, 100])
         self.failing = 3 if {Feature.FAILURES, Feature.MIXED_UP} & {*features} else 1
-        self.told = st.sampled_from(usual + late)
-        self.told_or_not = st.sampled_from(usual + late + never)
+        self.event_delays = st.sampled_from(usual + late)
+        self.event_delays_or_never = st.sampled_from(usual + late + never)
         self.counts = st.sampled_from(
             [0, 2, 11, 21, 34] if Feature.NESTED in features else [0, 1, 2, 3, 9, 11, 13]
         )
 
-    def often(
-        self, feature: Feature, wild: SearchStrategy[object], usual: object = None
+    def sometimes(
+        self, feature: Feature, values: SearchStrategy[object], usual: object = None
     ) -> SearchStrategy[object]:
-        """Return what a feature brings in about every second case, and what is usual else."""
-        return st.one_of(st.just(usual), wild) if feature in self.features else st.just(usual)
+        """Return the values of an enabled feature half of the time, the usual one else."""
+        return st.one_of(st.just(usual), values) if feature in self.features else st.just(usual)
 
 
 def changes_of(
-    kinds: Collection[str], places: Collection[int], wild: Wildness
+    kinds: Collection[str], accounts: Collection[int], ranges: Ranges
 ) -> SearchStrategy[Change]:
-    """Return what can happen to these kinds of objects of these accounts."""
-    accounts, kind = st.sampled_from(list(places)), st.sampled_from(list(kinds))
+    """Return changes to these kinds of objects of these accounts."""
+    account, kind = st.sampled_from(list(accounts)), st.sampled_from(list(kinds))
     seen = st.sampled_from([0, 0, 0, 30, 299])
-    stale = wild.often(Feature.STALE, st.sampled_from([30, 299]), 0)
+    stale = ranges.sometimes(Feature.STALE, st.sampled_from([30, 299]), 0)
     found: list[SearchStrategy[Change]] = [
-        st.builds(Make, accounts, kind, slots, values, wild.counts, seen, wild.told_or_not),
-        st.builds(Alter, accounts, kind, slots, values, st.sampled_from([1, 1, 1, 5]), wild.told),
-        st.builds(Alter, accounts, kind, slots, values, told_late=wild.told_or_not, late=stale),
+        st.builds(
+            Create, account, kind, slots, values, ranges.counts, seen, ranges.event_delays_or_never
+        ),
+        st.builds(
+            Update, account, kind, slots, values, st.sampled_from([1, 1, 1, 5]), ranges.event_delays
+        ),
+        st.builds(
+            Update,
+            account,
+            kind,
+            slots,
+            values,
+            event_delay=ranges.event_delays_or_never,
+            read_delay=stale,
+        ),
     ]
     if nesting := sorted(CHILDREN.keys() & set(kinds)):
         nested = st.sampled_from(nesting)
-        found.append(st.builds(Fill, accounts, nested, slots, slots, wild.counts, wild.told_or_not))
+        found.append(
+            st.builds(
+                SetChildren,
+                account,
+                nested,
+                slots,
+                slots,
+                ranges.counts,
+                ranges.event_delays_or_never,
+            )
+        )
     if removable := sorted({*DELETABLE, "subscription"} & set(kinds)):
-        found.append(st.builds(Remove, accounts, st.sampled_from(removable), slots, wild.told))
+        found.append(
+            st.builds(Delete, account, st.sampled_from(removable), slots, ranges.event_delays)
+        )
     touching = [
         *(("refund", "dispute") if "charge" in kinds else ()),
         *(("discount",) if "coupon" in kinds else ()),
     ]
     if touching:
         what = st.sampled_from(touching)
-        found.append(st.builds(Touch, accounts, what, slots, values, wild.told))
-    # What a story is about happens often in it.
-    return weighed(found + 3 * rare_changes(kinds, accounts, wild))
+        found.append(st.builds(Touch, account, what, slots, values, ranges.event_delays))
+    # The changes of an enabled feature are drawn often.
+    return weighed(found + 3 * rare_changes(kinds, account, ranges))
 
 
 def rare_changes(
-    kinds: Collection[str], accounts: SearchStrategy[int], wild: Wildness
+    kinds: Collection[str], account: SearchStrategy[int], ranges: Ranges
 ) -> list[SearchStrategy[Change]]:
-    """Return what only some worlds have."""
+    """Return changes that need a feature."""
     kind = st.sampled_from(list(kinds))
     found: list[SearchStrategy[Change]] = []
-    if Feature.SPARSE in wild.features:
+    if Feature.SPARSE in ranges.features:
         every = st.sampled_from([1, 2, 5, 5])
-        found.append(st.builds(Bulk, accounts, kind, values, every, st.integers(0, 4)))
-    if Feature.FINALISED in wild.features and "invoice" in kinds:
-        found.append(st.builds(Finalise, accounts, slots, st.sampled_from([0, 1, 3, 11])))
+        found.append(st.builds(BulkUpdate, account, kind, values, every, st.integers(0, 4)))
+    if Feature.FINALISED in ranges.features and "invoice" in kinds:
+        found.append(st.builds(Finalize, account, slots, st.sampled_from([0, 1, 3, 11])))
     vanishing = sorted(set(DELETABLE) & set(kinds))
-    if Feature.VANISHED in wild.features and vanishing:
-        found.append(st.builds(Vanish, accounts, st.sampled_from(vanishing), slots, values))
+    if Feature.VANISHED in ranges.features and vanishing:
+        found.append(st.builds(DeleteSilently, account, st.sampled_from(vanishing), slots, values))
     reusable = sorted({"coupon", "plan"} & set(kinds))
-    if Feature.REUSED in wild.features and reusable:
+    if Feature.REUSED in ranges.features and reusable:
         found.append(
-            st.builds(Reuse, accounts, st.sampled_from(reusable), slots, values, st.booleans())
+            st.builds(ReuseId, account, st.sampled_from(reusable), slots, values, st.booleans())
         )
-    if Feature.OTHERS_EVENTS in wild.features:
-        found.append(st.builds(Mistell, st.just(0), kind, slots, st.booleans()))
+    if Feature.OTHERS_EVENTS in ranges.features:
+        found.append(st.builds(ForeignEvent, st.just(0), kind, slots, st.booleans()))
     return found
 
 
-def hitches_of(kinds: Collection[str], wild: Wildness) -> SearchStrategy[Hitch]:
-    """Return what can go wrong where these kinds of objects are read."""
+def faults_of(kinds: Collection[str], ranges: Ranges) -> SearchStrategy[InjectedFault]:
+    """Return faults for requests of these kinds of objects."""
     concerned = [listed.path for listed in LISTED.values() if listed.object in kinds]
     paths = st.sampled_from([*concerned, "/v1/events"])
-    heavy = ["heavy", "heavy"] if Feature.HEAVY in wild.features else []
-    lasting = wild.failing * ["dead cursor", "broken"]
+    heavy = ["heavy", "heavy"] if Feature.HEAVY in ranges.features else []
+    lasting = ranges.failing * ["dead cursor", "broken"]
     effects = st.sampled_from([*passing, "dead cursor", *lasting, *heavy])
     nested_effects = st.sampled_from([*passing, *lasting])
     skips = st.sampled_from([0, 0, 1, 2, 3])
-    found = 2 * [st.builds(Hitch, effects, paths, skips)]
+    found = 2 * [st.builds(InjectedFault, effects, paths, skips)]
     nested = bool(CHILDREN.keys() & set(kinds))
     if nested:
-        found.append(st.builds(Hitch, nested_effects, nested_paths, st.integers(0, 1)))
-    if Feature.MIXED_UP in wild.features:
-        mixed_up = st.sampled_from([*MIXED_UP, *ODD_PAGES])
+        found.append(st.builds(InjectedFault, nested_effects, nested_paths, st.integers(0, 1)))
+    if Feature.MIXED_UP in ranges.features:
+        mixed_up = st.sampled_from([*SWAPPED, *ODD_PAGES])
         skips = st.sampled_from([0, 0, 0, 1])
-        found += 8 * [st.builds(Hitch, mixed_up, paths, skips)]
+        found += 8 * [st.builds(InjectedFault, mixed_up, paths, skips)]
         objects = paths.map(lambda path: f"{path}/")
-        found += 2 * [st.builds(Hitch, st.just("other object"), objects, st.just(0))]
-        found += 2 * nested * [st.builds(Hitch, mixed_up, nested_paths, st.integers(0, 1))]
+        found += 2 * [st.builds(InjectedFault, st.just("other object"), objects, st.just(0))]
+        found += 2 * nested * [st.builds(InjectedFault, mixed_up, nested_paths, st.integers(0, 1))]
     return weighed(found)
 
 
 def runs_of(
-    kinds: Collection[str], changes: SearchStrategy[Change], wild: Wildness
+    kinds: Collection[str], changes: SearchStrategy[Change], ranges: Ranges
 ) -> SearchStrategy[Run]:
-    """Return runs in the middle of such changes."""
-    hitches = st.lists(hitches_of(kinds, wild), max_size=2).map(tuple)
-    if Feature.MIXED_UP in wild.features:
-        # An answer that is as odd as the one before counts as the server's way.
+    """Return runs, with changes between their requests."""
+    faults = st.lists(faults_of(kinds, ranges), max_size=2).map(tuple)
+    if Feature.MIXED_UP in ranges.features:
+        # The tap accepts an odd response if the next one is odd in the same way.
         different = st.lists(
-            hitches_of(kinds, wild),
+            faults_of(kinds, ranges),
             min_size=1,
             max_size=3,
-            unique_by=lambda one: MIXED_UP if one.what in MIXED_UP else one.what,
+            unique_by=lambda one: SWAPPED if one.effect in SWAPPED else one.effect,
         )
-        hitches = different.map(tuple)
+        faults = different.map(tuple)
     pauses = st.builds(Wait, st.sampled_from([1, 60, 400]))
-    leaving = [connects] if Feature.LEFT_OUT in wild.features else []
+    leaving = [connects] if Feature.LEFT_OUT in ranges.features else []
     meanwhile = st.tuples(st.integers(2, 30), weighed([changes, changes, pauses, *leaving]))
-    blind = Feature.BLIND_KEY in wild.features
+    blind = Feature.BLIND_KEY in ranges.features
     return st.builds(
         Run,
         unselected=unselected,
         start=st.sampled_from([*[USUAL] * 6, None, 60, 5, -1]),
         denied=st.sampled_from(["", EVENTS]) if blind else denials,
-        hitches=weighed([st.just(()), *wild.failing * [hitches]]),
+        faults=weighed([st.just(()), *ranges.failing * [faults]]),
         cut=st.one_of(st.none(), st.none(), st.floats(0, 1)),
-        killed=wild.often(Feature.KILLS, st.integers(3, 30)),
-        stopped=wild.often(Feature.KILLS, st.integers(3, 30)),
-        readers=st.sampled_from([1, 3]),
+        kill_at=ranges.sometimes(Feature.KILLS, st.integers(3, 30)),
+        stop_at=ranges.sometimes(Feature.KILLS, st.integers(3, 30)),
+        workers=st.sampled_from([1, 3]),
         order=st.integers(0, 99),
         meanwhile=st.one_of(st.just(()), st.lists(meanwhile, max_size=4).map(tuple)),
-        clocks=wild.often(Feature.CLOCKS, wrong_clocks, RIGHT),
-        unsaved=wild.often(Feature.UNSAVED, st.booleans(), usual=False),
-        stateless=wild.often(Feature.UNSAVED, st.sampled_from([False, False, True]), usual=False),
-        left_out=wild.often(Feature.LEFT_OUT, st.sampled_from([1, 2])),
-        anew=wild.often(Feature.RELOADED, st.sampled_from(ALL), ""),
-        hasty=wild.often(Feature.HASTY, st.booleans(), usual=False),
+        clocks=ranges.sometimes(Feature.CLOCKS, wrong_clocks, ACCURATE),
+        state_lost=ranges.sometimes(Feature.UNSAVED, st.booleans(), usual=False),
+        without_state=ranges.sometimes(
+            Feature.UNSAVED, st.sampled_from([False, False, True]), usual=False
+        ),
+        excluded=ranges.sometimes(Feature.LEFT_OUT, st.sampled_from([1, 2])),
+        full_table=ranges.sometimes(Feature.RELOADED, st.sampled_from(ALL), ""),
+        hedging=ranges.sometimes(Feature.HASTY, st.booleans(), usual=False),
     )
 
 
 @cache
-def stories_of(
+def schedules_of(
     cast: Cast,
     tempo: tuple[int, ...],
     features: frozenset[Feature],
 ) -> SearchStrategy[Schedule]:
-    """Return schedules about kinds of objects of accounts, at a tempo, with some happenings."""
-    kinds, places = cast
-    wild = Wildness(features)
+    """Return schedules for a cast, a tempo and features."""
+    kinds, accounts = cast
+    ranges = Ranges(features)
     checked = features & {Feature.LATE_EVENTS, Feature.NO_EVENTS, Feature.BLIND_KEY}
     pausing = PAUSING_TEMPO if Feature.PAUSES in features else ()
     waits = st.builds(Wait, st.sampled_from((CHECKED_TEMPO if checked else ()) + pausing or tempo))
-    changes = changes_of(kinds, places, wild)
-    connecting = [connects] if set(places) != {0} else []
+    changes = changes_of(kinds, accounts, ranges)
+    connecting = [connects] if set(accounts) != {0} else []
     steps: SearchStrategy[Step] = weighed([*[changes] * 6, *[waits] * 3, *connecting])
     runs = st.lists(
-        runs_of(kinds, changes, wild), min_size=1, max_size=3 if Feature.KILLS in features else 1
+        runs_of(kinds, changes, ranges), min_size=1, max_size=3 if Feature.KILLS in features else 1
     )
-    # A list of chapters, and not of steps: choices among choices count as one, which left few runs.
+    # A list of chapters, not of steps: weighted choices among steps drew too few runs.
     chapters = st.tuples(st.lists(steps, max_size=5), waits, runs)
     sparse = Feature.SPARSE in features
-    pasts = st.builds(
-        Past,
+    initial = st.builds(
+        Initial,
         st.builds(
-            Make, st.sampled_from(places), st.sampled_from(kinds), slots, values, wild.counts
+            Create, st.sampled_from(accounts), st.sampled_from(kinds), slots, values, ranges.counts
         ),
-        age=st.sampled_from(wild.ages),
+        age=st.sampled_from(ranges.ages),
         copies=st.sampled_from([4, 15, 25] if sparse else [1, 1, 4, 9]),
         apart=st.sampled_from([1, 2 * HOURS, DAY] if sparse else [0, 0, 1, DAY]),
     )
     forgetful = Feature.FORGETFUL in features
     return st.builds(
         Schedule,
-        past=st.lists(pasts, min_size=1, max_size=1 if sparse else 4).map(tuple),
-        # Answers are mixed up with those of another account.
+        initial=st.lists(initial, min_size=1, max_size=1 if sparse else 4).map(tuple),
+        # Swapped responses need a second account.
         connected=st.sampled_from([(1, 2), (1,)] + ([] if Feature.MIXED_UP in features else [()])),
         steps=st.lists(chapters, min_size=3, max_size=9).map(
             lambda parts: tuple(chain(*([*before, wait, *some] for before, wait, some in parts)))
         ),
-        rest=st.just(1000) if forgetful else st.sampled_from([299, 1000]),
-        start=st.sampled_from(wild.starts),
-        disorder=wild.often(Feature.DISORDER, st.sampled_from([2, 5]), 0),
+        final_wait=st.just(1000) if forgetful else st.sampled_from([299, 1000]),
+        start=st.sampled_from(ranges.starts),
+        disorder=ranges.sometimes(Feature.DISORDER, st.sampled_from([2, 5]), 0),
         recheck=st.sampled_from([None, 0, HOURS]) if checked else st.none(),
-        remembered=wild.often(Feature.FORGETFUL, st.sampled_from([0, 1, 2])),
+        digests_kept=ranges.sometimes(Feature.FORGETFUL, st.sampled_from([0, 1, 2])),
     )
 
 
@@ -302,37 +327,37 @@ NEEDED: Mapping[Feature, frozenset[str]] = {
     Feature.REUSED: frozenset({"coupon", "plan"}),
     Feature.VANISHED: frozenset(DELETABLE),
 }
-"""Kinds of objects of which a story has some, if it is about one of these happenings alone."""
+"""Kinds of objects of which a schedule needs some for a feature."""
 
 
-def wilds_of(features: frozenset[Feature]) -> list[frozenset[Feature]]:
-    """Return which happenings come together in one story: none, one, or all that there are."""
-    found = sorted(HAPPENINGS & features, key=lambda feature: feature.name)
+def feature_sets(features: frozenset[Feature]) -> list[frozenset[Feature]]:
+    """Return the features that are combined in one schedule: none, one, or all."""
+    found = sorted(CIRCUMSTANCES & features, key=lambda feature: feature.name)
     single = [frozenset({feature}) for feature in found]
     return [*[frozenset[Feature]()] * (1 + len(found) // 4), *single, frozenset(found)]
 
 
 FEW = 3
-"""Happenings that a story can be about; one of more of them is about everything."""
+"""Most features whose needs are considered; schedules with more take any cast."""
 
 
-def casts_of(wild: frozenset[Feature]) -> list[Cast]:
-    """Return whom a story with these happenings can be about."""
-    needed = [NEEDED[one] for one in wild if one in NEEDED] if len(wild) <= FEW else []
+def casts_for(chosen: frozenset[Feature]) -> list[Cast]:
+    """Return the casts that have what these features need."""
+    needed = [NEEDED[one] for one in chosen if one in NEEDED] if len(chosen) <= FEW else []
     return [cast for cast in CASTS if all(kinds & set(cast[0]) for kinds in needed)]
 
 
 def schedules_with(
-    features: frozenset[Feature] = HELD, *, together: bool = False
+    features: frozenset[Feature] = ENABLED, *, together: bool = False
 ) -> SearchStrategy[Schedule]:
-    """Return what can happen in a simulated Stripe and to the tap that copies it.
+    """Return schedules for a simulated Stripe and the tap that copies it.
 
-    The happenings among `features` come one by one, or only all `together`.
+    The circumstances among `features` come one by one, or only all `together`.
     """
-    stories = [
-        (cast, tempo, wild)
-        for wild in ([features & HAPPENINGS] if together else wilds_of(features))
+    worlds = [
+        (cast, tempo, chosen)
+        for chosen in ([features & CIRCUMSTANCES] if together else feature_sets(features))
         for tempo in TEMPOS
-        for cast in casts_of(wild)
+        for cast in casts_for(chosen)
     ]
-    return st.sampled_from(stories).flatmap(lambda parts: stories_of(*parts))
+    return st.sampled_from(worlds).flatmap(lambda parts: schedules_of(*parts))

@@ -1,60 +1,60 @@
-"""A story: what was there, what happens, and which runs are made meanwhile."""
+"""A schedule: initial objects, and the changes and runs that follow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.property.steps_on_stripe import (
-    Alter,
-    Bulk,
+from tests.property.changes import (
+    BulkUpdate,
     Change,
-    Fill,
-    Finalise,
-    Make,
-    Mistell,
-    Remove,
-    Reuse,
+    Create,
+    Delete,
+    DeleteSilently,
+    Finalize,
+    ForeignEvent,
+    ReuseId,
+    SetChildren,
     Touch,
-    Vanish,
+    Update,
 )
 
 __all__ = [
     "USUAL",
-    "Alter",
-    "Bulk",
+    "BulkUpdate",
     "Change",
     "Clocks",
     "Connect",
-    "Fill",
-    "Finalise",
-    "Hitch",
-    "Make",
-    "Mistell",
-    "Past",
-    "Remove",
-    "Reuse",
+    "Create",
+    "Delete",
+    "DeleteSilently",
+    "Finalize",
+    "ForeignEvent",
+    "Initial",
+    "InjectedFault",
+    "RepeatedRun",
+    "ReuseId",
     "Run",
     "Schedule",
+    "SetChildren",
     "Step",
-    "Struggle",
     "Touch",
-    "Vanish",
+    "Update",
     "Wait",
 ]
 
 USUAL = 9999
-"""In the place of days: the start of the schedule."""
+"""A start in days: that of the schedule."""
 
 
 @dataclass(frozen=True)
-class Past:
-    """An object that was there before the story begins."""
+class Initial:
+    """Objects that exist before the first step."""
 
-    make: Make
+    create: Create
     age: int
     """Seconds."""
     copies: int = 1
-    """How many there are; slots count on."""
+    """Number of objects, in consecutive slots."""
     apart: int = 0
     """Seconds between their creations."""
 
@@ -68,33 +68,33 @@ class Wait:
 
 @dataclass(frozen=True)
 class Connect:
-    """An account is connected to the platform, perhaps again, or leaves it."""
+    """An account is connected to the platform, or disconnected."""
 
     account: int
     here: bool
 
 
 @dataclass(frozen=True)
-class Hitch:
-    """Something that goes wrong during a run."""
+class InjectedFault:
+    """A fault in the requests of a run."""
 
-    what: str
-    """One of `trouble.EFFECTS`, or of `trouble.MIXED_UP`."""
+    effect: str
+    """One of `injected_faults.EFFECTS` or `injected_faults.SWAPPED`."""
     path: str
     skip: int
 
 
 @dataclass(frozen=True)
 class Clocks:
-    """By how many seconds clocks are ahead of the world's."""
+    """How many seconds clocks are ahead of Stripe's."""
 
     date: int | None = 0
-    """Of the one in Stripe's answers; None where they have none."""
+    """The `Date` of responses; None if they have none."""
     own: int = 0
-    """Of the tap's own one."""
+    """The tap's own clock."""
 
 
-RIGHT = Clocks()
+ACCURATE = Clocks()
 
 
 @dataclass(frozen=True)
@@ -104,61 +104,61 @@ class Run:
     unselected: tuple[str, ...] = ()
     """Streams."""
     start: int | None = USUAL
-    """Days before the story's beginning that `start_date` lies; None for all history."""
+    """`start_date` in days before the schedule's beginning; None for all history."""
     denied: str = ""
-    """A permission that the key lacks."""
-    hitches: tuple[Hitch, ...] = ()
+    """A permission that the key lacks, if any."""
+    faults: tuple[InjectedFault, ...] = ()
     cut: float | None = None
-    """Part of the output after which the tap is killed."""
-    killed: int | None = None
+    """Part of the output that reaches the target before the tap is killed."""
+    kill_at: int | None = None
     """Number of the request at which the tap is killed."""
-    stopped: int | None = None
-    """Number of the request at which the tap is asked to stop."""
-    readers: int = 1
+    stop_at: int | None = None
+    """Number of the request at which the tap gets SIGTERM."""
+    workers: int = 1
     order: int = 0
-    """Seed of the order in which readers take turns."""
+    """Seed of the order in which workers take turns."""
     meanwhile: tuple[tuple[int, Change | Wait | Connect], ...] = ()
-    """What happens before which request."""
-    clocks: Clocks = RIGHT
-    unsaved: bool = False
-    """Whether the target writes everything, but the STATE is lost."""
-    stateless: bool = False
-    """Whether it begins without the STATE that there is."""
-    left_out: int | None = None
-    """An account that the settings leave out."""
-    anew: str = ""
-    """A stream that is loaded anew."""
-    hasty: bool = False
-    """Whether requests are taken to be late."""
+    """Steps before the request of a number."""
+    clocks: Clocks = ACCURATE
+    state_lost: bool = False
+    """Whether the target writes all records but loses the STATE."""
+    without_state: bool = False
+    """Whether the run gets no STATE."""
+    excluded: int | None = None
+    """An account that the settings exclude."""
+    full_table: str = ""
+    """A stream with FULL_TABLE replication, if any."""
+    hedging: bool = False
+    """Whether every request is hedged at once."""
 
 
 @dataclass(frozen=True)
-class Struggle:
-    """A run that is killed again and again at its `killed`-th request, until one comes through."""
+class RepeatedRun:
+    """A run that is repeated until it is no longer killed at its `kill_at`-th request."""
 
     run: Run
     times: int
-    """How many it takes at the most."""
+    """Most repetitions."""
 
 
-Step = Change | Wait | Connect | Run | Struggle
+Step = Change | Wait | Connect | Run | RepeatedRun
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A whole story."""
+    """A whole schedule."""
 
-    past: tuple[Past, ...]
+    initial: tuple[Initial, ...]
     connected: tuple[int, ...]
-    """Accounts connected at its beginning; 0 is the platform."""
+    """Accounts connected at the start; 0 is the platform."""
     steps: tuple[Step, ...]
-    rest: int
-    """Seconds before the quiet runs at its end."""
+    final_wait: int
+    """Seconds before the undisturbed runs at the end."""
     start: int | None
-    """As for Run, of most runs and of the quiet ones at the end."""
+    """As in Run, for runs with USUAL and those at the end."""
     disorder: int = 0
-    """Seconds by which objects stand at a wrong place of their list."""
+    """Seconds by which objects are out of order in their lists."""
     recheck: int | None = None
-    """Seconds between checks of the feed, where that is not the default."""
-    remembered: int | None = None
-    """Changes that a STATE remembers of a stream, where that is not as many as usual."""
+    """Seconds between feed checks; None for the default."""
+    digests_kept: int | None = None
+    """Digests that a STATE keeps of a stream; None for the default."""

@@ -1,83 +1,83 @@
-"""Stories in which the warehouse once did not say what Stripe says, in their shortest form."""
+"""Regression tests: minimal schedules after which the warehouse once differed from Stripe."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.property import corpus as kept
-from tests.property.model import Story
-from tests.property.steps import Fill, Make, Past, Run, Schedule, Wait
+from tests.property import corpus
+from tests.property.schedule_run import ScheduleRun
+from tests.property.steps import Create, Initial, Run, Schedule, SetChildren, Wait
 from tests.support.harness import DAY
 
 
 def test_an_item_that_left_before_its_event_is_marked() -> None:
-    """A run read the subscription first; the later event found its digest and marked nothing."""
-    Story(kept.LATE_REMOVAL).play()
+    """The run that saw the late event skipped it, as the subscription's digest was known."""
+    ScheduleRun(corpus.LATE_REMOVAL).play()
 
 
-@pytest.mark.parametrize("schedule", kept.THERE_AND_BACK)
+@pytest.mark.parametrize("schedule", corpus.THERE_AND_BACK)
 def test_what_was_there_and_back_is_written_again(schedule: Schedule) -> None:
-    """A killed run had written the state between; its digest before was the one afterwards."""
-    Story(schedule).play()
+    """A killed run had written the state between; the digest in STATE matched the final one."""
+    ScheduleRun(schedule).play()
 
 
-def test_what_start_date_passed_over_is_loaded_once_it_goes_back() -> None:
-    """The feed's claim said that all created since was written, also what was cut off."""
-    Story(kept.PASSED_OVER).play()
+def test_an_earlier_start_date_loads_what_a_later_one_skipped() -> None:
+    """The bookmark of the feed claimed objects that start_date had excluded."""
+    ScheduleRun(corpus.PASSED_OVER).play()
 
 
 def test_a_touched_object_outside_start_date_stays_outside() -> None:
     """A refund brought the charge in, and its later changes were left out."""
-    Story(kept.TOUCHED_OUTSIDE).play()
+    ScheduleRun(corpus.TOUCHED_OUTSIDE).play()
 
 
-def test_a_hole_in_the_feed_is_mended_below_start_date_too() -> None:
-    """Rows that an earlier start_date had brought stayed as they were before the hole."""
-    Story(kept.HOLE_BELOW_START).play()
+def test_a_gap_in_the_feed_is_refetched_below_start_date_too() -> None:
+    """Rows that an earlier start_date had brought kept their values from before the gap."""
+    ScheduleRun(corpus.HOLE_BELOW_START).play()
 
 
-@pytest.mark.parametrize("schedule", kept.UNCLAIMED_BELOW_START)
+@pytest.mark.parametrize("schedule", corpus.UNCLAIMED_BELOW_START)
 def test_what_a_killed_load_wrote_is_followed_below_a_later_start_date(schedule: Schedule) -> None:
-    """Its rows were left out as too old, and their vanished lines stayed for ever."""
-    Story(schedule).play()
+    """Its rows were skipped as too old, and their removed lines stayed for ever."""
+    ScheduleRun(schedule).play()
 
 
-@pytest.mark.parametrize("schedule", kept.UNCLAIMED_BELOW_START_AND_GONE)
+@pytest.mark.parametrize("schedule", corpus.UNCLAIMED_BELOW_START_AND_GONE)
 def test_what_a_killed_run_read_again_is_followed_below_a_later_start_date(
     schedule: Schedule,
 ) -> None:
-    """No state told that the new object had been written, so its deletion was passed over."""
-    Story(schedule).play()
+    """No STATE recorded that the new object had been written, so its deletion was skipped."""
+    ScheduleRun(schedule).play()
 
 
-@pytest.mark.parametrize("schedule", kept.HOLE_TWICE_KILLED)
-def test_mending_a_hole_goes_on_after_a_kill(schedule: Schedule) -> None:
-    """Only the run itself knew how far below start_date it had to list."""
-    Story(schedule).play()
+@pytest.mark.parametrize("schedule", corpus.HOLE_TWICE_KILLED)
+def test_refetching_a_gap_is_resumed_after_a_kill(schedule: Schedule) -> None:
+    """The STATE did not say how far below start_date to list."""
+    ScheduleRun(schedule).play()
 
 
-def test_a_refusal_that_was_cut_off_is_asked_for_again() -> None:
-    """A 404 without its body counted as a fault of the stream."""
-    Story(kept.CUT_OFF_REFUSAL).play()
+def test_a_truncated_404_is_retried() -> None:
+    """A 404 without its body counted as an error of the stream."""
+    ScheduleRun(corpus.CUT_OFF_REFUSAL).play()
 
 
-def test_what_no_state_tells_of_is_followed() -> None:
+def test_records_without_a_state_are_followed() -> None:
     """A first load is killed after records and before their STATE; then a line is deleted."""
-    Story(
+    ScheduleRun(
         Schedule(
-            (Past(Make(0, "invoice", 0, count=1), DAY),),
+            (Initial(Create(0, "invoice", 0, count=1), DAY),),
             (),
             tuple(
                 step
                 for part in range(1, 20)
                 for step in (
-                    Make(0, "invoice", part, count=1),
+                    Create(0, "invoice", part, count=1),
                     Run(unselected=("events",), cut=part / 20),
-                    Fill(0, "invoice", part, first=0, count=0),
+                    SetChildren(0, "invoice", part, first=0, count=0),
                     Wait(400),
                 )
             ),
-            rest=1000,
+            final_wait=1000,
             start=None,
         )
     ).play()
@@ -85,4 +85,4 @@ def test_what_no_state_tells_of_is_followed() -> None:
 
 def test_a_line_whose_event_is_late_is_marked_after_its_invoice() -> None:
     """The digest of a deletion did not count the children that left before it."""
-    Story(kept.LATE_LINE_OF_A_DELETED_INVOICE).play()
+    ScheduleRun(corpus.LATE_LINE_OF_A_DELETED_INVOICE).play()

@@ -1,4 +1,4 @@
-"""The random worlds are wild enough: each planted defect shows in them."""
+"""The property tests catch each planted defect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.property.defects import DEFECTS
-from tests.property.features import HELD, PROMISES, Feature
+from tests.property.features import ENABLED, GUARANTEES, Feature
 from tests.property.runner import play
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from tests.property.planting import Defect
 
 ENOUGH = 150
-"""Schedules within which a defect shows, in worlds that have what it takes."""
+"""Schedules within which a defect shows, with the features it needs."""
 
 FIRST = 25
-"""Schedules of the same worlds in which a tap without the defects has to tell the truth."""
+"""Schedules with the same features that the tap without a defect must pass."""
 
 WORLDS = sorted(
-    {frozenset(defect.home) for defect in DEFECTS if {*defect.home} <= HELD},
-    key=lambda home: sorted(feature.name for feature in home),
+    {frozenset(defect.circumstances) for defect in DEFECTS if {*defect.circumstances} <= ENABLED},
+    key=lambda circumstances: sorted(feature.name for feature in circumstances),
 )
 
 
@@ -40,18 +40,20 @@ def _quiet() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_a_planted_defect_is_caught(defect: Defect) -> None:
-    """Some random schedule leads to a warehouse that does not say what Stripe says."""
+    """Some random schedule leads to a warehouse that differs from Stripe."""
     with defect.planted():
         played = play(ENOUGH, features=defect.features, together=True)
-    assert played.lie, f"{defect.story}: not seen in {played.schedules} schedules"
+    assert played.mismatch, f"{defect.description}: not seen in {played.schedules} schedules"
 
 
 @pytest.mark.no_cover
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "home", WORLDS, ids=lambda home: " ".join(sorted(feature.name for feature in home)) or "ALL"
+    "circumstances",
+    WORLDS,
+    ids=lambda features: " ".join(sorted(one.name for one in features)) or "ALL",
 )
-def test_without_a_defect_the_same_worlds_show_none(home: frozenset[Feature]) -> None:
-    """What reveals the defects is no fault of the tap itself, nor of the worlds."""
-    played = play(FIRST, features=(PROMISES & HELD) | home, together=True)
-    assert not played.lie
+def test_without_a_defect_the_same_worlds_show_none(circumstances: frozenset[Feature]) -> None:
+    """The schedules that reveal defects show no mismatch without one."""
+    played = play(FIRST, features=(GUARANTEES & ENABLED) | circumstances, together=True)
+    assert not played.mismatch

@@ -24,7 +24,7 @@ from tap_stripe_connect import settings
 from tap_stripe_connect.api import client
 from tap_stripe_connect.api.errors import ErrorAction, StripeError
 from tap_stripe_connect.simulator import endpoints
-from tap_stripe_connect.simulator.answers import Call
+from tap_stripe_connect.simulator.calls import Call
 from tap_stripe_connect.simulator.faults import Faults
 from tap_stripe_connect.streams import FULL_TABLE, LOG_BASED, StripeStream
 from tap_stripe_connect.sync.emit import writer
@@ -36,7 +36,7 @@ from tap_stripe_connect.sync.plan import backfill, feed, windows
 from tap_stripe_connect.sync.report.progress import Progress
 from tap_stripe_connect.sync.signals import Signals
 from tap_stripe_connect.sync.state.format import Bookmarks
-from tests.property.steps import RIGHT
+from tests.property.steps import ACCURATE
 from tests.support.harness import Output, TapWithManyStates, selecting
 
 if TYPE_CHECKING:
@@ -46,59 +46,58 @@ if TYPE_CHECKING:
     from tap_stripe_connect.simulator.world import World
     from tap_stripe_connect.sync.fetch.engine import Engine
     from tap_stripe_connect.sync.plan.jobs import Job, Page
-    from tests.property.trouble import MixUp
+    from tests.property.injected_faults import SwappedResponse
     from tests.support.harness import Json
 
 KILLED = -signal.SIGKILL
 """Exit code of a tap that was killed."""
 STOPPED = 128 + signal.SIGTERM
-"""Exit code of a tap that was asked to stop."""
+"""Exit code of a tap that was stopped by SIGTERM."""
 ROWS = 2
-"""The most that a page holds here, so that small worlds have many."""
-UNENDING = 1_000_000_000
+"""Largest page here, so that small worlds have many pages."""
+MORE_THAN_ANY_LIST = 1_000_000_000
 """More rows than any list has."""
 
 
 class Killed(BaseException):
-    """The tap was killed at this moment."""
+    """The tap was killed."""
 
 
-class Wire:
-    """Carries requests to a world, with its faults, and runs what happens meanwhile."""
+class Transport:
+    """Delivers requests to a simulated Stripe, with faults, and applies steps in between."""
 
     def __init__(self, world: World) -> None:
-        """Begin with an undisturbed line."""
         self.world = world
         self.faults = Faults()
-        self.mix_ups: list[MixUp] = []
-        self.clocks = RIGHT
+        self.swaps: list[SwappedResponse] = []
+        self.clocks = ACCURATE
         self.kill_at: int | None = None
         """Number of the request at which the tap is killed."""
         self.sent = 0
         self.meanwhile: Callable[[int], None] = lambda _number: None
         """Called before each request with its number in the run."""
         self.stop_at: int | None = None
-        """Number of the request at which the tap is asked to stop."""
+        """Number of the request at which the tap gets SIGTERM."""
         self.stop: Callable[[], None] = lambda: None
         self.written = 0
         """Bytes that had gone out when the tap was killed."""
         self._out = io.BytesIO()
         self._last: tuple[Call, requests.Response] | None = None
-        self._naming: set[str] = set()
+        self._with_account: set[str] = set()
 
     def begin(self, out: io.BytesIO) -> None:
-        """Carry another run's requests; what the run writes goes to `out`."""
+        """Reset for another run, which writes to `out`."""
         self.sent = 0
         self._out = out
         self._last = None
-        self._naming.clear()
+        self._with_account.clear()
 
     def own_clock(self) -> float:
         """Return what the tap's own clock shows, in unix seconds."""
         return self.world.clock.now + self.clocks.own
 
     def get(self, path: str, query: str, headers: Mapping[str, str]) -> requests.Response:
-        """Answer a request, or raise what a broken line gives."""
+        """Return the response to a request, or raise the injected error."""
         self.sent += 1
         if self.sent == self.kill_at:
             self.written = len(self._out.getbuffer())
@@ -108,8 +107,8 @@ class Wire:
         self.meanwhile(self.sent)
         call = Call("GET", path, query, headers)
         last = self._last
-        for mix_up in self.mix_ups:
-            call = mix_up.asked(self.world, call, last and last[0], self._naming)
+        for swap in self.swaps:
+            call = swap.request_for(self.world, call, last and last[0], self._with_account)
         if last and call is last[0]:
             return last[1]
         response = self._answer(call)
@@ -117,16 +116,16 @@ class Wire:
         return response
 
     def _answer(self, call: Call) -> requests.Response:
-        fault = self.faults.hitting(call)
-        reply = fault.instead(call) if fault else None
+        fault = self.faults.matching(call)
+        reply = fault.replacement(call) if fault else None
         if reply is None:
-            asked = fault.asked(call) if fault else call
-            reply = endpoints.answer(self.world, _shorter(asked))
+            modified = fault.modified(call) if fault else call
+            reply = endpoints.answer(self.world, _with_small_limit(modified))
         if fault and fault.reset:
             raise requests.ConnectionError("reset")
         response = requests.Response()
         response.status_code = reply.status
-        response._content = fault.sent(reply.body) if fault else reply.body
+        response._content = fault.sent_part(reply.body) if fault else reply.body
         response.headers = CaseInsensitiveDict(reply.headers)
         if self.clocks.date is not None:
             shown = self.world.clock.now + self.clocks.date
@@ -134,12 +133,12 @@ class Wire:
         response.headers.setdefault("Request-Id", f"req_{self.sent}")
         if account := call.headers.get("stripe-account"):
             response.headers.setdefault("Stripe-Account", account)
-            self._naming.add(call.path)
+            self._with_account.add(call.path)
         return response
 
 
-def _shorter(call: Call) -> Call:
-    """Return a request for at most `ROWS`."""
+def _with_small_limit(call: Call) -> Call:
+    """Return the request with a limit of at most `ROWS`."""
     pairs = [
         (name, str(min(ROWS, int(value))) if name == "limit" else value)
         for name, value in call.pairs
@@ -148,10 +147,10 @@ def _shorter(call: Call) -> Call:
 
 
 class _Session:
-    """Looks like a session of requests to the tap's client."""
+    """Replaces `requests.Session` in the tap's client."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self.headers: dict[str, str] = {}
         self.auth: Callable[[Any], Any] = lambda request: request
 
@@ -170,59 +169,59 @@ class _Session:
         self.auth(request)
         path = url.removeprefix("http://127.0.0.1:1")
         plain = {name.lower(): str(value) for name, value in request.headers.items()}
-        return self._wire.get(path, urlencode(params), plain)
+        return self._transport.get(path, urlencode(params), plain)
 
     def close(self) -> None:
-        """Nothing is left on a line that is none."""
+        """Do nothing: there is no connection."""
 
 
 class _IdleError(Exception):
-    """A reader would have to wait."""
+    """A worker would have to wait."""
 
 
-class _Alone:
-    """A condition in a world without other threads."""
+class _SingleThreaded:
+    """A condition variable without other threads."""
 
     def __enter__(self) -> None:
-        """Nobody else can come in."""
+        """Do nothing: there is no other thread."""
 
     def __exit__(self, *_: object) -> None:
-        """Nobody waits outside."""
+        """Do nothing."""
 
     def notify(self) -> None:
-        """Nobody listens."""
+        """Do nothing: no thread waits."""
 
     notify_all = notify
 
     def wait(self, timeout: float | None) -> None:
-        """Nobody else will change anything."""
+        """Raise: no other thread could notify this one."""
         del timeout
         raise _IdleError
 
 
 @dataclass
-class Manner:
-    """How the tap runs: readers take turns by chance instead of being threads."""
+class RunOptions:
+    """How the tap runs: workers take turns in a random order instead of being threads."""
 
-    readers: int
+    workers: int
     chance: random.Random
-    hasty: bool = False
-    """Whether each request is taken to be late, and sent once more."""
-    anew: str = ""
-    """A stream that is loaded from the beginning."""
+    hedging: bool = False
+    """Whether each request is hedged at once."""
+    full_table: str = ""
+    """A stream with FULL_TABLE replication, if any."""
 
 
-def interleaved(manner: Manner) -> Callable[[Engine], Iterator[Page | Job]]:
-    """Return an `Engine.pages` whose readers take turns by chance instead of being threads."""
-    readers, chance = manner.readers, manner.chance
+def interleaved(options: RunOptions) -> Callable[[Engine], Iterator[Page | Job]]:
+    """Return an `Engine.pages` whose workers take turns in a random order."""
+    workers, chance = options.workers, options.chance
 
     def pages(self: Engine) -> Iterator[Page | Job]:
-        self._condition = self._fetcher.condition = _Alone()  # type: ignore[assignment]
+        self._condition = self._fetcher.condition = _SingleThreaded()  # type: ignore[assignment]
         under_way: list[Any] = []
         try:
             while self._unfinished:
                 with contextlib.suppress(_IdleError):
-                    while len(under_way) < readers:
+                    while len(under_way) < workers:
                         under_way.append(self._acquire())
                 if under_way and (self._results.empty() or chance.random() < 0.6):
                     job, unit, weight = under_way.pop(chance.randrange(len(under_way)))
@@ -256,10 +255,10 @@ def _as_is(message: StateMessage) -> Json:
 
 
 @contextlib.contextmanager
-def _quick(*, hasty: bool) -> Iterator[None]:
-    """Leave out what takes time and is always the same, and all waiting."""
-    # Only who finds no other work asks for a page once more.
-    worth_splitting = UNENDING if hasty else 1
+def _fast(*, hedging: bool) -> Iterator[None]:
+    """Skip waiting and constant work, and shrink limits."""
+    # Only idle workers hedge.
+    worth_splitting = MORE_THAN_ANY_LIST if hedging else 1
     with (
         mock.patch.object(StripeStream, "schema_messages", return_value=()),
         # The SDK copies a STATE field by field before it is encoded.
@@ -268,7 +267,7 @@ def _quick(*, hasty: bool) -> Iterator[None]:
         mock.patch.object(client, "version", return_value="0", create=True),
         mock.patch.object(client.Client, "backoff", 0.0),
         mock.patch.object(client.Client, "attempts", 4),
-        # Time is virtual here, so answers may be late whatever the other tests do.
+        # Other tests disable hedging; time is virtual here.
         mock.patch.object(engine_module, "HedgeTimer", HedgeTimer),
         mock.patch.object(writer, "STATE_SHARE", 0),
         mock.patch.object(windows, "MIN_ROWS_TO_SPLIT", worth_splitting),
@@ -280,11 +279,11 @@ def _quick(*, hasty: bool) -> Iterator[None]:
         yield
 
 
-class _Time:
-    """Stands in for the module `time` where it is measured how late answers are."""
+class _FakeTime:
+    """Replaces the module `time` where latency is measured."""
 
-    def __init__(self, *, hasty: bool) -> None:
-        self._now, self._step = 0.0, 1_000.0 * hasty
+    def __init__(self, *, hedging: bool) -> None:
+        self._now, self._step = 0.0, 1_000.0 * hedging
 
     def monotonic(self) -> float:
         self._now += self._step
@@ -295,13 +294,13 @@ _taps: dict[tuple[str, ...], TapWithManyStates] = {}
 
 
 def run_tap(
-    wire: Wire,
+    transport: Transport,
     config: Json,
     streams: tuple[str, ...],
     state: Json | None,
-    manner: Manner,
+    options: RunOptions,
 ) -> Output:
-    """Run the tap over the wire; a tap is built once for each selection, which takes a while."""
+    """Run the tap over the transport; taps are cached by selection, as building one is slow."""
     tap = _taps.get(streams)
     if tap is None:
         tap = _taps[streams] = TapWithManyStates(
@@ -316,20 +315,22 @@ def run_tap(
     output = Output()
     for name in streams:
         tap.streams[name].forced_replication_method = (
-            FULL_TABLE if name == manner.anew else LOG_BASED
+            FULL_TABLE if name == options.full_table else LOG_BASED
         )
-    wire.begin(stdout.buffer)
-    ticking = _Time(hasty=manner.hasty)
-    wire.stop = lambda: tap._handle_termination(signal.SIGTERM, None)
+    transport.begin(stdout.buffer)
+    ticking = _FakeTime(hedging=options.hedging)
+    transport.stop = lambda: tap._handle_termination(signal.SIGTERM, None)
     with (
         contextlib.redirect_stdout(stdout),
-        _quick(hasty=manner.hasty),
-        mock.patch.object(requests, "Session", side_effect=partial(_Session, wire)),
-        mock.patch.object(time, "time", wire.own_clock),
-        mock.patch.object(client.Client, "wall_clock", staticmethod(wire.own_clock), create=True),
+        _fast(hedging=options.hedging),
+        mock.patch.object(requests, "Session", side_effect=partial(_Session, transport)),
+        mock.patch.object(time, "time", transport.own_clock),
+        mock.patch.object(
+            client.Client, "wall_clock", staticmethod(transport.own_clock), create=True
+        ),
         mock.patch.object(fetcher, "time", ticking),
         mock.patch.object(scheduler, "time", ticking),
-        mock.patch.object(engine_module.Engine, "pages", interleaved(manner)),
+        mock.patch.object(engine_module.Engine, "pages", interleaved(options)),
     ):
         try:
             tap.sync_all()
@@ -342,8 +343,8 @@ def run_tap(
     stdout.flush()
     written = stdout.buffer.getvalue()
     if output.exit_code == KILLED:
-        # What went out while the tap came to an end had not gone out when it was killed.
-        written = written[: wire.written]
+        # The tap still flushed while it unwound; a killed one would not have.
+        written = written[: transport.written]
     assert not written or written.endswith(b"\n")
     output.messages = [msgspec.json.decode(line) for line in written.splitlines()]
     return output

@@ -1,4 +1,4 @@
-"""A small world, served."""
+"""A small world and its simulator."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ NOW = 1_767_225_600
 
 @pytest.fixture
 def world() -> World:
-    """A platform without anything on it, at the beginning of 2026."""
+    """An empty platform at the beginning of 2026."""
     return World(now=NOW)
 
 
 @pytest.fixture
 def simulator(world: World) -> Iterator[Simulator]:
-    """The world, served."""
+    """The simulator of the world."""
     with Simulator(world) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def get(simulator: Simulator) -> Iterator[Callable[..., requests.Response]]:
-    """Ask for a path; keyword arguments are headers."""
+    """Request a path; keyword arguments are headers."""
     with requests.Session() as session:
 
         def ask(path: str, **headers: str) -> requests.Response:

@@ -1,4 +1,4 @@
-"""A platform that connects accounts at the simulated Stripe, and how its answers are read."""
+"""A platform that connects accounts at the simulated Stripe, and parsers of its responses."""
 
 from __future__ import annotations
 
@@ -30,10 +30,9 @@ NOT_CONNECTED = (
 
 
 class Platform:
-    """The platform of the simulator, with a test and a live client id, and a stranger's beside."""
+    """The platform of the simulator, with test and live clients, and another platform's client."""
 
     def __init__(self, simulator: Simulator) -> None:
-        """Register the client ids, and let one account sign up."""
         self.simulator = simulator
         for client in (
             Client(id="ca_1Test", redirect_uris=(CALLBACK,)),
@@ -44,7 +43,7 @@ class Platform:
         simulator.world.add_signup(ACCOUNT).create("customer", {"id": "cus_1"})
 
     def code(self, *, account: str = ACCOUNT, client: str = "ca_1Test") -> str:
-        """Let an account allow what a platform wants, and return the code."""
+        """Grant a platform access to an account, and return the code."""
         answer = requests.post(
             f"{self.simulator.url}/oauth/authorize",
             params=LINK | {"client_id": client},
@@ -64,19 +63,19 @@ class Platform:
         return self.post("/oauth/token", GRANT | {"code": code}, key)
 
     def deauthorize(self, client: str = "ca_1Test", account: str = ACCOUNT) -> Response:
-        """Give up an account."""
+        """Disconnect an account."""
         return self.post("/oauth/deauthorize", {"client_id": client, "stripe_user_id": account})
 
 
 def denied(answer: Response) -> tuple[int, str, str]:
-    """Return status, word and text of an error in OAuth's shape."""
+    """Return status, code and description of an OAuth error."""
     content = answer.json()
     assert content.keys() == {"error", "error_description"}
     return answer.status_code, content["error"], content["error_description"]
 
 
 def refused(answer: Response) -> tuple[int, str]:
-    """Return status and text of an error in the API's shape."""
+    """Return status and message of an API error."""
     error = answer.json()["error"]
     assert error["type"] == "invalid_request_error"
     return answer.status_code, error["message"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def said(answer: Response) -> tuple[int, str | None, str]:
-    """Return status, code and text of an error."""
+    """Return status, code and message of an error."""
     error = answer.json()["error"]
     return answer.status_code, error.get("code"), error["message"]
 
@@ -58,7 +58,7 @@ def test_other_keys_are_refused(
 def test_a_restricted_key_reads_what_it_may(
     world: World, get: Callable[..., Response], path: str
 ) -> None:
-    """The refusal names permission and account, and comes before the id is looked up."""
+    """The error names permission and account, and comes before the id is looked up."""
     (permission,) = {stream.permission for stream in LISTED.values() if stream.path == path}
     others = {stream.permission for stream in LISTED.values()} - {permission}
     allowed = world.add_key("rk_test_allowed", permissions={permission})
@@ -75,7 +75,7 @@ def test_a_restricted_key_reads_what_it_may(
 def test_a_restricted_key_may_not_know_its_account(
     world: World, get: Callable[..., Response]
 ) -> None:
-    """`/v1/account` needs a permission of its own."""
+    """`/v1/account` needs its own permission."""
     key = world.add_key("rk_test_1", permissions={"rak_charge_read"})
     status, _, message = said(get("/v1/account", Authorization=f"Bearer {key}"))
     assert status == 403
@@ -96,7 +96,7 @@ def test_a_platform_reads_connected_accounts(world: World, get: Callable[..., Re
 
 
 def test_a_disconnected_account_is_out_of_reach(world: World, get: Callable[..., Response]) -> None:
-    """It answers as one that does not exist, until it is connected again."""
+    """It gets the error of an unknown account until it is connected again."""
     world.add_account("acct_1Example").create("customer", {"id": "cus_1"})
     world.disconnect("acct_1Example")
     for account in ("acct_1Example", "acct_1Stranger"):
@@ -152,6 +152,6 @@ def test_a_live_world_has_a_live_key() -> None:
 
 
 def test_a_revoked_key_is_unknown(world: World, get: Callable[..., Response]) -> None:
-    """After `remove_key` the key is refused like any other wrong one."""
+    """After `remove_key` the key gets the error of an unknown one."""
     world.remove_key(world.api_key)
     assert get("/v1/charges").status_code == 401

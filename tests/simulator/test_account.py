@@ -1,4 +1,4 @@
-"""What happens on an account, and the events that tell of it."""
+"""Changes of objects and their events."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def test_what_is_created_is_complete_and_told(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "pending"])
-def test_a_charge_is_told_by_its_status(world: World, status: str) -> None:
+def test_the_event_of_a_new_charge_has_its_status(world: World, status: str) -> None:
     """There is no charge.created."""
     world.platform.create("charge", {"status": status})
     assert [event["type"] for event in events(world)] == [f"charge.{status}"]
 
 
 def test_inserting_is_silent_and_literal(world: World) -> None:
-    """What is inserted is stored as given, whatever it has."""
+    """Inserted objects are stored as given."""
     given = {"id": "cus_1", "object": "customer", "created": 5, "new_field": [1, {"a": None}]}
     world.platform.insert(given)
     assert world.platform.get("customer", "cus_1") == given
@@ -88,7 +88,7 @@ def test_an_update_can_be_named_or_silent(world: World) -> None:
 
 
 def test_a_deleted_customer_leaves_a_stub(world: World, get: Callable[..., Response]) -> None:
-    """A retrieve answers the stub, lists nothing, the event the last that was known."""
+    """A retrieve returns the stub, lists omit it, and the event has the last known object."""
     world.platform.create("customer", {"id": "cus_1", "email": "a@example.com"})
     world.platform.delete("customer", "cus_1")
     stub = {"id": "cus_1", "object": "customer", "deleted": True}
@@ -102,7 +102,7 @@ def test_a_deleted_customer_leaves_a_stub(world: World, get: Callable[..., Respo
 
 
 def test_other_deleted_objects_are_not_found(world: World, get: Callable[..., Response]) -> None:
-    """A deleted coupon is 404, and can be made again."""
+    """A deleted coupon is 404, and can be created again."""
     world.platform.create("coupon", {"id": "SUMMER"})
     world.platform.delete("coupon", "SUMMER")
     assert get("/v1/coupons/SUMMER").status_code == 404
@@ -125,7 +125,7 @@ def test_a_deleted_subscription_is_a_cancelled_one(
 
 
 def test_events_are_frozen_in_an_older_version(world: World, get: Callable[..., Response]) -> None:
-    """A payload looks as the older version did, whatever is asked and whatever comes later."""
+    """A payload is in the older version, whatever version the request has."""
     parent = {"subscription_details": {"subscription": "sub_1"}}
     lines = [{"id": f"il_{number}"} for number in range(12)]
     world.platform.create(
@@ -147,7 +147,7 @@ def test_events_are_frozen_in_an_older_version(world: World, get: Callable[..., 
 def test_without_a_version_the_accounts_own_is_answered(
     world: World, get: Callable[..., Response]
 ) -> None:
-    """A request in the older version gets the older shape; an unknown version is refused."""
+    """A request in the older version gets the older shape; an unknown version is an error."""
     world.platform.create("subscription", {"items": [{"id": "si_1", "current_period_end": 9}]})
     older = get("/v1/subscriptions", Stripe_Version="2022-11-15")
     assert older.json()["data"][0]["current_period_end"] == 9
@@ -156,7 +156,7 @@ def test_without_a_version_the_accounts_own_is_answered(
 
 
 def test_events_are_filtered_by_type(world: World, get: Callable[..., Response]) -> None:
-    """`type` knows wildcards, `types` takes twenty names, and both together are refused."""
+    """`type` knows wildcards, `types` takes twenty names, and both together are an error."""
     for type_ in ("charge.succeeded", "charge.refund.updated", "customer.created"):
         world.platform.add_event(type_, {"id": "x_1", "object": "other"})
 
@@ -178,7 +178,7 @@ def test_events_are_filtered_by_type(world: World, get: Callable[..., Response])
 
 
 def test_events_are_kept_for_thirty_days(world: World, get: Callable[..., Response]) -> None:
-    """Older ones are neither listed nor found, and refused as cursors in words of their own."""
+    """Older ones are neither listed nor found, and as cursors they get their own error."""
     old = world.platform.add_event("a.b", {"object": "other"})
     world.clock.advance(30 * DAY)
     assert len(get("/v1/events").json()["data"]) == 1
@@ -229,13 +229,13 @@ def test_events_of_connected_accounts_name_them(world: World) -> None:
 
 
 def test_an_event_can_be_of_another_account(world: World) -> None:
-    """It stands in the feed of one account and names the other."""
+    """It is in the feed of one account and names the other."""
     event = world.platform.add_event("coupon.deleted", {"object": "coupon"}, account="acct_2")
     assert event["account"] == "acct_2"
 
 
 def test_ids_are_the_same_in_every_run() -> None:
-    """Two worlds in which the same happens have the same ids."""
+    """Two worlds with the same changes have the same ids."""
     one, other = World(now=9), World(now=9)
     assert one.platform.create("charge", {}) == other.platform.create("charge", {})
     assert events(one) == events(other)

@@ -1,4 +1,4 @@
-"""The simulator serves what the streams' table holds, as what is generated of Stripe says."""
+"""The simulator serves all streams of the catalog, as the generated facts say."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ every_list = pytest.mark.parametrize("listed", STORED.values(), ids=lambda liste
 
 
 def made(world: World, listed: Listed, count: int = 1) -> list[dict[str, Any]]:
-    """Let objects of a list be created, a second apart, newest first."""
+    """Create objects of a list, a second apart, and return them newest first."""
     found = []
     for _ in range(count):
         found.append(world.platform.create(listed.object, {}))
@@ -34,7 +34,7 @@ def made(world: World, listed: Listed, count: int = 1) -> list[dict[str, Any]]:
 
 @every_list
 def test_serves_every_list(world: World, get: Get, listed: Listed) -> None:
-    """Objects that nobody wrote by hand are listed in pages, newest first, and read by id."""
+    """Generated objects are listed in pages, newest first, and read by id."""
     objects = made(world, listed, 3)
     query = "&".join(f"{name}={value}" for name, value in listed.parameters.items())
     page = get(f"{listed.path}?limit=2&{query}").json()
@@ -51,7 +51,7 @@ def test_serves_every_list(world: World, get: Get, listed: Listed) -> None:
 def test_creation_times_narrow_only_lists_that_know_them(
     world: World, get: Get, listed: Listed
 ) -> None:
-    """A range of creation times is refused where Stripe's list has none."""
+    """A range of creation times is an error where Stripe's list has none."""
     made(world, listed)
     answer = get(f"{listed.path}?created[gte]={world.clock.now}")
     if listed.facts.created == "created":
@@ -63,7 +63,7 @@ def test_creation_times_narrow_only_lists_that_know_them(
 
 @every_list
 def test_filters_are_those_of_stripes_list(world: World, get: Get, listed: Listed) -> None:
-    """Each filter is known, and what it does not take is refused; others are unknown."""
+    """Each filter is known, and invalid values and unknown filters are errors."""
     made(world, listed)
     for name, kind in listed.facts.filters.items():
         if kind == "string" and shapes.has(listed.object, name):
@@ -78,7 +78,7 @@ def test_filters_are_those_of_stripes_list(world: World, get: Get, listed: Liste
 
 @every_list
 def test_what_is_only_shown_expanded_is_hidden(world: World, get: Get, listed: Listed) -> None:
-    """Fields that Stripe sends to those who ask are in no other answer."""
+    """Includable fields are only in responses to requests that expand them."""
     for path in listed.expand:
         *way, last = path.split(".")
         fields: dict[str, Any] = {last: {"a": 1}}
@@ -95,7 +95,7 @@ def test_what_is_only_shown_expanded_is_hidden(world: World, get: Get, listed: L
 def test_ids_of_objects_that_are_there_can_be_expanded(
     world: World, get: Get, listed: Listed
 ) -> None:
-    """The object stands in the place of its id, where the simulator has objects of that kind."""
+    """The object replaces its id if the simulator has objects of that kind."""
     for path, (target, *_) in rendering.EXPANDABLE[listed.object].items():
         if "." in path or target == listed.object:
             continue
@@ -108,7 +108,7 @@ def test_ids_of_objects_that_are_there_can_be_expanded(
 
 @every_list
 def test_a_key_needs_the_permission(world: World, get: Get, listed: Listed) -> None:
-    """A restricted key is refused by name of the permission that it lacks."""
+    """The error of a restricted key names the permission that it lacks."""
     key = world.add_key("rk_test_few", permissions=[])
     answer = get(listed.path, Authorization=f"Bearer {key}")
     assert answer.status_code == 403
@@ -117,7 +117,7 @@ def test_a_key_needs_the_permission(world: World, get: Get, listed: Listed) -> N
 
 @every_list
 def test_events_tell_what_stripe_has_events_for(world: World, listed: Listed) -> None:
-    """Creation, change and deletion are told by types that Stripe has, and by no others."""
+    """Creation, change and deletion have events of Stripe's types only."""
     (object_,) = made(world, listed)
     world.platform.update(listed.object, object_["id"], {"metadata": {"a": "b"}})
     world.platform.delete(listed.object, object_["id"])
@@ -128,7 +128,7 @@ def test_events_tell_what_stripe_has_events_for(world: World, listed: Listed) ->
 
 @pytest.mark.parametrize("nested", NESTED.values(), ids=lambda nested: nested.name)
 def test_serves_every_nested_list(world: World, get: Get, nested: Nested) -> None:
-    """Ten items come inside the parent, and all of them where its `url` leads."""
+    """Ten items are embedded in the parent, and its `url` has all."""
     items = [{"id": f"item_{number}"} for number in range(12)]
     parent = world.platform.create(nested.within.object, {nested.list_field: items})
     held = get(f"{nested.within.path}/{parent['id']}").json()[nested.list_field]

@@ -18,7 +18,7 @@ def test_a_clock_stands_still_until_it_is_moved() -> None:
 
 
 def test_a_clock_does_not_go_back() -> None:
-    """Moving to the past is refused and changes nothing."""
+    """Moving to the past is an error and changes nothing."""
     clock = Clock(1_000)
     with pytest.raises(ValueError, match="cannot go back"):
         clock.set(999)

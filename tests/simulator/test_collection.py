@@ -1,4 +1,4 @@
-"""The index of objects against a list that is sorted and searched anew each time."""
+"""The index of objects against a model that sorts and searches a list each time."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ def is_even(one: Entry) -> bool:
 
 
 class Naive:
-    """The same answers, without an index."""
+    """A model without an index."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self.entries: list[Entry] = []
 
     def page(self, selection: Selection, now: int) -> tuple[list[str], bool]:
@@ -89,7 +88,7 @@ def filled(
         collection.put(one)
         naive.entries.append(replace(one))
         if number % 5 == 0:
-            collection.admit(now // 2)
+            collection.show_due(now // 2)
     for number, created in moved.items():
         if number < len(objects):
             former = naive.entries[number]
@@ -125,9 +124,9 @@ def test_pages_and_walks_are_those_of_a_sorted_list(
     selection: Selection,
     now: int,
 ) -> None:
-    """Ties, ranges, filters, late objects, removals: every page and every walk agrees."""
+    """Pages and walks agree for ties, ranges, filters, late objects and removals."""
     collection, naive = filled(objects, removed, moved, now)
-    collection.admit(now)
+    collection.show_due(now)
 
     def indexed(wanted: Selection) -> tuple[list[str], bool]:
         found, more = collection.select(wanted)
@@ -154,7 +153,7 @@ def test_pages_and_walks_are_those_of_a_sorted_list(
 def test_what_expires_is_gone_for_good(objects: list[tuple[int, int, bool]], before: int) -> None:
     """Entries older than the moment disappear from lists and from look-ups alike."""
     collection, naive = filled(objects, set(), {}, LATEST * 2)
-    collection.admit(LATEST * 2)
+    collection.show_due(LATEST * 2)
     gone = collection.expire(before)
     expected = [one.id for one in naive.entries if one.created < before]
     assert sorted(gone) == sorted(expected)
@@ -170,7 +169,7 @@ def test_an_object_shows_from_its_time_on() -> None:
     collection.put(entry("other", 6))
     seen = []
     for now in (7, 8, 9):
-        collection.admit(now)
+        collection.show_due(now)
         seen.append([one.id for one in collection.select(Selection(limit=10))[0]])
     assert seen == [["other"], ["future", "other"], ["future", "other", "late"]]
     assert collection.get("late") is not None

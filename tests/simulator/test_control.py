@@ -1,4 +1,4 @@
-"""A simulator that runs as a process of its own, and what malformed input does to it."""
+"""A simulator in its own process, its control endpoints and malformed input."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RUN = "from tap_stripe_connect.simulator.cli import simulate; simulate()"
 
 @pytest.fixture
 def control(simulator: Simulator) -> Callable[..., Any]:
-    """Call the control interface, and return the JSON of what it answers with 200."""
+    """Call a control endpoint, and return the JSON of its 200 response."""
 
     def call(method: str, path: str, body: object = None) -> Any:
         url = f"{simulator.url}/_simulator/{path}"
@@ -43,7 +43,7 @@ def control(simulator: Simulator) -> Callable[..., Any]:
 
 
 def test_the_clock_is_moved(world: World, control: Callable[..., Any]) -> None:
-    """POST clock sets the time or advances it, and answers it."""
+    """POST clock sets or advances the time, and returns it."""
     start = world.clock.now
     assert control("POST", "clock", {"advance": 60}) == {"now": start + 60}
     assert control("POST", "clock", {"set": start + 90}) == {"now": start + 90}
@@ -82,7 +82,7 @@ def test_faults_and_journal_are_at_hand(
 
 
 def test_speed_is_set(simulator: Simulator, control: Callable[..., Any]) -> None:
-    """Latency and limits of requests are settable, and the limits can be lifted."""
+    """Latency and limits of requests can be set, and the limits removed."""
     control("POST", "latency", {"seconds": 0.001})
     assert simulator.latency == 0.001
     control("POST", "rate_limit", {"per_second": 10})
@@ -135,7 +135,7 @@ def test_wrong_control_is_explained(
 def test_no_request_breaks_the_simulator(
     get: Callable[..., Response], path: str, name: str, value: str
 ) -> None:
-    """Whatever a client asks for is answered with Stripe's kinds of status."""
+    """Any request gets a status that Stripe uses."""
     assert get("/v1/" + quote(path, safe="/%[]=&")).status_code in {200, 400, 404}
     query = f"{quote(name)}={quote(value)}"
     for stream in ("charges", "events", "subscriptions"):
@@ -156,15 +156,15 @@ def test_no_request_breaks_the_simulator(
 def test_no_bytes_break_the_simulator(
     simulator: Simulator, get: Callable[..., Response], sent: bytes
 ) -> None:
-    """After a client that speaks no HTTP, or leaves in the middle, others are answered."""
+    """Clients that send no HTTP, or disconnect, do not affect others."""
     with socket.create_connection((simulator.url[7:].split(":")[0], int(simulator.url[-5:]))) as s:
         s.sendall(sent)
     assert get("/v1/charges").status_code == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_serves_until_it_is_told_to_stop(number: signal.Signals) -> None:
-    """One line tells where and with which key; a signal ends it with 0."""
+def test_the_command_serves_until_a_signal(number: signal.Signals) -> None:
+    """One line has the address and the key; a signal ends it with 0."""
     arguments = ["--customers", "5", "--years", "1", "--accounts", "1", "--live", "--rate-limit"]
     with subprocess.Popen(  # noqa: S603 - the program is this project's own
         [sys.executable, "-c", RUN, *arguments], stdout=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, the limits of requests, and the journal of it all."""
+"""Faults, rate limits and the journal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _customers(world: World) -> None:
 
 
 def test_a_fault_hits_what_it_matches(simulator: Simulator, get: Callable[..., Response]) -> None:
-    """It spares the first `skip` matching requests, hits `times`, and counts."""
+    """It skips the first `skip` matching requests, affects `times`, and counts them."""
     fault = simulator.faults.add(
         Fault(match=r"/v1/customers\?.*created\[gte\]=", status=500, skip=1, times=2)
     )
@@ -66,7 +66,7 @@ def test_a_fault_answers_with_a_status(
 
 
 def test_a_fault_spoils_a_list(simulator: Simulator, get: Callable[..., Response]) -> None:
-    """Pages can be empty with more to come, repeated, no list, or too large to be answered."""
+    """Pages can be empty with more to come, repeated, no list, or too large."""
     spoiled: list[tuple[Fault, Any]] = [
         (Fault(empty_page=True), {"data": [], "has_more": True}),
         (Fault(not_a_list=True), {}),
@@ -116,7 +116,7 @@ def test_a_connection_breaks_in_the_middle_of_the_body(
 
 
 def test_a_hanging_request_is_never_answered(simulator: Simulator) -> None:
-    """It ends when the client gives up; others are answered meanwhile."""
+    """It ends when the client gives up; other requests are answered."""
     simulator.faults.add(Fault(match="/v1/charges", hang=True))
     with pytest.raises(requests.exceptions.ReadTimeout):
         requests.get(f"{simulator.url}/v1/charges", timeout=(120, 0.05))
@@ -143,7 +143,7 @@ def test_stopping_ends_what_waits(world: World, fault: Fault) -> None:
 def test_every_request_takes_the_latency(
     simulator: Simulator, get: Callable[..., Response]
 ) -> None:
-    """Answers come that much later, side by side."""
+    """Responses are delayed in parallel."""
     simulator.latency = 0.02
     get("/v1/customers")
     (request,) = simulator.journal.requests
@@ -152,19 +152,19 @@ def test_every_request_takes_the_latency(
 
 
 def test_rates_are_limited_in_all_and_by_endpoint() -> None:
-    """A full second's requests pass at once, then as many as time gives back."""
+    """A burst of one second's requests passes, then as many as the rate allows."""
     now = 100.0
     limit = RateLimit(per_second=5, per_endpoint=3, monotonic=lambda: now)
-    assert [limit.refusal("a") for _ in range(4)] == [None, None, None, "endpoint-rate"]
-    assert [limit.refusal("b") for _ in range(3)] == [None, None, "global-rate"]
+    assert [limit.exceeded("a") for _ in range(4)] == [None, None, None, "endpoint-rate"]
+    assert [limit.exceeded("b") for _ in range(3)] == [None, None, "global-rate"]
     now += 0.2
-    assert [limit.refusal("c") for _ in range(2)] == [None, "global-rate"]
+    assert [limit.exceeded("c") for _ in range(2)] == [None, "global-rate"]
 
 
 def test_requests_over_the_limit_are_refused_like_stripe(
     simulator: Simulator, get: Callable[..., Response]
 ) -> None:
-    """429 gives its reason and no time to wait; ids of one object share an endpoint."""
+    """429 has a reason but no Retry-After; ids of one object share an endpoint."""
     simulator.rate_limit = RateLimit(per_second=50, per_endpoint=2, monotonic=lambda: 0.0)
     paths = ("/v1/customers/cus_1", "/v1/customers/cus_2", "/v1/customers/cus_3", "/v1/customers")
     answers = [get(path) for path in paths]
@@ -178,7 +178,7 @@ def test_requests_over_the_limit_are_refused_like_stripe(
 def test_the_journal_notes_every_request(
     world: World, simulator: Simulator, get: Callable[..., Response]
 ) -> None:
-    """It has what was asked, by whom, when, and what came of it, in order."""
+    """It has each request with caller, time and response, in order."""
     get("/v1/customers?limit=3&created%5Blt%5D=9")
     get("/v1/customers/cus_1", Stripe_Account="acct_1Other")
     first, second = simulator.journal.requests
@@ -228,6 +228,6 @@ def test_bodies_are_compressed_on_demand(
 
 @pytest.mark.parametrize("wrong", [{"match": "("}, {"status": 99}, {"status": 600}])
 def test_impossible_faults_are_refused(wrong: dict[str, Any]) -> None:
-    """What could only fail later fails when it is made."""
+    """An invalid fault fails on creation."""
     with pytest.raises(ValueError, match=r"^(match|status) is "):
         Fault(**wrong)

@@ -1,4 +1,4 @@
-"""Lists as Stripe answers them."""
+"""Stripe's list endpoints."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def ids(answer: Response) -> list[str]:
     return [item["id"] for item in answer.json()["data"]]
 
 
-def refusal(answer: Response) -> tuple[int, str | None, str | None]:
-    """Return what a program looks at in an error."""
+def error_of(answer: Response) -> tuple[int, str | None, str | None]:
+    """Return status, code and parameter of an error."""
     error = answer.json()["error"]
     assert error["type"] == "invalid_request_error"
     assert error["message"]
@@ -133,25 +133,25 @@ def test_parameters_are_checked(
     query: str,
     expected: tuple[int, str | None, str | None],
 ) -> None:
-    """Unknown, malformed and contradictory parameters are refused as Stripe refuses them."""
+    """Unknown, malformed and contradictory parameters get Stripe's errors."""
     customers(world, 10, 20)
-    assert refusal(get(f"/v1/customers?{query}")) == expected
+    assert error_of(get(f"/v1/customers?{query}")) == expected
 
 
 def test_a_cursor_must_still_be_listed(world: World, get: Callable[..., Response]) -> None:
-    """A cursor that was deleted, or that no longer passes the filter, is refused."""
+    """A cursor that was deleted, or that no longer passes the filter, is an error."""
     customers(world, 10, 20)
     world.platform.delete("customer", "cus_1")
-    assert refusal(get("/v1/customers?starting_after=cus_1"))[1] == "resource_missing"
+    assert error_of(get("/v1/customers?starting_after=cus_1"))[1] == "resource_missing"
     world.platform.create("subscription", {"id": "sub_1", "status": "active"})
     assert get("/v1/subscriptions?starting_after=sub_1").status_code == 200
     world.platform.delete("subscription", "sub_1")
-    assert refusal(get("/v1/subscriptions?starting_after=sub_1"))[1] == "resource_missing"
+    assert error_of(get("/v1/subscriptions?starting_after=sub_1"))[1] == "resource_missing"
     assert get("/v1/subscriptions?starting_after=sub_1&status=all").status_code == 200
 
 
 def test_ended_subscriptions_are_hidden(world: World, get: Callable[..., Response]) -> None:
-    """Without `status` a list leaves out what has ended; `all` and `ended` bring it back."""
+    """Without `status` a list omits ended subscriptions; `all` and `ended` include them."""
     statuses = ("active", "canceled", "incomplete_expired", "past_due", "trialing")
     for moment, status in enumerate(statuses):
         world.platform.create("subscription", {"id": status, "status": status}, at=moment)
@@ -159,7 +159,7 @@ def test_ended_subscriptions_are_hidden(world: World, get: Callable[..., Respons
     assert len(ids(get("/v1/subscriptions?status=all"))) == 5
     assert ids(get("/v1/subscriptions?status=ended")) == ["incomplete_expired", "canceled"]
     assert ids(get("/v1/subscriptions?status=past_due")) == ["past_due"]
-    assert refusal(get("/v1/subscriptions?status=over")) == (400, None, "status")
+    assert error_of(get("/v1/subscriptions?status=over")) == (400, None, "status")
 
 
 def test_objects_on_a_test_clock_are_hidden(world: World, get: Callable[..., Response]) -> None:
@@ -239,15 +239,15 @@ def test_nested_lists_are_as_strict_as_others(world: World, get: Callable[..., R
     """Their parent must be named and exist, their cursor be one of the items."""
     world.platform.create("invoice", {"id": "in_1", "lines": [{"id": "il_1"}]})
     lines, items = "/v1/invoices/in_1/lines", "/v1/subscription_items"
-    assert refusal(get(f"{lines}?starting_after=il_2")) == (
+    assert error_of(get(f"{lines}?starting_after=il_2")) == (
         400,
         "resource_missing",
         "starting_after",
     )
-    assert refusal(get(f"{lines}?created=1")) == (400, "parameter_unknown", "created")
-    assert refusal(get("/v1/invoices/in_2/lines")) == (404, "resource_missing", "id")
-    assert refusal(get(items)) == (400, "parameter_missing", "subscription")
-    assert refusal(get(f"{items}?subscription=x")) == (400, "resource_missing", "subscription")
+    assert error_of(get(f"{lines}?created=1")) == (400, "parameter_unknown", "created")
+    assert error_of(get("/v1/invoices/in_2/lines")) == (404, "resource_missing", "id")
+    assert error_of(get(items)) == (400, "parameter_missing", "subscription")
+    assert error_of(get(f"{items}?subscription=x")) == (400, "resource_missing", "subscription")
 
 
 def test_expand_puts_the_object_in_the_place_of_its_id(
@@ -263,7 +263,7 @@ def test_expand_puts_the_object_in_the_place_of_its_id(
     listed = get(f"/v1/subscriptions?expand[]=data.{path}").json()["data"][0]
     assert listed == one
     assert get("/v1/subscriptions/sub_1").json()["latest_invoice"] == "in_1"
-    assert refusal(get("/v1/subscriptions?expand[]=customer")) == (400, None, "expand")
+    assert error_of(get("/v1/subscriptions?expand[]=customer")) == (400, None, "expand")
     deep = get("/v1/invoices?expand[]=data.a.b.c.d")
     assert "more than 4 levels" in deep.json()["error"]["message"]
 
@@ -273,14 +273,14 @@ def test_one_object_is_found_by_its_id(world: World, get: Callable[..., Response
     world.platform.create("coupon", {"id": "50% off/now"})
     assert get("/v1/coupons/50%25%20off%2Fnow").json()["id"] == "50% off/now"
     missing = get("/v1/coupons/none")
-    assert refusal(missing) == (404, "resource_missing", "id")
+    assert error_of(missing) == (404, "resource_missing", "id")
     assert missing.json()["error"]["message"] == "No such coupon: 'none'"
 
 
 def test_what_is_not_there_is_unrecognized(
     simulator: Simulator, get: Callable[..., Response]
 ) -> None:
-    """Unknown paths, and anything but reading, are 404 in Stripe's words."""
+    """Unknown paths, and anything but reading, are 404 with Stripe's messages."""
     for path in ("/", "/v1", "/v1/", "/v1/customers/", "/v1/nothing", "/v2/core/events", "//v1"):
         answer = get(path)
         assert answer.status_code == 404, path

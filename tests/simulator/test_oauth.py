@@ -1,4 +1,4 @@
-"""Connect OAuth at the simulated Stripe: signing in, allowing, denying, and what is refused."""
+"""Connect OAuth at the simulated Stripe: sign-in, consent, denial and errors."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Form(HTMLParser):
     """The fields and buttons of a page, and its text."""
 
     def __init__(self, page: str) -> None:
-        """Read a page."""
+        """Parse a page."""
         super().__init__()
         self.tags: list[str] = []
         self.fields: list[tuple[str | None, str | None]] = []
@@ -64,19 +64,19 @@ class Form(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element, and what it would send."""
+        """Record an element, and what it would send."""
         self.tags.append(tag)
         given = dict(attrs)
         if tag in {"input", "button"} and "name" in given:
             self.fields.append((given["name"], given.get("value")))
 
     def handle_data(self, data: str) -> None:
-        """Note text."""
+        """Record text."""
         self.text += data
 
 
 def landed(answer: Response) -> tuple[str, list[tuple[str, str]]]:
-    """Return where a redirect leads, and with which parameters."""
+    """Return the address and parameters of a redirect."""
     assert answer.status_code == 303, answer.text
     parts = urlsplit(answer.headers["Location"])
     return f"{parts.scheme}://{parts.netloc}{parts.path}", parse_qsl(parts.query)
@@ -106,7 +106,7 @@ def test_a_person_signs_in_and_allows(authorize: Callable[..., Response]) -> Non
 
 
 def test_pages_need_nothing_else(authorize: Callable[..., Response]) -> None:
-    """They are HTML with neither script nor outside resource, and tell browsers so."""
+    """They are HTML without scripts or external resources, with a matching policy."""
     for answer in (authorize(), authorize({"account": "acct_1Example"})):
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -128,7 +128,7 @@ def test_names_are_text(world: World, authorize: Callable[..., Response]) -> Non
 
 
 def test_an_unknown_address_asks_again(authorize: Callable[..., Response]) -> None:
-    """Signing in as nobody shows the sign-in page with a word on it, whatever else was sent."""
+    """An unknown account shows the sign-in page with an alert, whatever else was sent."""
     for form in ({"account": "who@example.com"}, {"decision": "allow"}, {}):
         answer = authorize(form)
         assert answer.status_code == 200

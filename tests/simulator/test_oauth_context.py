@@ -1,4 +1,4 @@
-"""`Stripe-Context`, and the keys of organisations."""
+"""`Stripe-Context`, and the keys of organizations."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def read(simulator: Simulator, key: str, **headers: str) -> Response:
-    """Ask for coupons without a version, unless one is given."""
+    """Request coupons, with a version only if given."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     return requests.get(f"{simulator.url}/v1/coupons", auth=(key, ""), headers=given, timeout=120)
 
 
 def test_context_succeeds_the_account_header(world: World, simulator: Simulator) -> None:
-    """For a platform's key `Stripe-Context` is the connected account, and never goes with both."""
+    """For a platform's key it names the connected account; with both headers it is an error."""
     key = simulator.api_key
     world.add_account("acct_1Example").create("coupon", {"id": "THEIRS"})
     world.platform.create("coupon", {"id": "OURS"})
@@ -44,9 +44,9 @@ def test_context_succeeds_the_account_header(world: World, simulator: Simulator)
         assert f"does not have access to account '{context}'" in text
 
 
-def test_an_organisation_names_account_and_version(world: World, simulator: Simulator) -> None:
+def test_an_organization_names_account_and_version(world: World, simulator: Simulator) -> None:
     """Its key reaches its accounts and what is connected to them, each with both headers."""
-    key = world.add_organisation_key("sk_org_1", accounts=[world.platform.id, "acct_1Sibling"])
+    key = world.add_organization_key("sk_org_1", accounts=[world.platform.id, "acct_1Sibling"])
     world.add_signup("acct_1Sibling").create("coupon", {"id": "SIBLING"})
     world.add_account("acct_1Example").create("coupon", {"id": "THEIRS"})
     world.platform.create("coupon", {"id": "OURS"})
@@ -85,24 +85,24 @@ def test_an_organisation_names_account_and_version(world: World, simulator: Simu
         ("acct_1Sibling/acct_1Example", "Only Stripe Connect platforms can work with other"),
     ],
 )
-def test_an_organisation_reaches_no_others(
+def test_an_organization_reaches_no_others(
     world: World, simulator: Simulator, context: str, text: str
 ) -> None:
     """Accounts outside, unconnected ones, and other platforms' are refused."""
     world.add_account("acct_1Example")
     world.add_signup("acct_1Sibling")
     members = [world.platform.id, "acct_1Sibling", "acct_1Missing"]
-    key = world.add_organisation_key("sk_org_1", accounts=members)
+    key = world.add_organization_key("sk_org_1", accounts=members)
     headers = {"Stripe_Context": context, "Stripe_Version": API_VERSION}
     status, message = refused(read(simulator, key, **headers))
     assert status == 403
     assert text in message
 
 
-def test_an_organisation_lists_connected_accounts(world: World, simulator: Simulator) -> None:
+def test_an_organization_lists_connected_accounts(world: World, simulator: Simulator) -> None:
     """In the context of a platform it sees what is connected there."""
     world.add_account("acct_1Example")
-    key = world.add_organisation_key("sk_org_1", accounts=[world.platform.id])
+    key = world.add_organization_key("sk_org_1", accounts=[world.platform.id])
     headers = {"Stripe-Context": world.platform.id, "Stripe-Version": API_VERSION}
     answer = requests.get(
         f"{simulator.url}/v1/accounts", auth=(key, ""), headers=headers, timeout=120

@@ -1,4 +1,4 @@
-"""Connect OAuth at the simulated Stripe: the end of a connection, and what else controls it."""
+"""Connect OAuth at the simulated Stripe: the end of a connection, and control endpoints."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_platform_disconnects(
     *,
     authorized: bool,
 ) -> None:
-    """The account is out of reach, an event tells of it, and a second time it is not connected."""
+    """The account is disconnected with an event, and a second time it is not connected."""
     if authorized:
         platform.exchange(platform.code())
     else:
@@ -66,7 +66,7 @@ def test_a_platform_disconnects(
 
 
 def test_an_owner_disconnects(world: World, platform: Platform) -> None:
-    """`world.disconnect` ends a grant with the same event, and without a grant it is silent."""
+    """`world.disconnect` ends a grant with the same event, and without a grant adds none."""
     account = world.accounts["acct_1Example"]
     before = account.count("event")
     world.add_account("acct_1Example")
@@ -114,7 +114,7 @@ def test_disconnecting_needs_the_right_client(
 
 
 def test_controlled_accounts_stay_connected(world: World, platform: Platform) -> None:
-    """The platform can't give up what it controls."""
+    """The platform cannot disconnect an account that it controls."""
     world.add_signup("acct_1Example", controlled_by=world.platform.id)
     platform.exchange(platform.code())
     assert denied(platform.deauthorize()) == (
@@ -135,7 +135,7 @@ def test_controlled_accounts_stay_connected(world: World, platform: Platform) ->
 def test_connect_is_controlled_over_http(
     world: World, simulator: Simulator, path: str, body: dict[str, Any], expected: dict[str, str]
 ) -> None:
-    """Clients and sign-ups are added, accounts disconnected, and mistakes explained."""
+    """Clients and sign-ups are added, accounts disconnected, and errors explained."""
     url = f"{simulator.url}/_simulator"
     answer = requests.post(f"{url}/{path}", json=body, timeout=120)
     assert answer.json().items() >= expected.items()

@@ -1,4 +1,4 @@
-"""Connect OAuth at the simulated Stripe: what a code is good for."""
+"""Connect OAuth at the simulated Stripe: exchanging codes."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def test_the_secret_key_goes_three_ways(simulator: Simulator, platform: Platform
 def test_only_a_secret_key_will_do(
     world: World, platform: Platform, key: str, status: int, text: str
 ) -> None:
-    """Any other is refused in the API's shape before the form is looked at, and spends no code."""
+    """Any other key gets an API error before the form is checked, and uses up no code."""
     world.add_key("rk_test_1Restricted", permissions={"rak_connected_account_read"})
-    world.add_organisation_key("sk_org_1Example", accounts=[world.platform.id])
+    world.add_organization_key("sk_org_1Example", accounts=[world.platform.id])
     form = GRANT | {"code": platform.code()}
     for path, sent in (
         ("/oauth/token", form),
@@ -126,7 +126,7 @@ def test_only_a_secret_key_will_do(
 def test_a_wrong_form_is_an_oauth_error(
     platform: Platform, path: str, form: dict[str, str], expected: tuple[str, str]
 ) -> None:
-    """What is missing or unknown is said in OAuth's shape."""
+    """Missing and unknown parameters are OAuth errors."""
     assert denied(platform.post(path, form)) == (400, *expected)
 
 
@@ -148,7 +148,7 @@ def test_a_second_use_cuts_the_connection(
     platform: Platform,
     get: Callable[..., Response],
 ) -> None:
-    """Account and token are out of reach, however late it comes, until approved anew."""
+    """Account and token are disconnected, however late it comes, until approved again."""
     code = platform.code()
     token = platform.exchange(code).json()["access_token"]
     world.clock.advance(3600)
@@ -173,7 +173,7 @@ def test_approving_again_replaces_the_token(world: World, platform: Platform) ->
 
 
 def test_parallel_exchanges_connect_once(platform: Platform) -> None:
-    """Of many at the same time one wins; all others say that it was used."""
+    """Of many at the same time one wins; all others get the error of a used code."""
     code = platform.code()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(platform.exchange, [code] * 8))
@@ -183,7 +183,7 @@ def test_parallel_exchanges_connect_once(platform: Platform) -> None:
 def test_a_lost_answer_has_spent_the_code(
     world: World, simulator: Simulator, platform: Platform
 ) -> None:
-    """The account is connected although the platform never heard of it; a retry disconnects."""
+    """The account is connected although the platform got no response; a retry disconnects."""
     code = platform.code()
     simulator.faults.add(Fault(match="^/oauth/token", reset=True, times=1))
     with pytest.raises(requests.RequestException):
@@ -222,7 +222,7 @@ def test_codes_of_others_are_foreign(
 
 
 def test_live_codes_go_with_live_keys(world: World, platform: Platform) -> None:
-    """The answer tells the mode."""
+    """The response has the mode."""
     world.add_key("sk_live_simulator")
     content = platform.exchange(platform.code(client="ca_1Live"), "sk_live_simulator").json()
     assert content["livemode"] is True
@@ -240,7 +240,7 @@ def test_a_platform_connects_to_itself_only(world: World, platform: Platform) ->
 def test_a_form_cut_short_does_nothing(
     world: World, simulator: Simulator, platform: Platform
 ) -> None:
-    """A client that leaves before the end of its form has not asked for anything."""
+    """A client that disconnects before the end of its form changes nothing."""
     text = platform.code()
     body = f"grant_type=authorization_code&client_secret={simulator.api_key}&code={text}"
     address = ("127.0.0.1", int(simulator.url.rsplit(":", 1)[1]))
@@ -253,7 +253,7 @@ def test_a_form_cut_short_does_nothing(
 
 
 def test_ids_are_the_same_in_every_run() -> None:
-    """Two worlds in which the same happens have the same codes and tokens."""
+    """Two worlds with the same changes have the same codes and tokens."""
 
     def told() -> list[Any]:
         world = World(now=0)

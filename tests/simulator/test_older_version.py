@@ -1,4 +1,4 @@
-"""What objects looked like before the changes of 2025."""
+"""Objects in the older API version."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tap_stripe_connect.simulator import samples, shapes
 
 
 def properties(stream: str) -> dict[str, Any]:
-    """Return what the schema of a stream says about its fields."""
+    """Return the fields in the schema of a stream."""
     schema = resources.files("tap_stripe_connect") / "schemas" / f"{stream}.json"
     found: dict[str, Any] = json.loads(schema.read_bytes())["properties"]
     return found
@@ -40,7 +40,7 @@ def test_has_every_field_that_stripe_always_sends(stream: Listed | Nested) -> No
 
 
 def test_keeps_what_is_given() -> None:
-    """Given fields win over defaults, also those that no schema knows."""
+    """Given fields override defaults, also those unknown to the schema."""
     document = shapes.complete("charge", {"id": "ch_1", "paid": False, "brand_new": {"a": 1}})
     assert document["paid"] is False
     assert document["brand_new"] == {"a": 1}
@@ -135,7 +135,7 @@ def test_refuses_an_unknown_object() -> None:
 
 
 def test_samples_have_the_type_of_their_field() -> None:
-    """A field has a value of its type, the same each time, unless it is one that is left out."""
+    """A field has a value of its type, the same each time, unless it is omitted."""
     schema = {
         "at": {"type": ["string", "null"], "format": "date-time"},
         "currency": {"type": ["string", "null"]},

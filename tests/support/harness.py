@@ -71,7 +71,7 @@ class Output:
         return self.states[-1]
 
     def schema(self, stream: str) -> Json:
-        """Return a stream's SCHEMA; fails unless there is exactly one (F8)."""
+        """Return a stream's SCHEMA; fails unless there is exactly one."""
         (found,) = (
             message["schema"]
             for message in self.messages
@@ -85,7 +85,6 @@ class Warehouse:
     """A target that upserts by key."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self.tables: defaultdict[str, dict[Key, Json]] = defaultdict(dict)
 
     def load(self, messages: Iterable[Json]) -> Warehouse:
@@ -99,19 +98,19 @@ class Warehouse:
 
 
 def parsed(text: bytes) -> list[Json]:
-    """Read lines of JSON; fails unless every line is whole."""
+    """Parse lines of JSON; fail unless every line is complete."""
     assert not text or text.endswith(b"\n")
     # Keys are shared: as many rows take 40 % less memory.
     return [msgspec.json.decode(line) for line in text.splitlines()]
 
 
 def whole_lines(text: bytes) -> list[Json]:
-    """Read lines of JSON, less a last one that was cut off."""
+    """Parse lines of JSON, without an incomplete last one."""
     return parsed(text[: text.rfind(b"\n") + 1])
 
 
 def config_for(stripe: Simulator, **settings: Any) -> Json:
-    """Return a configuration for the simulator, without a pace worth mentioning.
+    """Return a configuration for the simulator, with a very high request rate.
 
     Checks of the event feed are a subject of their own; elsewhere none is ever due.
     """
@@ -192,7 +191,7 @@ runpy.run_module("tap_stripe_connect", run_name="__main__")
 
 
 def patient(line: list[str]) -> list[str]:
-    """Return a command line of the tap that asks for no page twice, however slow the machine is."""
+    """Return a command line of the tap that never hedges, however slow the machine is."""
     place = line.index("-m")
     return [*line[:place], "-c", PATIENT, *line[place + 2 :]]
 
@@ -210,7 +209,7 @@ def cli(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def add_samples(account: Account, at: int = NOW - DAY) -> None:
-    """Create what an account has nothing of: an object of each list, with two nested ones.
+    """Create an object of each list that is empty, with two nested ones.
 
     Where events about it mean a change of another object, it names one that is there.
     """
@@ -225,7 +224,7 @@ def add_samples(account: Account, at: int = NOW - DAY) -> None:
 
 
 def touching(listed: Listed) -> dict[str, Listed]:
-    """Return the lists that events about this one's objects touch, by the field that says which."""
+    """Return the lists that events about this one's objects touch, by the field with the id."""
     return {
         path: touched
         for touched in LISTED.values()
@@ -234,7 +233,7 @@ def touching(listed: Listed) -> dict[str, Listed]:
 
 
 def nested_samples(listed: Listed, count: int = 2) -> Json:
-    """Return the nested lists of a list's objects, with so many items each."""
+    """Return the nested lists of a list's objects, with `count` items each."""
     return {
         nested.list_field: [{"id": f"{nested.name}_{place}"} for place in range(count)]
         for nested in nested_in(listed.name)
@@ -242,7 +241,7 @@ def nested_samples(listed: Listed, count: int = 2) -> Json:
 
 
 def change_types(listed: Listed) -> list[str]:
-    """Return the types of events that tell of these objects, less those of their end."""
+    """Return the types of events about these objects, except for deletions."""
     return [
         name
         for name, objects in EVENT_TYPES.items()
@@ -251,7 +250,7 @@ def change_types(listed: Listed) -> list[str]:
 
 
 def expected(account: Account) -> dict[str, dict[Key, Json]]:
-    """Return the tables that a warehouse should have, by a reading of the schemas of its own."""
+    """Return the expected tables of a warehouse, independently derived from the schemas."""
     tables: dict[str, dict[Key, Json]] = {stream.name: {} for stream in STREAMS}
     for listed in LISTED.values():
         for found in account.objects(listed.object):
@@ -299,7 +298,7 @@ def _iso(seconds: Any) -> str:
 
 
 def cuts(messages: list[Json]) -> Iterator[tuple[list[Json], Json]]:
-    """Yield what was written up to each STATE, with that STATE."""
+    """Yield the messages up to each STATE, with that STATE."""
     for place, message in enumerate(messages):
         if message["type"] == "STATE":
             yield messages[: place + 1], message["value"]

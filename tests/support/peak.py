@@ -1,6 +1,6 @@
-"""Runs a command and writes to a file how much memory it held at most, in kilobytes.
+"""Runs a command and writes its peak memory in kilobytes to a file.
 
-A process of its own, because what the kernel tells of a child includes the size of its parent.
+A separate process, because the kernel's figure for a child includes the size of its parent.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Reading in virtual time: the real engine, client and limiter, and a Stripe that takes its time.
+"""Virtual time: the real engine, client and limiter with a slow Stripe.
 
-Computing takes no time at all here, and waiting takes exactly what it is said to take.
+Computing takes no time, and waiting takes exactly its virtual seconds.
 """
 
 from __future__ import annotations
@@ -31,29 +31,27 @@ if TYPE_CHECKING:
     import pytest
 
 ROW_BYTES = 3_700
-"""What a row weighs: as much as a charge."""
+"""Size of a row, as of a charge."""
 
 LONGEST = 10_000.0
-"""Virtual seconds after which something waits for what never comes."""
+"""Virtual seconds after which the run counts as deadlocked."""
 
 EMBEDDED = 10
-"""Rows of a nested list that come inside the row that holds it."""
+"""Rows of a nested list that are embedded in their parent."""
 
 
 class Waiter:
-    """A thread that waits, until another wakes it or the clock does."""
+    """A thread that waits for another thread or for the clock."""
 
     def __init__(self) -> None:
-        """Begin asleep."""
         self.woken = False
         self.up = threading.Event()
 
 
 class Clock:
-    """A clock that moves on once no thread has anything left to do, to the next moment awaited."""
+    """A clock that advances to the next timeout once all threads wait."""
 
     def __init__(self) -> None:
-        """Begin at some moment, with the thread that calls this."""
         self.now = 1_000.0
         self._busy = 1
         self._stuck = False
@@ -67,10 +65,9 @@ class Clock:
         return self.now
 
     def wait(self, waiter: Waiter, seconds: float | None) -> None:
-        """Let the thread that calls this go on once it is woken, `seconds` from now at the latest.
+        """Block the calling thread until it is woken, or for `seconds`.
 
-        Fails where somebody waits for ever; real time, of which computing takes some, is no
-        measure of that.
+        Fails on a deadlock, which real time could not detect, as computing takes some.
         """
         with self._lock:
             if seconds is not None and not waiter.woken:
@@ -81,25 +78,25 @@ class Clock:
         waiter.up.wait()
         with self._lock:
             self._waiting.discard(waiter)
-        assert not self._stuck, "somebody waits for what never comes"
+        assert not self._stuck, "a thread waits forever"
 
     def wake(self, waiter: Waiter) -> None:
-        """Let a thread go on; it counts as busy before it runs."""
+        """Wake a thread; it counts as busy before it runs."""
         with self._lock:
             self._wake(waiter)
 
     def sleep(self, seconds: float) -> None:
-        """Let the thread that calls this go on `seconds` from now."""
+        """Block the calling thread for `seconds`."""
         self.wait(Waiter(), seconds)
 
     def wake_all(self) -> None:
-        """Let all go on at once."""
+        """Wake all sleeping threads at once."""
         with self._lock:
             for _, _, waiter in self._sleepers:
                 self._wake(waiter)
 
     def ended(self) -> None:
-        """Take note that the thread that calls this has nothing more to do."""
+        """Record that the calling thread ends."""
         with self._lock:
             self._busy -= 1
             self._move_on()
@@ -121,14 +118,14 @@ class Clock:
             for waiter in self._waiting:
                 self._wake(waiter)
 
-    # What the engine takes from the standard library, known to the clock.
+    # Replacements of the standard library for the engine.
 
     def monotonic(self) -> float:
         """Return the present moment, as the module `time` would."""
         return self.now
 
     def process_time(self) -> float:
-        """Return the seconds of computing: none."""
+        """Return 0, as computing takes no time."""
         return 0.0
 
     def condition(self) -> Condition:
@@ -140,7 +137,7 @@ class Clock:
         return Queue(self)
 
     def thread(self, **options: Any) -> threading.Thread:
-        """Return a thread that has something to do until it ends, from now on."""
+        """Return a thread that counts as busy until it ends."""
         part = options.pop("target")
 
         def whole() -> None:
@@ -153,24 +150,23 @@ class Clock:
 
 
 class Condition:
-    """Whoever waits for it has nothing to do."""
+    """A condition variable whose waiters do not count as busy."""
 
     def __init__(self, clock: Clock) -> None:
-        """Begin with nobody waiting."""
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: list[Waiter] = []
 
     def __enter__(self) -> None:
-        """Take the lock."""
+        """Acquire the lock."""
         self._lock.acquire()
 
     def __exit__(self, *_: object) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self._lock.release()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Give the lock back until `notify_all`, or for some virtual seconds at most."""
+        """Release the lock until a notification, or for `timeout` virtual seconds."""
         waiter = Waiter()
         self._waiting.append(waiter)
         self._lock.release()
@@ -180,35 +176,34 @@ class Condition:
             self._lock.acquire()
 
     def notify(self) -> None:
-        """Let the one go on that has waited longest."""
+        """Wake the thread that has waited longest."""
         self._waiting = [waiter for waiter in self._waiting if not waiter.woken]
         for waiter in self._waiting[:1]:
             self._clock.wake(waiter)
 
     def notify_all(self) -> None:
-        """Let all go on."""
+        """Wake all waiting threads."""
         for waiter in self._waiting:
             self._clock.wake(waiter)
         self._waiting.clear()
 
 
 class Queue:
-    """What one thread hands to another."""
+    """A queue in virtual time."""
 
     def __init__(self, clock: Clock) -> None:
-        """Begin empty."""
         self._clock = clock
         self._changed = Condition(clock)
         self._items: list[object] = []
 
     def put(self, item: object) -> None:
-        """Add something."""
+        """Add an item."""
         with self._changed:
             self._items.append(item)
             self._changed.notify_all()
 
     def get(self, timeout: float) -> object:
-        """Take what was added first; raises Empty after so many virtual seconds."""
+        """Return the oldest item; raise Empty after `timeout` virtual seconds."""
         until = self._clock.now + timeout
         with self._changed:
             while not self._items:
@@ -219,20 +214,19 @@ class Queue:
 
 
 class Stopping(threading.Event):
-    """The engine's sign to stop, for which requests wait in the clock's time."""
+    """The engine's stop event, which requests await in virtual time."""
 
     def __init__(self, clock: Clock) -> None:
-        """Begin unset."""
         super().__init__()
         self._clock = clock
 
     def set(self) -> None:
-        """Stop, whatever is still awaited."""
+        """Set the event, and wake all waiting threads."""
         super().set()
         self._clock.wake_all()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Sleep for `timeout`, and tell whether it is set then."""
+        """Sleep for `timeout`, and return whether the event is set then."""
         assert timeout is not None
         self._clock.sleep(timeout)
         return self.is_set()
@@ -240,51 +234,51 @@ class Stopping(threading.Event):
 
 @dataclass(frozen=True)
 class Slowness:
-    """How long Stripe takes."""
+    """Latency of the slow Stripe, and its nested lists."""
 
     seconds: float = 0.3
-    """For an answer."""
+    """Latency of a response."""
     stalls_every: int = 0
-    """Each so-and-so-many-th request takes `stall` seconds; 0 for none."""
+    """Every n-th request takes `stall` seconds; 0 for none."""
     stall: float = 10.0
     lines: int = 0
-    """Rows of the list that each row holds; beyond ten they have to be asked for."""
+    """Rows in the nested list of each row; those beyond ten need requests."""
     long: int | None = None
-    """How many of the newest rows hold these, if not all; the others hold none."""
+    """Number of newest rows with `lines`; None for all, the others have none."""
 
     def lines_of(self, place: int) -> int:
-        """Return how many rows the list in a row holds; the newest row has place 0."""
+        """Return the length of a row's nested list; the newest row has place 0."""
         return self.lines if self.long is None or place < self.long else 0
 
 
 @dataclass
 class Reading:
-    """What came of reading lists to their end."""
+    """The result of reading lists to their end."""
 
     rows: dict[str, bytearray] = field(default_factory=dict)
-    """How often each row of each list came."""
+    """Number of times that each row of each list was read."""
     sent: list[float] = field(default_factory=list)
     """When each request was sent, in virtual seconds."""
     nested: Counter[str] = field(default_factory=Counter)
-    """How often each nested list was asked for."""
+    """Number of requests for each nested list."""
     done: dict[str, float] = field(default_factory=dict)
-    """When each list had been read, in virtual seconds after the beginning."""
+    """When each list was complete, in virtual seconds from the start."""
     began: float = 0.0
     ended: float = 0.0
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Duration in virtual seconds."""
         return self.ended - self.began
 
 
 class SlowStripe:
-    """Lists as long as a case wants them, and lists inside their rows."""
+    """Replaces `requests.Session`: lists of any length, with nested lists."""
 
     def __init__(
         self, clock: Clock, lists: dict[str, list[int]], slowness: Slowness, reading: Reading
     ) -> None:
-        """Hold rows of these creation times, the oldest first; note in `reading` who asks when."""
+        # `lists` are creation times, oldest first; requests are recorded in `reading`.
         self._clock = clock
         self._ages = {path: [-moment for moment in reversed(lists[path])] for path in lists}
         self._objects = {one.path: one.object for one in LISTED.values()}
@@ -294,11 +288,11 @@ class SlowStripe:
         self.headers: dict[str, str] = {}
 
     def close(self) -> None:
-        """Fail: every answer here belongs to its request."""
-        raise AssertionError("an answer of this Stripe was taken for another one's")
+        """Fail, as every response here belongs to its request."""
+        raise AssertionError("the client rejected a response as one to another request")
 
     def get(self, url: str, params: dict[str, str], **_: object) -> SimpleNamespace:
-        """Answer a request the way a session does."""
+        """Return the response to a request."""
         sent, slowness = self._reading.sent, self._slowness
         sent.append(self._clock())
         stalls = slowness.stalls_every and len(sent) % slowness.stalls_every == 0
@@ -335,7 +329,7 @@ class SlowStripe:
         return page, len(rows)
 
     def places(self, path: str, start: int, end: int) -> range:
-        """Return the places of the rows of a list that were created within [start, end)."""
+        """Return the places of the rows that were created within [start, end)."""
         ages = self._ages[path]
         return range(bisect_left(ages, 1 - end), bisect_left(ages, 1 - start))
 
@@ -354,7 +348,7 @@ def read_slowly(
     budget: float,
     slowness: Slowness = Slowness(),
 ) -> Reading:
-    """Read lists to their end, each for the stream of its name."""
+    """Read lists to their end with the engine, and return what was read when."""
     clock = Clock()
     reading = Reading({path: bytearray(len(lists[path])) for path in lists}, began=clock())
     stripe = SlowStripe(clock, lists, slowness, reading)
@@ -392,6 +386,6 @@ def read_slowly(
                 if nested_in(arrived.job.listed.name):
                     assert len(row["lines"]["data"]) == slowness.lines_of(place)
             places = stripe.places(path, *(arrived.covered or (0, 0)))
-            assert 0 not in came[places.start : places.stop], "claimed ahead of its rows"
+            assert 0 not in came[places.start : places.stop], "covered before its rows were read"
         reading.ended = clock()
     return reading

@@ -1,4 +1,4 @@
-"""Input catalogs: the way Meltano and people write them, and damaged ones."""
+"""Input catalogs, as Meltano and people write them, and malformed ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from singer_sdk.singerlib import Catalog
 
 from tap_stripe_connect.catalog import STREAMS
-from tap_stripe_connect.catalog_input import CatalogError, normalised
+from tap_stripe_connect.catalog_input import CatalogError, normalize
 from tap_stripe_connect.streams import schema_file
 
 stable = settings(deadline=None, derandomize=True, max_examples=40)
@@ -19,7 +19,7 @@ stable = settings(deadline=None, derandomize=True, max_examples=40)
 Breadcrumb = tuple[str, ...]
 
 KEPT = ("account_id", "id", "updated_at")
-"""What no catalog can deselect: the key of charges, and the replication key."""
+"""Columns that a catalog cannot deselect: the key of charges, and the replication key."""
 
 
 def breadcrumbs(schema: dict[str, Any], path: Breadcrumb = ()) -> list[Breadcrumb]:
@@ -36,10 +36,10 @@ def place(dotted: str) -> Breadcrumb:
 
 
 def by_meltano(stream: str, *patterns: str) -> dict[str, Any]:
-    """Return a stream's entry the way Meltano writes it for the patterns `stream.pattern`.
+    """Return a stream's entry as Meltano writes it for the patterns `stream.pattern`.
 
-    It deselects everything and then selects what a pattern names, the properties that hold that
-    included, but nothing inside it.
+    It deselects everything. Then it selects the properties that a pattern matches and their
+    parents, but nothing inside them.
     """
     named = {
         place(".".join(parts[: length + 1]))
@@ -62,7 +62,7 @@ def by_meltano(stream: str, *patterns: str) -> dict[str, Any]:
 
 
 def mask(catalog: dict[str, Any], stream: str) -> set[str]:
-    """Return the dotted paths that the SDK takes for selected."""
+    """Return the dotted paths that the SDK selects."""
     entry = Catalog.from_dict(catalog)[stream]
     found = entry.metadata.resolve_selection()
     return {".".join(path[1::2]) for path, selected in found.items() if path and selected}
@@ -78,52 +78,52 @@ def below(stream: str, dotted: str) -> set[str]:
     }
 
 
-def test_an_object_named_by_a_pattern_comes_whole() -> None:
+def test_a_selected_object_is_selected_completely() -> None:
     """Selecting an object without naming anything inside it selects all of it."""
     catalog = {"streams": [by_meltano("charges", "billing_details")]}
     assert "billing_details.email" not in mask(catalog, "charges")
-    assert mask(normalised(catalog), "charges") == {
+    assert mask(normalize(catalog), "charges") == {
         *below("charges", "billing_details"),
         *KEPT,
     }
 
 
-def test_a_deeper_object_comes_whole_and_its_siblings_do_not() -> None:
-    """The same holds at any depth, and does not reach what lies beside the object."""
+def test_a_nested_object_is_selected_without_its_siblings() -> None:
+    """The same applies at any depth, and only to the object itself."""
     pattern = "payment_method_details.card"
     catalog = {"streams": [by_meltano("charges", pattern)]}
-    assert mask(normalised(catalog), "charges") == {
+    assert mask(normalize(catalog), "charges") == {
         *below("charges", pattern),
         *(*KEPT, "payment_method_details"),
     }
 
 
-def test_what_was_picked_inside_an_object_is_all_that_comes() -> None:
-    """Where something inside an object is selected, the rest of the object is not."""
+def test_a_selection_inside_an_object_is_kept() -> None:
+    """If something inside an object is selected, the rest of the object is not."""
     catalog = {"streams": [by_meltano("charges", "billing_details.address.country", "amount")]}
-    assert mask(normalised(catalog), "charges") == {
+    assert mask(normalize(catalog), "charges") == {
         *(*KEPT, "amount"),
         *("billing_details", "billing_details.address", "billing_details.address.country"),
     }
 
 
-def test_what_is_deselected_stays_so() -> None:
-    """An object that is not selected itself gets nothing by this."""
+def test_deselected_objects_stay_deselected() -> None:
+    """Nothing is selected inside an object that is not selected itself."""
     catalog = {"streams": [by_meltano("charges", "amount")]}
-    assert mask(normalised(catalog), "charges") == {*KEPT, "amount"}
+    assert mask(normalize(catalog), "charges") == {*KEPT, "amount"}
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
-def test_selecting_every_property_by_name_gives_all(stream: Any) -> None:
+def test_selecting_every_property_selects_everything(stream: Any) -> None:
     """Naming each top-level property is the same as selecting the whole stream."""
     schema = schema_file(stream.name)
     catalog = {"streams": [by_meltano(stream.name, *schema["properties"])]}
     everything = {".".join(path[1::2]) for path in breadcrumbs(schema)}
-    assert mask(normalised(catalog), stream.name) == everything
+    assert mask(normalize(catalog), stream.name) == everything
 
 
-def test_a_catalog_without_a_say_on_the_inside_stays_as_it_is() -> None:
-    """Where metadata is silent on what is inside an object, nothing is added."""
+def test_missing_metadata_inside_an_object_is_not_added() -> None:
+    """If there is no metadata about what is inside an object, none is added."""
     entry = by_meltano("charges", "billing_details")
     inside = place("billing_details")
     entry["metadata"] = [
@@ -133,7 +133,7 @@ def test_a_catalog_without_a_say_on_the_inside_stays_as_it_is() -> None:
         {"breadcrumb": list(inside), "metadata": {"inclusion": "available", "selected": True}}
     )
     catalog = {"streams": [entry], "added by others": 1}
-    result = normalised(catalog)
+    result = normalize(catalog)
     assert result["added by others"] == 1
     assert "billing_details.email" not in {
         ".".join(item["breadcrumb"][1::2]) for item in result["streams"][0]["metadata"]
@@ -141,11 +141,11 @@ def test_a_catalog_without_a_say_on_the_inside_stays_as_it_is() -> None:
     assert mask(result, "charges") == mask(catalog, "charges")
 
 
-def test_the_catalog_handed_in_stays_as_it_was() -> None:
-    """Reading a catalog does not change it."""
+def test_the_input_is_not_modified() -> None:
+    """The result is a copy."""
     catalog = {"streams": [by_meltano("charges", "billing_details")]}
     before = deepcopy(catalog)
-    assert normalised(catalog) != before
+    assert normalize(catalog) != before
     assert catalog == before
 
 
@@ -156,35 +156,35 @@ def stray(*, selected: bool | None) -> dict[str, Any]:
     return {"streams": [by_meltano("coupons", "name"), {**entry, "tap_stream_id": "chargebacks"}]}
 
 
-def test_a_selected_stream_that_does_not_exist_is_refused() -> None:
-    """A stream that is asked for and cannot be had is an error that names it."""
+def test_a_selected_unknown_stream_is_rejected() -> None:
+    """The error names the stream."""
     with pytest.raises(CatalogError, match="there is no stream 'chargebacks'; deselect it, or"):
-        normalised(stray(selected=True))
+        normalize(stray(selected=True))
 
 
 @pytest.mark.parametrize("selected", [False, None])
-def test_an_unselected_stream_that_does_not_exist_is_no_matter(*, selected: bool | None) -> None:
-    """A left-over of another release does no harm while nobody asks for it."""
+def test_an_unselected_unknown_stream_is_ignored(*, selected: bool | None) -> None:
+    """A stream of another release is harmless unless it is selected."""
     assert (
-        normalised(stray(selected=selected))["streams"][1] == stray(selected=selected)["streams"][1]
+        normalize(stray(selected=selected))["streams"][1] == stray(selected=selected)["streams"][1]
     )
 
 
-def test_the_old_name_of_a_stream_is_understood() -> None:
-    """An entry that names its stream only in `stream` is read by that name."""
+def test_a_stream_can_be_named_by_stream_alone() -> None:
+    """An entry without `tap_stream_id` is identified by `stream`."""
     entry = by_meltano("charges", "billing_details")
     del entry["tap_stream_id"]
-    result = normalised({"streams": [entry]})
+    result = normalize({"streams": [entry]})
     assert "billing_details.email" in mask(result, "charges")
 
 
 @pytest.mark.parametrize("streams", [None, {}, "charges", 5, [5], [None], ["charges"], [[]]])
-def test_what_is_no_list_of_streams_is_refused(streams: Any) -> None:
-    """A catalog needs a list of entries; the message says how to get one."""
+def test_an_invalid_list_of_streams_is_rejected(streams: Any) -> None:
+    """The error says how to create a catalog."""
     with pytest.raises(CatalogError, match=r"`streams` is not a list of streams.*--discover"):
-        normalised({"streams": streams})
+        normalize({"streams": streams})
     with pytest.raises(CatalogError, match="`streams` is not a list of streams"):
-        normalised({})
+        normalize({})
 
 
 DAMAGE: list[Any] = [None, True, 5, "x", [], [None], [5], ["x"], [[]], {}, {"x": None}]
@@ -204,10 +204,10 @@ WAYS: list[tuple[str | int, ...]] = [
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: ".".join(map(str, way)))
 @pytest.mark.parametrize("missing", [False, True], ids=["junk", "missing"])
-def test_a_damaged_entry_is_refused_or_harmless(
+def test_a_malformed_entry_is_rejected_or_harmless(
     way: tuple[str | int, ...], *, missing: bool
 ) -> None:
-    """Whatever an entry holds, the SDK can read the result, or the error names the entry."""
+    """Whatever an entry contains, the SDK can read the result, or the error names the entry."""
     for junk in DAMAGE:
         entry = by_meltano("charges", "billing_details")
         node: Any = entry
@@ -218,11 +218,13 @@ def test_a_damaged_entry_is_refused_or_harmless(
         else:
             node[way[-1]] = junk
         try:
-            Catalog.from_dict(normalised({"streams": [entry]}))
-        except CatalogError as fault:
-            told = str(fault)
-            assert told.startswith(("catalog: the entry of stream ", "catalog: there is no stream"))
-            assert told.endswith("--discover")
+            Catalog.from_dict(normalize({"streams": [entry]}))
+        except CatalogError as error:
+            message = str(error)
+            assert message.startswith(
+                ("catalog: the entry of stream ", "catalog: there is no stream")
+            )
+            assert message.endswith("--discover")
 
 
 @pytest.mark.parametrize(
@@ -242,11 +244,13 @@ def test_a_damaged_entry_is_refused_or_harmless(
     ],
     ids=repr,
 )
-def test_damage_is_named(damage: dict[str, Any]) -> None:
-    """An entry that cannot be read is refused, and says which stream it is of."""
+def test_a_malformed_entry_is_named(damage: dict[str, Any]) -> None:
+    """The error says which stream the entry is of."""
     entry = by_meltano("charges", "amount") | damage
-    with pytest.raises(CatalogError, match=r"the entry of stream .* is damaged; make it anew"):
-        normalised({"streams": [entry]})
+    with pytest.raises(
+        CatalogError, match=r"the entry of stream .* is malformed; create a new catalog"
+    ):
+        normalize({"streams": [entry]})
 
 
 @stable
@@ -262,16 +266,16 @@ def test_damage_is_named(damage: dict[str, Any]) -> None:
         st.booleans(),
     )
 )
-def test_nothing_selected_is_ever_lost(choices: dict[str, bool]) -> None:
-    """Whatever was selected before stays so, and only insides of selected objects are added."""
+def test_the_selection_only_grows(choices: dict[str, bool]) -> None:
+    """Everything selected stays selected, and only properties inside selected objects are added."""
     entry = by_meltano("charges")
     for item in entry["metadata"]:
         name = ".".join(item["breadcrumb"][1::2])
         item["metadata"]["selected"] = choices.get(name, False)
     catalog = {"streams": [entry]}
-    before, after = mask(catalog, "charges"), mask(normalised(catalog), "charges")
+    before, after = mask(catalog, "charges"), mask(normalize(catalog), "charges")
     assert before <= after
     for added in after - before:
         assert added.rpartition(".")[0] in after
         assert added.partition(".")[0] in before
-    assert mask(normalised(normalised(catalog)), "charges") == after
+    assert mask(normalize(normalize(catalog)), "charges") == after

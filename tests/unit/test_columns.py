@@ -1,4 +1,4 @@
-"""Columns: each can be filled, none holds a secret, and none is filled with what is out of date."""
+"""Columns: each can be filled, none has a secret, and none has outdated values."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 SECRET = "planted_secret_value"
 
 CLOCKED = {"customer", "subscription"}
-"""Objects that Stripe lists only while they have no test clock; with one they come by retrieval."""
+"""Objects that Stripe does not list if they have a test clock, but only retrieves."""
 
 every_listed = pytest.mark.parametrize("listed", LISTED.values(), ids=lambda stream: stream.name)
 
 
 def unfilled(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
-    """Yield the paths that a schema promises and a value lacks."""
+    """Yield the paths that a schema has and a value lacks."""
     if value is None:
         yield path
     elif "items" in schema:
@@ -40,9 +40,9 @@ def unfilled(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
 
 @every_listed
 def test_every_column_can_be_filled(stripe: Simulator, listed: Listed) -> None:
-    """Of an object that has everything, the list brings all that the schemas promise, nested too.
+    """If an object has every field, its list returns everything in the schemas.
 
-    Stripe shows some fields only to those who ask for them, and the simulator does as Stripe does.
+    Stripe returns some fields only on request, and so does the simulator.
     """
     whole = without_null_items(with_children(listed)) | {"id": "whole_1"}
     if listed.dated:
@@ -62,8 +62,8 @@ def test_every_column_can_be_filled(stripe: Simulator, listed: Listed) -> None:
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
-def test_no_column_is_made_for_a_secret(stream: Listed | Nested) -> None:
-    """The schemas have no place for one, at any depth."""
+def test_no_column_is_a_secret(stream: Listed | Nested) -> None:
+    """The schemas have no secret at any depth."""
     text = json.dumps(schema_file(stream.name)["properties"])
     assert not any(f'"{name}"' in text for name in SECRETS)
 
@@ -72,7 +72,7 @@ def test_no_column_is_made_for_a_secret(stream: Listed | Nested) -> None:
 def test_no_secret_is_written(
     stripe: Simulator, caplog: pytest.LogCaptureFixture, listed: Listed
 ) -> None:
-    """Wherever Stripe shows one, it is neither in a column nor in `additional_fields`."""
+    """Secrets are written neither to columns nor to `additional_fields`."""
     sent, _ = sent_and_wanted(listed)
     secrets = {"confirmation_secret": {"client_secret": SECRET}, "client_secret": SECRET}
     holder = {"object": "source", "deep": [{"deeper": dict(secrets)}], **secrets}
@@ -95,8 +95,8 @@ def test_no_secret_is_written(
     assert not any(name in one.message for one in caplog.records for name in SECRETS)
 
 
-def test_users_metadata_is_theirs_whatever_its_names(stripe: Simulator) -> None:
-    """A key of that name in metadata is not Stripe's, in events neither."""
+def test_metadata_is_kept_whatever_its_keys(stripe: Simulator) -> None:
+    """A metadata key with the name of a secret is not a secret, in events either."""
     metadata = {"client_secret": "mine"}
     stripe.world.platform.create("customer", {"id": "cus_1", "metadata": metadata})
     output = run(config_for(stripe), catalog=selecting("customers", "events"))
@@ -114,10 +114,10 @@ def test_users_metadata_is_theirs_whatever_its_names(stripe: Simulator) -> None:
         ("price", {}),
     ],
 )
-def test_the_payload_of_a_deletion_brings_no_old_fields(
+def test_the_payload_of_a_deletion_adds_no_old_fields(
     stripe: Simulator, caplog: pytest.LogCaptureFixture, object_: str, fields: dict[str, Any]
 ) -> None:
-    """An event shows the object in the account's own, older version; none of that is new."""
+    """An event has the object in the account's own, older API version; its fields are not new."""
     account = stripe.world.platform
     account.create(object_, {"id": "gone_1", **fields}, at=NOW - 9 * DAY)
     first = run(config_for(stripe))
@@ -136,7 +136,7 @@ def test_the_payload_of_a_deletion_brings_no_old_fields(
     assert not any("new fields" in one.message for one in caplog.records)
 
 
-def test_new_fields_of_living_objects_are_still_told(
+def test_new_fields_of_existing_objects_are_reported(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A deletion in the same run does not hide them."""

@@ -1,4 +1,4 @@
-"""The generated schemas: up to date, complete, and of the one shape that every target can load."""
+"""The generated schemas: up to date, complete, and simple enough for every target."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TYPES = {
     "string": "string",
 }
 LEFT_OUT = {"list", "void"}
-"""Lists with endpoints of their own, and `deleted`, which is nothing but `true`."""
+"""Lists with their own endpoints, and `deleted`, which is always `true`."""
 
 RINGS = """
 class Outer:
@@ -60,20 +60,20 @@ class Ring:
         ring: Optional["Ring"]
     part: Part
 """
-"""A module in the style of the `stripe` package."""
+"""A module like those of the `stripe` package."""
 
 every_stream = pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
 
 
 def load(stream: Listed | Nested) -> dict[str, Any]:
-    """Read a stream's schema."""
+    """Return a stream's schema."""
     text = (ROOT / "tap_stripe_connect" / "schemas" / f"{stream.name}.json").read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 
 
 def walk(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the path and the schema of everything inside a schema; `[]` is an array's item."""
+    """Yield the path and the schema of everything inside a schema; `[]` is an array item."""
     children = [(f"{path}.{name}", child) for name, child in schema.get("properties", {}).items()]
     if "items" in schema:
         children.append((f"{path}[]", schema["items"]))
@@ -83,21 +83,21 @@ def walk(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[
 
 
 def hidden(stream: Listed | Nested, path: str) -> bool:
-    """Tell whether a path gets no column: it holds a secret, or is only shown to who asks."""
+    """Return whether a path has no column, because it is a secret or would have to be expanded."""
     parts = path.replace("[]", "").split(".")
     unasked = tuple(f"{one}{end}" for one in stream.unasked for end in (".", "[]"))
     return bool(SECRETS & {*parts}) or path in stream.unasked or path.startswith(unasked)
 
 
 def kind(schema: Mapping[str, Any]) -> str:
-    """Name a schema's type in one word or two."""
+    """Return a schema's type in one or two words."""
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     name = str(schema.get("format", types[0]))
     return f"open {name}" if schema.get("additionalProperties") else name
 
 
 def stripe_fields() -> Mapping[str, list[dict[str, str]]]:
-    """Read the listing of Stripe's fields, by object."""
+    """Read the list of Stripe's fields, by object."""
     found = defaultdict(list)
     with (ROOT / "tests/support/data/stripe_fields.csv").open(encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
@@ -114,10 +114,9 @@ every_stream_with_a_listing = pytest.mark.parametrize(
 
 
 def expected(name: str, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the path and kind of everything that an object's schema must hold.
+    """Yield the path and kind of everything that an object's schema must have.
 
-    An embedded object without a listing of its own is left open: it is one of several kinds, or
-    can hold itself.
+    An embedded object that is not in the list is open: it is one of several kinds, or recursive.
     """
     for row in FIELDS[name]:
         path, of = prefix + row["path"], row["kind"]
@@ -136,7 +135,7 @@ def expected(name: str, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def expandable(name: str, prefix: str = "") -> Iterator[str]:
-    """Yield the paths at which Stripe can put whole objects in the place of ids."""
+    """Yield the paths at which Stripe can replace ids by objects."""
     for row in FIELDS[name]:
         path = prefix + row["path"] + ("[]" if row["kind"].startswith("array<") else "")
         if "expandable" in row["kind"]:
@@ -145,15 +144,15 @@ def expandable(name: str, prefix: str = "") -> Iterator[str]:
             yield from expandable(row["embeds"], f"{path}.")
 
 
-def test_the_files_are_what_the_generator_writes(capsys: pytest.CaptureFixture[str]) -> None:
-    """The schema files are those of the installed Stripe package and of the streams' table."""
+def test_the_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    """The schema files match the installed Stripe package and the streams table."""
     assert generate_schemas.main(["--check"]) == 0, capsys.readouterr().out
 
 
-def test_the_generator_repairs_what_check_complains_of(
+def test_the_generator_repairs_what_check_reports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Missing, changed and left-over files are named by `--check`, and put right without it."""
+    """`--check` names missing, changed and extra files; without it, they are repaired."""
     monkeypatch.setattr(generate_schemas, "SCHEMAS", tmp_path)
     assert generate_schemas.main([]) == 0
     (tmp_path / "charges.json").write_text("{}")
@@ -198,23 +197,21 @@ def test_the_generator_repairs_what_check_complains_of(
         ),
     ],
 )
-def test_the_generator_stops_at_what_it_does_not_know(
+def test_the_generator_rejects_what_it_does_not_know(
     name: str,
     value: object,
     message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A version, time, name or key that does not fit is an error that says so, not a guess."""
+    """A version, time, name or key that does not fit is an error, not a guess."""
     monkeypatch.setattr(generate_schemas, name, value)
     assert generate_schemas.main(["--check"]) == 1
     assert message in capsys.readouterr().err
 
 
-def test_objects_that_hold_themselves_are_left_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An object is open where its fields would hold it, or the stream's own object, again."""
+def test_recursive_objects_are_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object is open if its fields would contain it, or the object of the stream, again."""
     (tmp_path / "rings.py").write_text(RINGS)
     monkeypatch.syspath_prepend(tmp_path)
     outer = stripe_package.resource("rings", "Outer")
@@ -228,23 +225,25 @@ def test_objects_that_hold_themselves_are_left_open(
 
 
 @every_stream_with_a_listing
-def test_holds_what_stripe_sends(stream: Listed | Nested) -> None:
-    """A schema holds Stripe's fields and the tap's columns, each in its type, and no others."""
+def test_has_all_fields_of_stripe(stream: Listed | Nested) -> None:
+    """A schema has exactly Stripe's fields and the tap's columns, with their types."""
     found = {path: kind(schema) for path, schema in walk(load(stream))}
-    wanted = {path: of for path, of in expected(stream.object) if not hidden(stream, path)}
-    wanted |= TAP_COLUMNS
+    columns_ = {path: of for path, of in expected(stream.object) if not hidden(stream, path)}
+    columns_ |= TAP_COLUMNS
     if isinstance(stream, Listed):
         for name in stream.verbatim:
-            wanted = {path: of for path, of in wanted.items() if not path.startswith(f"{name}.")}
-            wanted[name] = "open object"
+            columns_ = {
+                path: of for path, of in columns_.items() if not path.startswith(f"{name}.")
+            }
+            columns_[name] = "open object"
     else:
-        wanted[stream.parent_field] = "string"
-    assert found == wanted
+        columns_[stream.parent_field] = "string"
+    assert found == columns_
 
 
 @every_stream_with_a_listing
-def test_names_what_stripe_can_expand(stream: Listed | Nested) -> None:
-    """The paths of `x-expandable` are those Stripe can expand, and strings in the schema."""
+def test_lists_expandable_fields(stream: Listed | Nested) -> None:
+    """The paths in `x-expandable` are those that Stripe can expand, and strings in the schema."""
     schema = load(stream)
     kinds = {path: kind(inner) for path, inner in walk(schema)}
     paths = schema["x-expandable"]
@@ -255,8 +254,8 @@ def test_names_what_stripe_can_expand(stream: Listed | Nested) -> None:
 
 
 @every_stream
-def test_names_where_whole_objects_can_be(stream: Listed | Nested) -> None:
-    """The paths of `x-whole` are open objects, each once."""
+def test_lists_open_objects(stream: Listed | Nested) -> None:
+    """The paths in `x-whole` are open objects, without duplicates."""
     schema = load(stream)
     kinds = {path: kind(inner) for path, inner in walk(schema)}
     assert {kinds[path] for path in schema["x-whole"]} <= {"open object"}
@@ -264,8 +263,8 @@ def test_names_where_whole_objects_can_be(stream: Listed | Nested) -> None:
 
 
 @every_stream
-def test_key_is_required_and_all_else_can_be_null(stream: Listed | Nested) -> None:
-    """The properties of the key have one plain type; every other property can be null."""
+def test_only_the_key_is_required(stream: Listed | Nested) -> None:
+    """Properties of the key have a single type; all other properties are nullable."""
     schema = load(stream)
     assert list(schema) == ["type", "properties", "required", "x-expandable", "x-whole"]
     assert schema["required"] == list(stream.key)
@@ -280,8 +279,8 @@ def test_key_is_required_and_all_else_can_be_null(stream: Listed | Nested) -> No
 
 
 @every_stream
-def test_says_no_more_than_targets_understand(stream: Listed | Nested) -> None:
-    """Every object has properties or is wholly open, every array has items, and that is all."""
+def test_uses_only_simple_schemas(stream: Listed | Nested) -> None:
+    """Every object has properties or is open, every array has items, and there is nothing else."""
     for path, inner in walk(load(stream)):
         keywords = inner.keys() - {"type"}
         match kind(inner):
@@ -301,8 +300,8 @@ def test_says_no_more_than_targets_understand(stream: Listed | Nested) -> None:
 
 
 @every_stream
-def test_columns_stand_in_a_fixed_order(stream: Listed | Nested) -> None:
-    """The account comes first, then what Stripe sends, `id` and `object` leading, then ours."""
+def test_columns_have_a_fixed_order(stream: Listed | Nested) -> None:
+    """The order is: account, `id` and `object`, other fields of Stripe, columns of the tap."""
     names = list(load(stream)["properties"])
     assert names[:3] == ["account_id", "id", "object"]
     assert names[-3:] == ["updated_at", "_sdc_deleted_at", "additional_fields"]
@@ -311,8 +310,8 @@ def test_columns_stand_in_a_fixed_order(stream: Listed | Nested) -> None:
 
 
 @every_stream
-def test_is_a_json_schema_that_takes_bare_records(stream: Listed | Nested) -> None:
-    """A schema is valid, takes a record in which all but the key is null, and needs the key."""
+def test_is_a_valid_json_schema(stream: Listed | Nested) -> None:
+    """It accepts a record with only a key, and requires the key."""
     schema = load(stream)
     jsonschema.Draft7Validator.check_schema(schema)
     validator = jsonschema.Draft7Validator(schema)
@@ -322,7 +321,7 @@ def test_is_a_json_schema_that_takes_bare_records(stream: Listed | Nested) -> No
 
 
 def declared(object_: str, path: str) -> ast.expr:
-    """Return the type that the `stripe` package gives a field, such as `shipping.name`."""
+    """Return the type of a field in the `stripe` package; the path may be `shipping.name`."""
     names = path.replace("[]", "").split(".")
     owners = [stripe_package.resource(*OBJECT_CLASSES[object_])]
     for name in names:
@@ -331,11 +330,11 @@ def declared(object_: str, path: str) -> ast.expr:
     return item.type
 
 
-def test_what_the_simulator_leaves_out_is_optional() -> None:
-    """Fields that Stripe leaves out are in the schemas, and the `stripe` package says so, too.
+def test_fields_that_the_simulator_omits_are_optional() -> None:
+    """They are in the schemas, and optional in the `stripe` package.
 
-    Its types are optional where a field can be absent as well as where it can be null. Of objects
-    that no stream holds yet the fields are there, too.
+    Its types are optional if a field can be absent or null. This also checks objects that no stream
+    has yet.
     """
     known = {f"{stream.object}.{path}" for stream in STREAMS for path, _ in walk(load(stream))}
     streamed = {stream.object for stream in STREAMS}
@@ -346,7 +345,7 @@ def test_what_the_simulator_leaves_out_is_optional() -> None:
 
 
 def test_events_stay_narrow() -> None:
-    """The schema of events has fewer than 25 leaves, however many kinds of objects they hold."""
+    """The schema of events has fewer than 25 leaves, however many types of objects they contain."""
     (events,) = (stream for stream in STREAMS if stream.name == "events")
     leaves = [path for path, inner in walk(load(events)) if kind(inner) not in {"object", "array"}]
     assert len(leaves) < 25

@@ -1,4 +1,4 @@
-"""The configuration: every form users give it in, all faults at once, and no secret told."""
+"""Settings: every accepted format, all errors at once, and no secrets in them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from tap_stripe_connect.catalog import API_VERSION
 from tap_stripe_connect.settings import (
-    READERS,
+    PARSERS,
     SETTINGS,
     Settings,
     SettingsError,
     json_schema,
     parse,
 )
-from tap_stripe_connect.values import ALL, moment
+from tap_stripe_connect.settings.parsers import ALL_ACCOUNTS, timestamp
 
 stable = settings(deadline=None, derandomize=True, max_examples=300)
 
@@ -31,27 +31,27 @@ SPAN = st.sampled_from(["second", "minute", "hour", "day", "week", "month", "yea
 every_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 
 
-def read(**config: Any) -> Settings:
+def parsed(**config: Any) -> Settings:
     """Parse a configuration that has a key."""
     return parse({"api_key": KEY, **config})
 
 
-def faults(config: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a configuration."""
+def errors(config: dict[str, Any]) -> list[str]:
+    """Return the errors of a configuration."""
     with pytest.raises(SettingsError) as caught:
         parse(config)
-    assert str(caught.value) == "; ".join(caught.value.faults)
-    return caught.value.faults
+    assert str(caught.value) == "; ".join(caught.value.errors)
+    return caught.value.errors
 
 
-def test_a_key_is_all_that_is_needed() -> None:
-    """With nothing but a key, the key's own account is read with all its history."""
+def test_only_the_key_is_required() -> None:
+    """With only a key, the key's own account is read with all its history."""
     assert parse({"api_key": KEY}) == Settings(
         api_key=KEY,
         account_ids=(),
         all_connected_accounts=False,
         exclude_account_ids=frozenset(),
-        shard=ALL,
+        shard=ALL_ACCOUNTS,
         include_platform=True,
         start=0,
         api_url="https://api.stripe.com",
@@ -66,18 +66,18 @@ def test_a_key_is_all_that_is_needed() -> None:
 
 @every_setting
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_an_empty_value_is_no_value(setting: Any, nothing: str | None) -> None:
-    """Null, and the empty text that unset environment variables give, mean the default."""
+def test_an_empty_value_means_the_default(setting: Any, nothing: str | None) -> None:
+    """Null and the empty string, which unset environment variables give, mean the default."""
     if setting.required:
-        assert faults({setting.name: nothing}) == [
+        assert errors({setting.name: nothing}) == [
             f"{setting.name} is missing: {setting.description}"
         ]
     else:
-        assert read(**{setting.name: nothing}) == read()
+        assert parsed(**{setting.name: nothing}) == parsed()
 
 
-def test_all_faults_are_told_together() -> None:
-    """Every wrong setting is named, so that one more attempt is enough (G5)."""
+def test_all_errors_are_reported_together() -> None:
+    """Every invalid setting is named, so that users can correct all of them at once."""
     wrong = {
         "account_ids": "cus_1",
         "all_connected_accounts": "perhaps",
@@ -92,8 +92,8 @@ def test_all_faults_are_told_together() -> None:
         "on_permission_error": "ignore",
         "on_account_error": "",
     }
-    told = [fault.partition(":")[0].partition(" ")[0] for fault in faults(wrong)]
-    assert told == ["api_key", *(name for name in wrong if name != "on_account_error")]
+    names = [error.partition(":")[0].partition(" ")[0] for error in errors(wrong)]
+    assert names == ["api_key", *(name for name in wrong if name != "on_account_error")]
 
 
 @pytest.mark.parametrize(
@@ -108,75 +108,75 @@ def test_all_faults_are_told_together() -> None:
     ],
     ids=repr,
 )
-def test_lists_come_in_every_form(given_ids: object) -> None:
-    """JSON, names with commas and real lists give the same accounts, each once (G4)."""
-    assert read(account_ids=given_ids).account_ids == ("acct_1Example", "acct_2Example")
-    excluded = read(exclude_account_ids=given_ids).exclude_account_ids
+def test_lists_are_accepted_in_every_format(given_ids: object) -> None:
+    """JSON, names separated by commas and lists give the same accounts, without duplicates."""
+    assert parsed(account_ids=given_ids).account_ids == ("acct_1Example", "acct_2Example")
+    excluded = parsed(exclude_account_ids=given_ids).exclude_account_ids
     assert excluded == {"acct_1Example", "acct_2Example"}
 
 
 @pytest.mark.parametrize("given_ids", ["acct_1Example", '["acct_1Example"]', ["acct_1Example"]])
-def test_a_list_of_one_may_be_a_plain_name(given_ids: object) -> None:
-    """A single account needs no brackets (G4)."""
-    assert read(account_ids=given_ids).account_ids == ("acct_1Example",)
+def test_a_list_of_one_can_be_a_plain_name(given_ids: object) -> None:
+    """A single account needs no brackets."""
+    assert parsed(account_ids=given_ids).account_ids == ("acct_1Example",)
 
 
 @pytest.mark.parametrize("given_ids", ["[]", [], ",", [""]], ids=repr)
-def test_an_empty_list_is_no_list(given_ids: object) -> None:
-    """An empty list of accounts means what leaving it out means."""
-    assert read(account_ids=given_ids) == read()
+def test_an_empty_list_means_the_default(given_ids: object) -> None:
+    """An empty list of accounts is the same as no list."""
+    assert parsed(account_ids=given_ids) == parsed()
 
 
 @pytest.mark.parametrize(
     "given_ids", ["1Example", "acct_", "acct_1 acct_2", "[1]", "{}", [None], 5, {}, True], ids=repr
 )
-def test_what_names_no_account_is_refused(given_ids: object) -> None:
-    """Anything but account ids is a fault of its setting."""
-    (fault,) = faults({"api_key": KEY, "account_ids": given_ids})
-    assert fault.startswith("account_ids: ")
-    assert fault.endswith(("is not an account id (acct_…)", "is not a list of account ids"))
+def test_invalid_account_ids_are_rejected(given_ids: object) -> None:
+    """Anything but account ids is an error of its setting."""
+    (error,) = errors({"api_key": KEY, "account_ids": given_ids})
+    assert error.startswith("account_ids: ")
+    assert error.endswith(("is not an account id (acct_…)", "is not a list of account ids"))
 
 
 @pytest.mark.parametrize(
-    ("word", "wanted"),
+    ("word", "expected"),
     [
         *((word, True) for word in (True, "true", "True", " TRUE ", "1", 1, "yes", "on")),
         *((word, False) for word in (False, "false", "False", "0", 0, "no", "off")),
     ],
     ids=repr,
 )
-def test_booleans_may_be_words(*, word: object, wanted: bool) -> None:
-    """Booleans may be the words that environment variables carry (G4)."""
-    assert read(all_connected_accounts=word).all_connected_accounts is wanted
-    assert read(include_platform=word).include_platform is wanted
+def test_booleans_can_be_words(*, word: object, expected: bool) -> None:
+    """Booleans can be written as words, as in environment variables."""
+    assert parsed(all_connected_accounts=word).all_connected_accounts is expected
+    assert parsed(include_platform=word).include_platform is expected
 
 
 @pytest.mark.parametrize("number", [50, "50", " 50 "], ids=repr)
-def test_numbers_may_be_text(number: object) -> None:
-    """Whole numbers may be text (G4)."""
-    assert read(max_requests_per_second=number).max_requests_per_second == 50
-    assert read(lag_seconds=number).lag_seconds == 50
+def test_numbers_can_be_text(number: object) -> None:
+    """Whole numbers can be written as text."""
+    assert parsed(max_requests_per_second=number).max_requests_per_second == 50
+    assert parsed(lag_seconds=number).lag_seconds == 50
 
 
 @pytest.mark.parametrize(
     "number", [-1, "1.5", 1.5, True, "many", "1e3", "1_000", "٣", [], 10**9], ids=repr
 )
-def test_other_numbers_are_refused(number: object) -> None:
-    """What is not a whole number in sensible bounds is a fault of its setting."""
-    (fault,) = faults({"api_key": KEY, "lag_seconds": number})
-    assert fault.startswith("lag_seconds: ")
+def test_invalid_numbers_are_rejected(number: object) -> None:
+    """Anything but a whole number within bounds is an error of its setting."""
+    (error,) = errors({"api_key": KEY, "lag_seconds": number})
+    assert error.startswith("lag_seconds: ")
 
 
-def test_no_lag_is_allowed_but_no_budget_is_not() -> None:
-    """Each number has its own least value."""
-    assert read(lag_seconds=0).lag_seconds == 0
-    assert faults({"api_key": KEY, "max_requests_per_second": 0}) == [
-        "max_requests_per_second: 0 is too small; the least is 1"
+def test_each_number_has_its_own_minimum() -> None:
+    """The lag can be zero, but not the rate."""
+    assert parsed(lag_seconds=0).lag_seconds == 0
+    assert errors({"api_key": KEY, "max_requests_per_second": 0}) == [
+        "max_requests_per_second: 0 is too small; the minimum is 1"
     ]
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("2024-01-31", NOON - 43_200),
         ("2024-01-31T12:00:00", NOON),
@@ -193,13 +193,13 @@ def test_no_lag_is_allowed_but_no_budget_is_not() -> None:
     ],
     ids=repr,
 )
-def test_start_dates_come_in_every_form(text: object, wanted: int) -> None:
-    """Dates, date-times and unix seconds are understood; without a zone they are UTC (G5)."""
-    assert read(start_date=text).start == wanted
+def test_start_dates_are_accepted_in_every_format(text: object, expected: int) -> None:
+    """Dates, date-times and unix seconds are accepted; without a time zone they are UTC."""
+    assert parsed(start_date=text).start == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("30 days ago", NOON - 30 * 86_400),
         ("1 day ago", NOON - 86_400),
@@ -212,11 +212,11 @@ def test_start_dates_come_in_every_form(text: object, wanted: int) -> None:
     ],
 )
 def test_relative_start_dates_count_from_now(
-    text: str, wanted: int, monkeypatch: pytest.MonkeyPatch
+    text: str, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A relative date counts back from the present moment, by the calendar (G5)."""
+    """A relative date counts back from now, by the calendar."""
     monkeypatch.setattr(pendulum, "now", lambda zone: pendulum.from_timestamp(NOON, zone))
-    assert moment(text) == wanted
+    assert timestamp(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,11 @@ def test_relative_start_dates_count_from_now(
     ],
     ids=repr,
 )
-def test_other_start_dates_are_refused(text: object) -> None:
-    """What cannot be read as a date is a fault that shows forms that can (G5)."""
-    (fault,) = faults({"api_key": KEY, "start_date": text})
-    assert fault.startswith("start_date: ")
-    assert fault.endswith(
+def test_invalid_start_dates_are_rejected(text: object) -> None:
+    """The error lists the accepted formats."""
+    (error,) = errors({"api_key": KEY, "start_date": text})
+    assert error.startswith("start_date: ")
+    assert error.endswith(
         "is not a date; use 2024-01-31, 2024-01-31T12:00:00Z, unix seconds or '30 days ago'"
     )
 
@@ -243,40 +243,40 @@ def test_other_start_dates_are_refused(text: object) -> None:
     | st.builds("{} {}s ago".format, st.integers(), SPAN)
 )
 def test_no_text_makes_start_date_crash(text: str) -> None:
-    """Any text is a moment that can be asked for, or a fault that names the setting."""
+    """Any text gives a valid time, or an error that names the setting."""
     try:
-        assert read(start_date=text).start >= 0
-    except SettingsError as error:
-        (fault,) = error.faults
-        assert fault.startswith("start_date: ")
+        assert parsed(start_date=text).start >= 0
+    except SettingsError as caught:
+        (error,) = caught.errors
+        assert error.startswith("start_date: ")
 
 
 @pytest.mark.parametrize("key", ["sk_live_1Example", "rk_live_1Example", " sk_test_1Example\n"])
-def test_secret_and_restricted_keys_are_taken(key: str) -> None:
-    """Secret and restricted keys of both modes are taken, less the white space of pasting."""
-    taken = parse({"api_key": key})
-    assert taken.api_key == key.strip()
-    assert taken.livemode is ("_live_" in key)
+def test_secret_and_restricted_keys_are_accepted(key: str) -> None:
+    """Keys of both modes are accepted, with surrounding white space."""
+    settings_ = parse({"api_key": key})
+    assert settings_.api_key == key.strip()
+    assert settings_.livemode is ("_live_" in key)
 
 
-ORGANISATIONS = ["sk_org_1Example", "sk_org_live_1Example", "sk_org_test_1Example"]
+ORGANIZATION_KEYS = ["sk_org_1Example", "sk_org_live_1Example", "sk_org_test_1Example"]
 
 
-@pytest.mark.parametrize("key", ORGANISATIONS)
-def test_an_organisations_key_reads_the_accounts_that_are_named(key: str) -> None:
-    """Its accounts may be named behind their platform's; it is live unless it says otherwise."""
-    taken = parse({"api_key": key, "account_ids": "acct_1Example, acct_1Example/acct_2Example"})
-    assert taken.organisation
-    assert taken.account_ids == ("acct_1Example", "acct_1Example/acct_2Example")
-    assert not taken.include_platform
-    assert taken.livemode is ("_test_" not in key)
+@pytest.mark.parametrize("key", ORGANIZATION_KEYS)
+def test_an_organization_key_reads_the_listed_accounts(key: str) -> None:
+    """Accounts can be listed as platform/connected; the key is live unless it says otherwise."""
+    settings_ = parse({"api_key": key, "account_ids": "acct_1Example, acct_1Example/acct_2Example"})
+    assert settings_.has_organization_key
+    assert settings_.account_ids == ("acct_1Example", "acct_1Example/acct_2Example")
+    assert not settings_.include_platform
+    assert settings_.livemode is ("_test_" not in key)
 
 
-@pytest.mark.parametrize("key", ORGANISATIONS)
-def test_what_an_organisations_key_cannot_do_is_told_together(key: str) -> None:
-    """It has no account of its own and finds none, so accounts have to be named (D11)."""
-    told = faults({"api_key": key, "all_connected_accounts": True, "include_platform": "yes"})
-    assert [fault.partition(":")[0] for fault in told] == [
+@pytest.mark.parametrize("key", ORGANIZATION_KEYS)
+def test_errors_of_an_organization_key_are_reported_together(key: str) -> None:
+    """It has no account of its own and finds none, so accounts have to be listed."""
+    found = errors({"api_key": key, "all_connected_accounts": True, "include_platform": "yes"})
+    assert [error.partition(":")[0] for error in found] == [
         "account_ids is missing",
         "all_connected_accounts",
         "include_platform",
@@ -284,25 +284,25 @@ def test_what_an_organisations_key_cannot_do_is_told_together(key: str) -> None:
 
 
 @pytest.mark.parametrize("nothing", [None, "", [], ","], ids=repr)
-def test_an_organisations_key_without_accounts_is_a_fault(nothing: object) -> None:
-    """No form of nothing passes for a list of accounts (D11)."""
-    (fault,) = faults({"api_key": ORGANISATIONS[0], "account_ids": nothing})
-    assert fault.startswith("account_ids is missing: ")
+def test_an_organization_key_without_accounts_is_an_error(nothing: object) -> None:
+    """No kind of empty value is accepted as a list of accounts."""
+    (error,) = errors({"api_key": ORGANIZATION_KEYS[0], "account_ids": nothing})
+    assert error.startswith("account_ids is missing: ")
 
 
-def test_only_an_organisations_key_reaches_through_a_platform() -> None:
-    """Another key's account cannot be named behind that of a platform."""
-    (fault,) = faults({"api_key": KEY, "account_ids": "acct_1Example/acct_2Example"})
-    assert fault == "account_ids: 'acct_1Example/acct_2Example' needs an organisation's key"
-    assert not read().organisation
+def test_only_an_organization_key_accepts_platform_paths() -> None:
+    """Another key cannot list an account as platform/connected."""
+    (error,) = errors({"api_key": KEY, "account_ids": "acct_1Example/acct_2Example"})
+    assert error == "account_ids: 'acct_1Example/acct_2Example' needs an organization key"
+    assert not parsed().has_organization_key
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"), [("3/16", (3, 16)), (" 1 / 1 ", ALL), ("16/16", (16, 16))]
+    ("text", "expected"), [("3/16", (3, 16)), (" 1 / 1 ", ALL_ACCOUNTS), ("16/16", (16, 16))]
 )
-def test_shards_are_read(text: str, wanted: tuple[int, int]) -> None:
-    """A shard is a number of how many there are."""
-    assert read(shard=text).shard == wanted
+def test_shards_are_parsed(text: str, expected: tuple[int, int]) -> None:
+    """A shard is a number and a count."""
+    assert parsed(shard=text).shard == expected
 
 
 @pytest.mark.parametrize(
@@ -310,10 +310,10 @@ def test_shards_are_read(text: str, wanted: tuple[int, int]) -> None:
     ["0/4", "5/4", "1/0", "0/0", "3", "/4", "a/b", "1/2/3", "-1/4", "1.5/2", "٣/٤", 3, []],
     ids=repr,
 )
-def test_other_shards_are_refused(text: object) -> None:
-    """What is no part of a whole is a fault that shows the form."""
-    assert faults({"api_key": KEY, "shard": text}) == [
-        f"shard: {text!r} is not a part of the accounts such as 3/16"
+def test_invalid_shards_are_rejected(text: object) -> None:
+    """The error shows the format."""
+    assert errors({"api_key": KEY, "shard": text}) == [
+        f"shard: {text!r} is not a shard such as 3/16"
     ]
 
 
@@ -330,43 +330,43 @@ def test_other_shards_are_refused(text: object) -> None:
         (5, "not a Stripe key"),
     ],
 )
-def test_other_keys_are_refused_by_kind(key: object, message: str) -> None:
-    """A key that cannot read is refused before any request, with what to use instead (C6)."""
-    (fault,) = faults({"api_key": key})
-    assert fault.startswith("api_key: ")
-    assert message in fault
-    assert "Example" not in fault
+def test_other_kinds_of_keys_are_rejected(key: object, message: str) -> None:
+    """A key that cannot read data is rejected before any request, with advice on what to use."""
+    (error,) = errors({"api_key": key})
+    assert error.startswith("api_key: ")
+    assert message in error
+    assert "Example" not in error
 
 
 @every_setting
 @pytest.mark.parametrize(
     "form", ["{}", " {}", "{},acct_1Example", '["{}"]', "x {} x", "https://{}@"], ids=repr
 )
-def test_no_fault_tells_a_secret(setting: Any, form: str) -> None:
-    """A key that was pasted into any setting, in any form, appears in no message."""
+def test_no_error_shows_a_secret(setting: Any, form: str) -> None:
+    """A key that was pasted into any setting, in any format, appears in no message."""
     config = {"api_key": "broken " + SECRET, setting.name: form.format(SECRET)}
     try:
-        told = repr(parse(config))
+        shown = repr(parse(config))
     except SettingsError as error:
-        told = f"{error} {error!r} {error.faults}"
-    assert "Planted" not in told
-    assert len(told.splitlines()) == 1
+        shown = f"{error} {error!r} {error.errors}"
+    assert "Planted" not in shown
+    assert len(shown.splitlines()) == 1
 
 
 def test_settings_do_not_show_their_key() -> None:
-    """The settings can be logged without telling the key."""
-    assert KEY not in repr(read())
-    assert "Example" not in str(read())
+    """The settings can be logged without the key."""
+    assert KEY not in repr(parsed())
+    assert "Example" not in str(parsed())
 
 
-@pytest.mark.parametrize(("key", "wanted"), [("sk_live_1Example", 50), ("sk_test_1Example", 12)])
-def test_the_budget_is_half_of_what_the_mode_allows(key: str, wanted: int) -> None:
-    """Without a budget of one's own, half of Stripe's limit is left to everybody else."""
-    assert parse({"api_key": key}).max_requests_per_second == wanted
+@pytest.mark.parametrize(("key", "expected"), [("sk_live_1Example", 50), ("sk_test_1Example", 12)])
+def test_the_default_rate_is_half_of_the_limit(key: str, expected: int) -> None:
+    """By default, half of Stripe's rate limit is left for others."""
+    assert parse({"api_key": key}).max_requests_per_second == expected
 
 
 @pytest.mark.parametrize(
-    ("config", "wanted"),
+    ("config", "expected"),
     [
         ({}, True),
         ({"all_connected_accounts": True}, True),
@@ -375,13 +375,13 @@ def test_the_budget_is_half_of_what_the_mode_allows(key: str, wanted: int) -> No
         ({"include_platform": False}, False),
     ],
 )
-def test_naming_accounts_leaves_the_platform_out(*, config: dict[str, Any], wanted: bool) -> None:
-    """The key's own account is read unless accounts are named or it is excluded."""
-    assert read(**config).include_platform is wanted
+def test_listing_accounts_excludes_the_platform(*, config: dict[str, Any], expected: bool) -> None:
+    """The key's own account is read unless accounts are listed or it is excluded."""
+    assert parsed(**config).include_platform is expected
 
 
 @pytest.mark.parametrize(
-    ("url", "wanted"),
+    ("url", "expected"),
     [
         ("https://api.stripe.com/", "https://api.stripe.com"),
         ("http://127.0.0.1:8420", "http://127.0.0.1:8420"),
@@ -390,9 +390,9 @@ def test_naming_accounts_leaves_the_platform_out(*, config: dict[str, Any], want
         (" https://proxy.example/stripe/ ", "https://proxy.example/stripe"),
     ],
 )
-def test_addresses_lose_their_last_slash(url: str, wanted: str) -> None:
-    """An address is what paths can be put behind."""
-    assert read(api_url=url).api_url == wanted
+def test_urls_lose_their_trailing_slash(url: str, expected: str) -> None:
+    """Paths can be appended to the URL."""
+    assert parsed(api_url=url).api_url == expected
 
 
 @pytest.mark.parametrize(
@@ -409,9 +409,9 @@ def test_addresses_lose_their_last_slash(url: str, wanted: str) -> None:
         "https://:443",
     ],
 )
-def test_other_addresses_are_refused(url: object) -> None:
-    """What is no plain address is a fault, and is not shown, as it may hold a password."""
-    assert faults({"api_key": KEY, "api_url": url}) == ["api_url: not an http or https address"]
+def test_invalid_urls_are_rejected(url: object) -> None:
+    """The error does not show the URL, because it may contain a password."""
+    assert errors({"api_key": KEY, "api_url": url}) == ["api_url: not an http or https URL"]
 
 
 @pytest.mark.parametrize(
@@ -426,22 +426,22 @@ def test_other_addresses_are_refused(url: object) -> None:
         "http://127.0.0.2",
     ],
 )
-def test_plain_http_beyond_this_machine_is_refused(url: str) -> None:
-    """The key would travel in clear text."""
-    (fault,) = faults({"api_key": KEY, "api_url": url})
-    assert fault.startswith("api_url: the key would travel unencrypted; use https")
+def test_plain_http_to_other_machines_is_rejected(url: str) -> None:
+    """The key would be sent unencrypted."""
+    (error,) = errors({"api_key": KEY, "api_url": url})
+    assert error.startswith("api_url: the key would be sent unencrypted; use https")
 
 
 @pytest.mark.parametrize("version", ["2020-08-27", "2026-10-28.endive", " 2024-06-20 "])
-def test_api_versions_are_dates_with_a_name(version: str) -> None:
-    """Versions of both Stripe's old and new kind are taken."""
-    assert read(api_version=version).api_version == version.strip()
+def test_api_versions_are_accepted(version: str) -> None:
+    """Both formats of Stripe's versions are accepted."""
+    assert parsed(api_version=version).api_version == version.strip()
 
 
 @every_setting
-def test_every_setting_has_a_reader_and_a_schema(setting: Any) -> None:
-    """A row of the table can be read, and shows users its kind, default and meaning."""
-    assert READERS[setting.name] is setting.read
+def test_every_setting_has_a_parser_and_a_schema(setting: Any) -> None:
+    """The schema shows the type, default and description of the table."""
+    assert PARSERS[setting.name] is setting.parse
     shown = json_schema()["properties"][setting.name]
     assert shown["description"] == setting.description.strip() != ""
     types = {"date-time": "string", "option": "string"}
@@ -452,11 +452,11 @@ def test_every_setting_has_a_reader_and_a_schema(setting: Any) -> None:
     assert setting.required or setting.default is not None or setting.shown_default
 
 
-def test_the_schema_holds_the_settings_and_no_others() -> None:
-    """Readers, schema and the settings object speak of the same settings."""
+def test_the_schema_has_exactly_the_settings() -> None:
+    """Parsers, schema and the Settings class agree."""
     schema = json_schema()
     names = [setting.name for setting in SETTINGS]
-    assert list(schema["properties"]) == list(READERS) == names
+    assert list(schema["properties"]) == list(PARSERS) == names
     assert schema["required"] == ["api_key"]
     assert {name if name != "start" else "start_date" for name in Settings.__annotations__} == {
         *names
@@ -465,16 +465,16 @@ def test_the_schema_holds_the_settings_and_no_others() -> None:
 
 
 @every_setting
-def test_defaults_are_what_their_readers_accept(setting: Any) -> None:
-    """A default and every option of a setting can be written out in a configuration."""
+def test_defaults_can_be_parsed(setting: Any) -> None:
+    """A default and every option of a setting can be written in a configuration."""
     for value in [setting.default, *setting.options]:
         if value is not None:
-            assert READERS[setting.name](value) == value
+            assert PARSERS[setting.name](value) == value
 
 
 @pytest.mark.parametrize("name", ["on_permission_error", "on_account_error"])
-@pytest.mark.parametrize(("word", "wanted"), [("warn", "warn"), (" FAIL ", "fail")])
-def test_options_are_words_of_a_list(name: str, word: str, wanted: str) -> None:
-    """An option is read whatever its case; another word is a fault that lists the options."""
-    assert getattr(read(**{name: word}), name) == wanted
-    assert faults({"api_key": KEY, name: "never"}) == [f"{name}: 'never' is not one of fail, warn"]
+@pytest.mark.parametrize(("word", "expected"), [("warn", "warn"), (" FAIL ", "fail")])
+def test_options_ignore_case(name: str, word: str, expected: str) -> None:
+    """Any other word is an error that lists the options."""
+    assert getattr(parsed(**{name: word}), name) == expected
+    assert errors({"api_key": KEY, name: "never"}) == [f"{name}: 'never' is not one of fail, warn"]

@@ -13,7 +13,7 @@ from tap_stripe_connect.api.api_keys import is_live
 from tap_stripe_connect.connect.store import atomic
 from tap_stripe_connect.connect.store.git import would_be_committed
 from tap_stripe_connect.connect.store.owners import stranger
-from tap_stripe_connect.settings import READERS
+from tap_stripe_connect.settings import PARSERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -168,7 +168,7 @@ class Store:
     def _inherited(self) -> dict[str, Value]:
         return {
             setting: self.environ[name]
-            for setting in READERS
+            for setting in PARSERS
             if (name := self.syntax.name(setting)) in self.environ
         }
 
@@ -188,7 +188,7 @@ class Store:
 
     def _accounts(self, settings: Mapping[str, Value]) -> tuple[str, ...]:
         try:
-            return tuple(READERS["account_ids"](settings.get("account_ids") or []))
+            return tuple(PARSERS["account_ids"](settings.get("account_ids") or []))
         except (ValueError, RecursionError) as fault:
             raise StoreFault(f"{self.path}: account_ids: {fault}") from None
 
@@ -244,7 +244,7 @@ def mode(api_key: str) -> str:
 def _same(setting: str, one: str, other: str) -> bool:
     """Tell whether two texts mean the same; Meltano writes lists in its own way."""
     try:
-        return bool(READERS[setting](one) == READERS[setting](other))
+        return bool(PARSERS[setting](one) == PARSERS[setting](other))
     except (ValueError, RecursionError):
         return one == other
 

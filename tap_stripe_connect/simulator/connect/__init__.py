@@ -6,19 +6,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from tap_stripe_connect.simulator import refusal
-from tap_stripe_connect.simulator.answers import Reply
+from tap_stripe_connect.simulator import errors
+from tap_stripe_connect.simulator.calls import Response
 from tap_stripe_connect.simulator.connect import authorize, exchange
-from tap_stripe_connect.simulator.connect.denial import Denial
-from tap_stripe_connect.simulator.refusal import Refusal
+from tap_stripe_connect.simulator.connect.oauth_errors import OAuthError
+from tap_stripe_connect.simulator.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tap_stripe_connect.simulator.answers import Call
+    from tap_stripe_connect.simulator.calls import Call
     from tap_stripe_connect.simulator.world import World
 
-ANSWERS: Mapping[tuple[str, str], Callable[[World, Call], Reply]] = MappingProxyType(
+HANDLERS: Mapping[tuple[str, str], Callable[[World, Call], Response]] = MappingProxyType(
     {
         ("GET", "/oauth/authorize"): authorize.start,
         ("POST", "/oauth/authorize"): authorize.proceed,
@@ -26,17 +26,17 @@ ANSWERS: Mapping[tuple[str, str], Callable[[World, Call], Reply]] = MappingProxy
         ("POST", "/oauth/deauthorize"): exchange.deauthorize,
     }
 )
-PATHS = frozenset(path for _, path in ANSWERS)
+PATHS = frozenset(path for _, path in HANDLERS)
 
 
-def answer(world: World, call: Call) -> Reply:
-    """Answer a request for one of the paths as Stripe does."""
+def answer(world: World, call: Call) -> Response:
+    """Return Stripe's response to a call of one of the paths."""
     try:
-        found = ANSWERS.get((call.method, call.path))
+        found = HANDLERS.get((call.method, call.path))
         if found is None:
-            raise refusal.unrecognized(call.method, unquote(call.path))
+            raise errors.unrecognized(call.method, unquote(call.path))
         return found(world, call)
-    except Refusal as refused:
-        return Reply.refused(refused)
-    except Denial as denied:
-        return denied.reply
+    except ApiError as error:
+        return Response.from_error(error)
+    except OAuthError as error:
+        return error.response

@@ -1,11 +1,11 @@
-"""The pages that a person sees at the simulated Stripe: plain forms that post to themselves."""
+"""HTML pages of the simulated Stripe, whose forms post to the same URL."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
-from tap_stripe_connect.simulator.answers import Reply
+from tap_stripe_connect.simulator.calls import Response
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +51,8 @@ ABILITIES = {
 }
 
 
-def sign_in(client: Client, accounts: Sequence[Account], *, failed: bool = False) -> Reply:
-    """Ask which account signs in."""
+def sign_in(client: Client, accounts: Sequence[Account], *, failed: bool = False) -> Response:
+    """Return the page to choose an account."""
     alert = '<p role="alert">No account has this e-mail address or id.</p>' if failed else ""
     choices = "".join(
         f'<button name="account" value="{escape(account.id)}">'
@@ -71,8 +71,8 @@ def sign_in(client: Client, accounts: Sequence[Account], *, failed: bool = False
     return _page("Sign in with Stripe to continue", content)
 
 
-def consent(client: Client, account: Account, scope: str, *, controlled: bool) -> Reply:
-    """Ask whether the account allows what the platform wants."""
+def consent(client: Client, account: Account, scope: str, *, controlled: bool) -> Response:
+    """Return the page to grant or deny access."""
     name = escape(client.name)
     if controlled:
         offer = f"""<p>Another platform controls <strong>{escape(account.name)}</strong>. To go on,
@@ -95,6 +95,6 @@ def _mode(client: Client) -> str:
     return "live mode" if client.livemode else "test mode"
 
 
-def _page(title: str, content: str) -> Reply:
-    """Put content, escaped already, into a page."""
-    return Reply(200, PAGE.format(title=title, content=content).encode(), headers=HEADERS)
+def _page(title: str, content: str) -> Response:
+    """Return a page with content that is already escaped."""
+    return Response(200, PAGE.format(title=title, content=content).encode(), headers=HEADERS)

@@ -1,4 +1,4 @@
-"""The Connect applications, and what accounts have granted them."""
+"""Connect applications, and the access that accounts have granted them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import structs
 
-from tap_stripe_connect.simulator.connect import denial
+from tap_stripe_connect.simulator.connect import oauth_errors
 from tap_stripe_connect.simulator.identifiers import identifier
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tap_stripe_connect.simulator.world import Key, World
 
 CODE_LIFE = 300
-"""For how many seconds a code can be exchanged."""
+"""Lifetime of a code in seconds."""
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,18 +27,18 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     id: str
     redirect_uris: tuple[str, ...]
-    """Where it may come back to; the first unless asked otherwise."""
+    """Allowed redirect URIs; the first is the default."""
     livemode: bool = False
     account: str | None = None
-    """Whose it is; None: the world's platform."""
+    """The owner; None for the world's platform."""
     name: str = "Simulated platform"
     enabled: bool = True
-    """Whether OAuth is switched on."""
+    """Whether OAuth is enabled."""
     extension: bool = False
-    """Whether it may ask for `read_only`, as only old applications may."""
+    """Whether it may request `read_only`, as only old applications may."""
 
     def __post_init__(self) -> None:
-        """Check what the Dashboard would not take; a ValueError says what."""
+        """Raise ValueError for a redirect URI that the Dashboard would reject."""
         if not self.redirect_uris:
             raise ValueError(f"{self.id} has no redirect_uris")
         for uri in self.redirect_uris:
@@ -52,7 +52,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 @dataclass(slots=True)
 class Code:
-    """An authorization code, known for ever."""
+    """An authorization code, which is never removed."""
 
     text: str
     client: Client
@@ -74,7 +74,6 @@ class Registry:
     """The clients, codes and grants of a world, under the world's lock."""
 
     def __init__(self, world: World, lock: threading.RLock) -> None:
-        """Start without any."""
         self._world = world
         self._lock = lock
         self._clients: dict[str, Client] = {}
@@ -82,7 +81,7 @@ class Registry:
         self._grants: dict[str, Grant] = {}
 
     def add_client(self, client: Client) -> Client:
-        """Add a client id, or change the one that has it, and return it with its owner."""
+        """Add or replace a client, and return it with its owner."""
         owned = structs.replace(client, account=client.account or self._world.platform.id)
         with self._lock:
             self._clients[owned.id] = owned
@@ -94,29 +93,29 @@ class Registry:
             return self._clients.get(id_)
 
     def consent(self, client: Client, account: Account, scope: str) -> str:
-        """Let an account approve an application, and return the code that says so."""
+        """Record an account's consent to an application, and return the code."""
         with self._lock:
             text = identifier("authorization_code", client.id, account.id, len(self._codes))
             self._codes[text] = Code(text, client, account.id, scope, self._world.clock.now)
             return text
 
-    def redeem(self, key: Key, text: str) -> tuple[Code, Grant]:
-        """Connect the account of a code that is presented for the first time and in time.
+    def exchange_code(self, key: Key, text: str) -> tuple[Code, Grant]:
+        """Connect the account of a code that is unused and has not expired.
 
-        Everything else is a Denial; the second time also takes the connection away.
+        Raises OAuthError for any other code; a used one also disconnects its account.
         """
         with self._lock:
             code = self._codes.get(text)
             if code is None:
-                raise denial.unknown_code(text)
+                raise oauth_errors.unknown_code(text)
             if not _owns(key, code.client) or code.account == code.client.account:
-                raise denial.foreign_code()
+                raise oauth_errors.foreign_code()
             if code.used:
                 if self._world.connected(code.account):
                     self._world.disconnect(code.account)
-                raise denial.used_code()
+                raise oauth_errors.used_code()
             if self._world.clock.now >= code.issued + CODE_LIFE:
-                raise denial.expired_code(text)
+                raise oauth_errors.expired_code(text)
             code.used = True
             mode = "live" if code.client.livemode else "test"
             grant = Grant(code.client, f"sk_{mode}_{identifier('access_token', text)}")
@@ -128,24 +127,24 @@ class Registry:
             return code, grant
 
     def deauthorize(self, key: Key, client_id: str, account_id: str) -> None:
-        """Let a platform give up an account, or raise a Denial."""
+        """Disconnect an account from a platform, or raise OAuthError."""
         with self._lock:
             client = self._clients.get(client_id)
             if client is None or not _owns(key, client):
-                raise denial.unknown_client()
+                raise oauth_errors.unknown_client()
             account = self._world.account(account_id)
-            # An account that the world began with counts as connected through any client.
+            # An account that was connected from the start may be disconnected through any client.
             grant = self._grants.get(account_id, Grant(client, ""))
             connected = self._world.connected(account_id) and grant.client.id == client_id
             if account is None or not connected:
-                raise denial.not_connected(account_id)
+                raise oauth_errors.not_connected(account_id)
             if account.controlled_by == client.account:
-                raise denial.controlled(account_id)
+                raise oauth_errors.controlled(account_id)
             self._grants[account_id] = grant
             self._world.disconnect(account_id)
 
-    def withdraw(self, account_id: str) -> None:
-        """Forget a grant that has ended, and tell of it in the account's events."""
+    def revoke(self, account_id: str) -> None:
+        """Remove a grant, and add an event to the account."""
         with self._lock:
             grant = self._forget(account_id)
             account = self._world.account(account_id)

@@ -53,7 +53,7 @@ def retrieved(client: Client, job: Job, single: RetrieveTask) -> tuple[dict[str,
             account=job.header,
             route=f"{job.listed.path}/{{id}}",
             objects=(job.listed.object,),
-            name=single.id,
+            id_=single.id,
         )
     except StripeError as error:
         if not says_missing(error, single.id):

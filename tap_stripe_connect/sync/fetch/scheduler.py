@@ -45,13 +45,13 @@ class Scheduler:
         """
         queues = self._queue.ready_nested(self._can_continue)
         for queue in queues:
-            if self._client.unused(queue.route, most=1):
+            if self._client.idle_slots(queue.route, spend=1):
                 return self._assign_nested(queue)
         job = self._queue.peek(self._has_spare_requests, self._can_request_page)
         weight = job.page_bytes if job else 0
         if job and self._budget.can_request(weight):
             if not job.plan.has_waiting:
-                self._client.unused(job.route, most=1)
+                self._client.idle_slots(job.route, spend=1)
             return self._assign(job, self._queue.acquire(job), weight)
         if queues:
             return self._assign_nested(queues[0])
@@ -101,13 +101,13 @@ class Scheduler:
     def spare_requests(self) -> int | None:
         """Return how many more requests could be in flight; None if nothing is ready."""
         queues = self._queue.ready_nested(self._can_continue)
-        spare = [self._client.unused(queue.route) for queue in queues]
+        spare = [self._client.idle_slots(queue.route) for queue in queues]
         job = self._queue.peek(self._has_spare_requests, self._can_request_page)
         if job and self._budget.can_request(job.page_bytes):
-            more = self._client.unused(job.route)
+            more = self._client.idle_slots(job.route)
             spare.append(min(more, self._budget.spare_requests(job.page_bytes)))
         return max(spare, default=None)
 
     def _has_spare_requests(self, job: Job) -> bool:
         """Return whether another worker would help, i.e. the list's rate limit has slack."""
-        return self._client.unused(job.route) > 0
+        return self._client.idle_slots(job.route) > 0

@@ -68,7 +68,7 @@ class Progress:
 
     def __init__(
         self,
-        tally: RequestStats,
+        request_stats: RequestStats,
         *,
         per_endpoint: float = PER_ENDPOINT,
         clock: Callable[[], float] = time.monotonic,
@@ -78,7 +78,7 @@ class Progress:
 
         `per_endpoint` is the number of requests a second that one endpoint can get.
         """
-        self._request_stats = tally
+        self._request_stats = request_stats
         self._per_endpoint = per_endpoint
         self._clock = clock
         self._wait = wait
@@ -90,7 +90,7 @@ class Progress:
         self._latest: Page | None = None
         self._started_at = self._reported_at = self._progressed_at = clock()
         self._rows_reported = 0
-        self._cost_reported = tally.total()
+        self._cost_reported = request_stats.total()
 
     # What happens, told by the thread that writes
 

@@ -56,7 +56,7 @@ class VirtualTime:
         monkeypatch.setattr(
             "tap_stripe_connect.sync.session.Limiter", partial(Limiter, clock=self.clock)
         )
-        turn = Limiter._turn
+        turn = Limiter._take_slot
 
         def noted_turn(limiter: Limiter, endpoint: str, ticket: object) -> float:
             delay = turn(limiter, endpoint, ticket)
@@ -64,7 +64,7 @@ class VirtualTime:
                 self.turns.append(self._seen.moment)
             return delay
 
-        monkeypatch.setattr(Limiter, "_turn", noted_turn)
+        monkeypatch.setattr(Limiter, "_take_slot", noted_turn)
 
     def clock(self) -> float:
         """Return the time, and remember for this thread what it was told."""
@@ -111,13 +111,13 @@ def test_c01_without_retry_after_all_readers_slow_down(
     stripe.faults.add(Fault(match="/v1/customers", skip=8, status=429))
     time.at[10.0] = stripe.faults.clear
     held: list[float] = []
-    refuse = Limiter.refused
+    refuse = Limiter.back_off
 
     def noted(limiter: Limiter, endpoint: str, reason: str, seconds: float) -> None:
         held.append(seconds)
         refuse(limiter, endpoint, reason, seconds)
 
-    monkeypatch.setattr(Limiter, "refused", noted)
+    monkeypatch.setattr(Limiter, "back_off", noted)
     output = run(config_for(stripe), catalog=selecting("customers"))
     assert output.exit_code == 0
     assert len(ids(output)) == 5000
@@ -225,7 +225,7 @@ def refused(status: int, message: str, **more: str) -> Fault:
 @pytest.mark.parametrize(
     ("settings", "fault", "advice"),
     [
-        ({"api_key": SECRET}, None, "check api_key: it must be a current key, pasted whole"),
+        ({"api_key": SECRET}, None, "check api_key: it must be a valid key, copied completely"),
         ({"api_key": SECRET.replace("sk", "pk")}, None, "use a restricted (rk_…) or secret"),
         (
             {},
@@ -235,7 +235,7 @@ def refused(status: int, message: str, **more: str) -> Fault:
         (
             {},
             refused(403, f"The API key {SECRET} does not allow requests from your IP address."),
-            "the key may be used from certain addresses only",
+            "the key is limited to certain IP addresses",
         ),
         (
             {"all_connected_accounts": True},

@@ -280,7 +280,7 @@ CASES = (
         (
             "acceptance/cases/test_c.py::test_c01_retry_after_is_waited_for",
             "acceptance/cases/test_c.py::test_c01_without_retry_after_all_readers_slow_down",
-            "unit/api/test_rate_limit.py::test_a_hold_delays_everybody",
+            "unit/api/test_rate_limit.py::test_a_backoff_delays_all_threads",
         ),
     ),
     Case(
@@ -288,8 +288,8 @@ CASES = (
         "The budget holds over readers, streams and accounts",
         (
             "acceptance/cases/test_c.py::test_c02_no_second_holds_more_requests_than_configured",
-            "unit/api/test_rate_limit.py::test_no_second_holds_more_than_the_budget",
-            "unit/test_settings.py::test_the_budget_is_half_of_what_the_mode_allows",
+            "unit/api/test_rate_limit.py::test_no_second_exceeds_the_rate",
+            "unit/test_settings.py::test_the_default_rate_is_half_of_the_limit",
         ),
         "the slower budget of Files: there is no stream of files yet",
     ),
@@ -467,7 +467,7 @@ CASES = (
         (
             "acceptance/cases/test_d.py::test_d11_an_organisations_key_reads_the_accounts_it_names",
             "acceptance/cases/test_d.py::test_d11_an_organisations_key_alone_asks_for_nothing",
-            "unit/test_settings.py::test_what_an_organisations_key_cannot_do_is_told_together",
+            "unit/test_settings.py::test_errors_of_an_organization_key_are_reported_together",
         ),
     ),
     Case(
@@ -650,8 +650,8 @@ CASES = (
             "acceptance/cases/test_f.py::test_f01_four_lists_take_hardly_longer_than_one",
             "acceptance/cases/test_f.py::test_f01_a_page_that_is_late_is_asked_for_once_more",
             "acceptance/cases/test_f.py::test_f01_a_list_that_is_always_slow_is_not_asked_for_twice",
-            "unit/api/test_rate_limit.py::test_the_budget_is_used_up",
-            "unit/api/test_rate_limit.py::test_waiting_for_an_endpoint_leaves_the_others_their_share",
+            "unit/api/test_rate_limit.py::test_the_rate_is_used_fully",
+            "unit/api/test_rate_limit.py::test_waiting_for_one_endpoint_does_not_delay_others",
         ),
         "50 requests a second for charges alone where Stripe has not raised limits: it allows "
         "an endpoint 25, of which the same share is used",
@@ -755,8 +755,8 @@ CASES = (
         "An error line tells what support asks for",
         (
             "acceptance/test_summary.py::test_an_error_line_has_all_that_support_asks_for",
-            "unit/api/test_errors.py::test_an_error_tells_what_support_asks_for",
-            "unit/api/test_errors.py::test_no_part_of_an_error_tells_a_secret",
+            "unit/api/test_errors.py::test_an_error_shows_what_support_asks_for",
+            "unit/api/test_errors.py::test_no_part_of_an_error_shows_a_secret",
         ),
     ),
     Case(

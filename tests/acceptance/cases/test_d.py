@@ -18,7 +18,7 @@ from tap_stripe_connect.simulator.faults import Fault
 from tap_stripe_connect.sync.fetch.engine import Engine
 from tap_stripe_connect.sync.state.format import Bookmarks
 from tests.acceptance.cases.steps import YEAR
-from tests.property.transport import Manner, interleaved
+from tests.property.transport import RunOptions, interleaved
 from tests.support.harness import (
     DAY,
     NOW,
@@ -223,7 +223,7 @@ def test_d09_a_long_load_does_not_hold_up_what_changed(
 
     These are one for the accounts, and a page of the feed and an object for each that changed.
     """
-    monkeypatch.setattr(Engine, "pages", interleaved(Manner(4, Prompt(1))))
+    monkeypatch.setattr(Engine, "pages", interleaved(RunOptions(4, Prompt(1))))
     names = [f"acct_1N{place}" for place in range(99)]
     for name in names:
         stripe.world.add_account(name).create("customer", {"id": f"cus_{name}"}, at=NOW - YEAR)
@@ -292,7 +292,7 @@ def test_d11_an_organisations_key_reads_the_accounts_it_names(stripe: Simulator)
     accounts = [world.add_signup(contexts[0]), world.platform, world.add_account("acct_1Connected")]
     for account in accounts:
         account.create("coupon", {"id": "C"}, at=NOW - DAY)
-    key = world.add_organisation_key("sk_org_test_1Example", accounts=contexts[:2])
+    key = world.add_organization_key("sk_org_test_1Example", accounts=contexts[:2])
     config = config_for(stripe, api_key=key, account_ids=contexts)
     catalog = selecting("coupons")
     first = run(config, catalog=catalog)

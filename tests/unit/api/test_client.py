@@ -1,4 +1,4 @@
-"""Asking Stripe: what counts as an answer, and when it is no use to go on."""
+"""The API client: which responses are valid, and when retries end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ stable = settings(deadline=None, derandomize=True, max_examples=300)
 
 
 class HurriedClient(Client):
-    """A client whose time passes with its pauses only, twenty seconds each."""
+    """A client whose clock moves only while it sleeps, by twenty seconds each time."""
 
     attempts = 4
     now = 0.0
@@ -55,25 +55,25 @@ def client(stripe: Simulator) -> HurriedClient:
 
 
 def action(client: Client, path: str, **options: Any) -> ErrorAction:
-    """Return the action on a list that cannot be read."""
+    """Return the error action of a list that cannot be read."""
     with pytest.raises(StripeError) as caught:
         client.page(path, **options)
     return caught.value.action
 
 
 def test_a_total_outage_ends_the_run(stripe: Simulator, client: HurriedClient) -> None:
-    """Once nothing has been answered for five minutes a failure is no longer that of a list."""
+    """After five minutes without a successful response, a failed list ends the run."""
     client.get("/v1/account")
     stripe.faults.add(Fault(match="/v1/", status=503))
     actions = [action(client, "/v1/charges") for _ in range(6)]
-    # Sixty seconds each; the first failure begins the count.
+    # Sixty seconds each; the outage starts with the first failure.
     assert actions == [*[ErrorAction.RETRY] * 4, ErrorAction.STOP, ErrorAction.STOP]
-    with pytest.raises(StripeError, match=r"for \d+ minutes, the last one: An unknown error"):
+    with pytest.raises(StripeError, match=r"for \d+ minutes; last error: An unknown error"):
         client.page("/v1/charges")
 
 
-def test_a_good_answer_ends_the_count(stripe: Simulator, client: HurriedClient) -> None:
-    """A list that keeps failing among others that are answered is its own trouble."""
+def test_a_successful_response_ends_the_outage(stripe: Simulator, client: HurriedClient) -> None:
+    """A list that keeps failing while others succeed fails alone."""
     stripe.faults.add(Fault(match="/v1/charges", status=503))
     client.get("/v1/account")
     for _ in range(20):
@@ -81,8 +81,8 @@ def test_a_good_answer_ends_the_count(stripe: Simulator, client: HurriedClient) 
         client.page("/v1/coupons")
 
 
-def test_a_refusal_shows_that_somebody_is_there(stripe: Simulator, client: HurriedClient) -> None:
-    """Answers that are final count like good ones, whatever they say."""
+def test_a_final_error_ends_the_outage(stripe: Simulator, client: HurriedClient) -> None:
+    """An error that is not retried shows that Stripe responds."""
     stripe.faults.add(Fault(match="/v1/charges", status=503))
     stripe.faults.add(Fault(match="/v1/coupons", status=403))
     client.get("/v1/account")
@@ -94,16 +94,16 @@ def test_a_refusal_shows_that_somebody_is_there(stripe: Simulator, client: Hurri
 def test_smaller_pages_are_tried_before_the_run_ends(
     stripe: Simulator, client: HurriedClient
 ) -> None:
-    """A page that is asked for a few times only, to try a smaller one next, ends no run (C5)."""
+    """A page with only a few attempts, before a smaller one is tried, never ends the run."""
     stripe.faults.add(Fault(match="/v1/charges", status=503))
     client.get("/v1/account")
     for _ in range(40):
-        assert action(client, "/v1/charges", tries=2) is ErrorAction.RETRY
+        assert action(client, "/v1/charges", attempts=2) is ErrorAction.RETRY
     assert action(client, "/v1/charges") is ErrorAction.STOP
 
 
-def test_time_without_requests_is_no_outage(stripe: Simulator, client: HurriedClient) -> None:
-    """A target that takes its time keeps everybody waiting; what fails then is new."""
+def test_time_without_requests_is_not_an_outage(stripe: Simulator, client: HurriedClient) -> None:
+    """A slow target blocks all requests; the first failure after that is not an outage."""
     client.get("/v1/account")
     client.now += 3600
     stripe.faults.add(Fault(match="/v1/charges", status=503))
@@ -111,10 +111,10 @@ def test_time_without_requests_is_no_outage(stripe: Simulator, client: HurriedCl
 
 
 @pytest.mark.usefixtures("one_reader")
-def test_an_outage_is_noticed_by_a_run_of_many_accounts(
+def test_an_outage_ends_a_run_of_many_accounts(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not every list of every account finds out for itself."""
+    """The lists of the other accounts are not retried one by one."""
     monkeypatch.setattr(Client, "attempts", 3)
     monkeypatch.setattr(Client, "backoff", 0.001)
     monkeypatch.setattr(Client, "outage", 0.0)
@@ -122,33 +122,33 @@ def test_an_outage_is_noticed_by_a_run_of_many_accounts(
         stripe.world.add_account(f"acct_1N{place}")
     stripe.faults.add(Fault(match="/v1/(?!account)", status=500))
     config = config_for(stripe, account_ids=list(stripe.world.accounts))
-    with pytest.raises(StripeError, match="No request has been answered well"):
+    with pytest.raises(StripeError, match="No successful response"):
         run(config, catalog=selecting("coupons"))
     assert stripe.journal.count() < 600
 
 
 @pytest.mark.parametrize("url", ["https://a..b", "http://127.0.0.1:1"])
-def test_an_address_that_nobody_answers_at_is_told_as_such(
+def test_an_unreachable_url_is_reported(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    """As long as nothing was reached, no answer is spoken of."""
+    """Before the first response, the error is about the URL and not about a lost response."""
     monkeypatch.setattr(Client, "backoff", 0.001)
     with pytest.raises(StripeError) as caught:
         run(config_for(stripe, api_url=url))
     assert caught.value.action is ErrorAction.STOP
-    assert f"cannot be reached at {url}" in caught.value.message
+    assert f"Cannot reach Stripe at {url}" in caught.value.message
     assert "damaged" not in caught.value.message
 
 
-def answered(body: bytes) -> Any:
-    """Return what is read of a body."""
+def decoded(body: bytes) -> Any:
+    """Return the document that is decoded from a body."""
     response = requests.Response()
     response._content = body
     return responses.read(response).document
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         (r"\ud83d", "\ufffd"),
         (r"\ude00", "\ufffd"),
@@ -160,38 +160,38 @@ def answered(body: bytes) -> Any:
         (r"é\uD83D\n", "é\ufffd\n"),
     ],
 )
-def test_half_a_surrogate_pair_does_not_cost_the_page(text: str, wanted: str) -> None:
-    """It becomes U+FFFD, as UTF-8 cannot express it; everything beside it stays."""
+def test_an_unpaired_surrogate_does_not_fail_the_page(text: str, expected: str) -> None:
+    """It is replaced by U+FFFD, because UTF-8 cannot encode it; everything else is kept."""
     body = f'{{"id":"{text}","n":[1.5,12345678901234567,null]}}'.encode()
-    found = answered(body)
-    assert found == {"id": wanted, "n": [1.5, 12345678901234567, None]}
+    found = decoded(body)
+    assert found == {"id": expected, "n": [1.5, 12345678901234567, None]}
     msgspec.json.encode(found)
 
 
 @stable
 @given(st.text(st.characters(exclude_categories=())))
 @example("\ud83d")
-def test_any_text_can_be_read_and_written(text: str) -> None:
-    """Whatever a JSON text holds, only halves of pairs are replaced."""
-    found = answered(json.dumps({"x": text}).encode())["x"]
+def test_any_text_can_be_decoded_and_encoded(text: str) -> None:
+    """Only unpaired surrogates are replaced, whatever a JSON string contains."""
+    found = decoded(json.dumps({"x": text}).encode())["x"]
     assert found == re.sub("[\ud800-\udfff]", "\ufffd", paired(text))
     msgspec.json.encode(found)
 
 
 def paired(text: str) -> str:
-    """Return `text` with each surrogate pair as the character it stands for."""
+    """Return `text` with each surrogate pair as the character that it encodes."""
     return str(json.loads(json.dumps(text)))
 
 
 @pytest.mark.parametrize("body", [b'{"x":"\\ud83d', b'{"x":"\\ud83d"', b"{", b"", b"\xff", b"NaN"])
-def test_what_is_not_whole_is_no_answer(body: bytes) -> None:
-    """A second reading does not take damage for content (C4)."""
+def test_damaged_json_is_rejected(body: bytes) -> None:
+    """Replacing surrogates does not accept JSON that is cut off."""
     with pytest.raises(ValueError, match=r"\w"):
-        answered(body)
+        decoded(body)
 
 
-def test_rows_with_half_a_surrogate_pair_arrive(stripe: Simulator) -> None:
-    """One such name costs neither its row nor the page."""
+def test_rows_with_an_unpaired_surrogate_are_written(stripe: Simulator) -> None:
+    """One such name fails neither its row nor the page."""
     bulk.load(stripe.world.platform, customers=3, start=NOW - DAY, until=NOW)
     page = {
         "object": "list",
@@ -206,35 +206,37 @@ def test_rows_with_half_a_surrogate_pair_arrive(stripe: Simulator) -> None:
     assert [row["name"] for row in output.records("customers")] == ["\ufffd!"]
 
 
-def test_which_of_stripes_limits_was_reached_is_told_once(
+def test_a_rate_limit_is_logged_once(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Refusals for speed that pass are counted; the limit's name is told at the first one."""
+    """The first 429 logs the name of the limit; later ones are only counted."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(Client, "backoff", 0.001)
     stripe.faults.add(Fault(match="/v1/coupons", status=429, times=5))
     output = run(config_for(stripe), catalog=selecting("coupons"))
     assert output.exit_code == 0
-    assert len([one for one in caplog.messages if "for speed (global-rate)" in one]) == 1
+    assert (
+        len([one for one in caplog.messages if "Rate limited by Stripe (global-rate)" in one]) == 1
+    )
 
 
-def test_the_budget_hears_which_limit_was_reached(
+def test_the_limiter_learns_which_limit_was_reached(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, client: HurriedClient
 ) -> None:
-    """Stripe's code for them is the same for all limits; the reason is in the head."""
-    told = []
-    monkeypatch.setattr(Limiter, "refused", lambda _, *what: told.append(what[:2]))
+    """The error code is the same for all limits; the reason is in a header."""
+    backoffs = []
+    monkeypatch.setattr(Limiter, "back_off", lambda _, *arguments: backoffs.append(arguments[:2]))
     body = {"error": {"code": "rate_limit", "message": "Request rate limit exceeded."}}
     reason = {"Stripe-Rate-Limited-Reason": "endpoint-rate"}
     stripe.faults.add(Fault(match="/v1/coupons", status=429, body=body, headers=reason, times=1))
     client.page("/v1/coupons")
-    assert told == [("/v1/coupons", "endpoint-rate")]
+    assert backoffs == [("/v1/coupons", "endpoint-rate")]
 
 
-def test_a_nested_list_that_leads_nowhere_fails_its_stream_alone(
+def test_a_nested_list_without_a_url_fails_only_its_stream(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A list that is cut short and names no address is told in words."""
+    """The error says that an incomplete list has no URL."""
     invoice = {
         "id": "in_1",
         "object": "invoice",
@@ -252,8 +254,8 @@ def test_a_nested_list_that_leads_nowhere_fails_its_stream_alone(
 
 
 @pytest.mark.parametrize("name", ["ac_sale  x", ".", "..", "...", "a/b", "50%", "é ?#", "C+%2E"])
-def test_changed_and_deleted_coupons_of_any_name_are_read(stripe: Simulator, name: str) -> None:
-    """Ids that users chose are found by their id, and missed only where they are gone (C9)."""
+def test_changed_and_deleted_coupons_with_any_id_are_read(stripe: Simulator, name: str) -> None:
+    """Ids that users chose are quoted in paths, and recognized in errors about missing objects."""
     account = stripe.world.platform
     account.create("coupon", {"id": name}, at=NOW - DAY)
     account.create("coupon", {"id": "gone"}, at=NOW - DAY)

@@ -1,4 +1,4 @@
-"""What Stripe's errors mean: an action for every answer, and one line without secrets."""
+"""Stripe's errors: an action for each of them, and a message of one line without secrets."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ REVOKED = (
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "message", "wanted"),
+    ("status", "code", "message", "expected"),
     [
         (400, "parameter_unknown", "Received unknown parameter: creatd", ErrorAction.FAIL_STREAM),
         (400, "parameter_invalid_integer", "Invalid integer: NaN", ErrorAction.FAIL_STREAM),
@@ -74,14 +74,14 @@ REVOKED = (
         (302, "", "", ErrorAction.STOP),
     ],
 )
-def test_stripes_answers_mean(status: int, code: str, message: str, wanted: ErrorAction) -> None:
-    """Each answer that Stripe gives to reads leads to the action that fits it (C6, C7, D6)."""
-    assert rule_for(status, code, message).action is wanted
+def test_action_of_an_error(status: int, code: str, message: str, expected: ErrorAction) -> None:
+    """Each error that Stripe returns for reads has the right action."""
+    assert rule_for(status, code, message).action is expected
 
 
 @pytest.mark.parametrize("status", EVERY_STATUS)
 def test_every_status_has_an_action(status: int) -> None:
-    """No answer is without an action, whatever it says; all but retries come with advice."""
+    """Every error has an action, whatever its text; all actions except retries have advice."""
     codes = ["", "unheard_of", *{rule.code for rule in RULES}]
     texts = ["", "Something new", *{rule.text for rule in RULES}, PERMISSION, REVOKED]
     for code in codes:
@@ -92,23 +92,23 @@ def test_every_status_has_an_action(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 204, 299, 600])
-def test_other_answers_are_no_errors(status: int) -> None:
-    """Asking what a success means is a mistake that shows."""
+def test_a_success_has_no_rule(status: int) -> None:
+    """Looking up the rule of a success is a bug, and raises."""
     with pytest.raises(ValueError, match=str(status)):
         rule_for(status, "", "")
 
 
 @pytest.mark.parametrize("place", range(len(RULES)))
-def test_every_rule_can_decide(place: int) -> None:
-    """No row of the table is hidden behind the rows before it."""
+def test_every_rule_can_match(place: int) -> None:
+    """No row of the table is hidden by the rows before it."""
     rule = RULES[place]
-    decided = [rule_for(status, rule.code, rule.text, rule.path) for status in rule.status]
-    assert any(one is rule for one in decided)
+    matched = [rule_for(status, rule.code, rule.text, rule.path) for status in rule.status]
+    assert any(one is rule for one in matched)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422, 429, 500])
-def test_only_credentials_and_addresses_stop_a_run(status: int) -> None:
-    """A text that nobody has seen before never stops the other streams (G7)."""
+def test_unknown_errors_never_stop_a_run(status: int) -> None:
+    """Other streams continue after an error with an unknown code and text."""
     action = rule_for(status, "unheard_of", "Something new").action
     assert action in {ErrorAction.RETRY, ErrorAction.SKIP_STREAM, ErrorAction.FAIL_STREAM}
 
@@ -117,8 +117,8 @@ def test_only_credentials_and_addresses_stop_a_run(status: int) -> None:
 @pytest.mark.parametrize(
     "form", ["{}", "Invalid API Key provided: {}.", "key='{}'", '"{}",', "Bearer {}\n", "x={}&y"]
 )
-def test_keys_are_hidden(secret: str, form: str) -> None:
-    """Keys, signing secrets and authorization codes are hidden, their kind is not (C6)."""
+def test_keys_are_redacted(secret: str, form: str) -> None:
+    """Keys, signing secrets and authorization codes are hidden, but their prefix is shown."""
     hidden = redact(form.format(secret))
     assert "Planted" not in hidden
     assert "abcd" not in hidden
@@ -135,13 +135,13 @@ def test_keys_are_hidden(secret: str, form: str) -> None:
         "task_force of risk_level and whsec_ and pk",
     ],
 )
-def test_what_is_no_secret_is_shown(text: str) -> None:
+def test_other_text_is_not_redacted(text: str) -> None:
     """Ids, permissions and plain words stay readable."""
     assert redact(text) == text
 
 
 def error(message: str = "No such charge", **given: Any) -> StripeError:
-    """Return an error with everything that can be known of it."""
+    """Return an error with all details."""
     known = {
         "action": ErrorAction.FAIL_STREAM,
         "path": "/v1/charges",
@@ -149,21 +149,21 @@ def error(message: str = "No such charge", **given: Any) -> StripeError:
         "status": 404,
         "code": "resource_missing",
         "request_id": "req_1Example",
-        "advice": "report it with the request id",
+        "advice": "report this with the request id",
     }
     return StripeError(message, **{**known, **given})
 
 
-def test_an_error_tells_what_support_asks_for() -> None:
-    """One line has message, method, path, status, code, account, request id and advice (G8)."""
+def test_an_error_shows_what_support_asks_for() -> None:
+    """The line has message, method, path, status, code, account, request id and advice."""
     assert str(error()) == (
         "No such charge [GET /v1/charges, status 404, code resource_missing, "
-        "account acct_1Example, request id req_1Example] - report it with the request id"
+        "account acct_1Example, request id req_1Example] - report this with the request id"
     )
 
 
-def test_what_is_not_known_is_left_out() -> None:
-    """A line has no empty places."""
+def test_unknown_details_are_omitted() -> None:
+    """The line has no empty parts."""
     bare = StripeError("the connection was lost", action=ErrorAction.RETRY, path="/v1/account")
     assert str(bare) == "the connection was lost [GET /v1/account]"
 
@@ -173,26 +173,26 @@ FIELDS = ["message", "path", "account", "code", "request_id", "advice"]
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("secret", SECRETS)
-def test_no_part_of_an_error_tells_a_secret(field: str, secret: str) -> None:
-    """A key in any part of an answer is neither in the line nor in what debuggers show (G8)."""
-    fault = error(**{field: f"answered {secret} here"})
-    assert "Planted" not in str(fault)
-    assert "Planted" not in repr(fault)
-    assert "Planted" not in fault.message
+def test_no_part_of_an_error_shows_a_secret(field: str, secret: str) -> None:
+    """A key in any part of a response appears in neither `str` nor `repr`."""
+    shown = error(**{field: f"answered {secret} here"})
+    assert "Planted" not in str(shown)
+    assert "Planted" not in repr(shown)
+    assert "Planted" not in shown.message
 
 
 @stable
 @given(st.sampled_from(FIELDS), st.text())
 def test_an_error_is_always_one_line(field: str, text: str) -> None:
-    """Whatever Stripe or a proxy answers, an error takes one line of the log (G8)."""
+    """Whatever Stripe or a proxy responds, an error is one line of the log."""
     assert len(str(error(**{field: f"before{text}after"})).splitlines()) == 1
     assert len(redact(text).splitlines()) <= 1
 
 
 @stable
 @given(st.text())
-def test_hiding_twice_changes_nothing(text: str) -> None:
-    """A line that was redacted can be redacted again."""
+def test_redaction_is_idempotent(text: str) -> None:
+    """A redacted line can be redacted again."""
     once = redact(text)
     assert redact(once) == once
 
@@ -209,6 +209,6 @@ def test_hiding_twice_changes_nothing(text: str) -> None:
 def test_permissions_and_accounts_are_found_in_messages(
     message: str, permission: str, account: str
 ) -> None:
-    """What to grant, and for which account, is read out of Stripe's message (C7)."""
+    """The permission to add, and its account, are extracted from Stripe's message."""
     assert missing_permission(message) == permission
     assert account_in(message) == account

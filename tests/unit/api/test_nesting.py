@@ -1,4 +1,4 @@
-"""Answers that are nested more deeply than Python reads."""
+"""Responses that are nested too deeply for the parser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tap_stripe_connect.api.client import Client
-from tap_stripe_connect.api.nesting import DEEPEST, decode
+from tap_stripe_connect.api.nesting import MAX_DEPTH, decode
 from tap_stripe_connect.simulator.faults import Fault
 from tests.support.harness import NOW, config_for, run, selecting
 
@@ -26,7 +26,7 @@ def nested(levels: int) -> str:
 
 
 def page(levels: int, path: str = "/v1/customers") -> str:
-    """Return a page of three customers, of whom the second holds so many levels."""
+    """Return a page of three customers; the second one has so many levels."""
     rows = [
         {"id": f"cus_{place}", "object": "customer", "created": NOW - place, "livemode": False}
         for place in (1000, 1001, 1002)
@@ -48,34 +48,34 @@ def depth(value: Any) -> int:
     return deepest
 
 
-def test_a_row_that_is_nested_too_deeply_costs_no_other_row(
+def test_a_row_that_is_nested_too_deeply_does_not_affect_others(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All rows arrive at the first request, the one with a gap is named."""
+    """All rows are read with the first request, and the log names the row that was changed."""
     stripe.faults.add(Fault(match="/v1/customers", body=page(FAR_TOO_DEEP)))
     output = run(config_for(stripe), catalog=selecting("customers"))
     assert output.exit_code == 0
     first, second, third = output.records("customers")
     assert [one["id"] for one in (first, second, third)] == ["cus_1000", "cus_1001", "cus_1002"]
     assert second["metadata"]["b"] == ']}"'
-    assert depth(second["metadata"]) <= DEEPEST
+    assert depth(second["metadata"]) <= MAX_DEPTH
     (line,) = (one.message for one in caplog.records if "levels deep" in one.message)
-    assert line.startswith("customer cus_1001 holds values")
+    assert line.startswith("customer cus_1001 has values")
 
 
 @pytest.mark.parametrize("levels", [100, 800, 850, 900, 950, 975, 990, 1000, 1100, 3000, 20_000])
 @pytest.mark.parametrize("settings", [{}, {"flattening_enabled": True, "flattening_max_depth": 3}])
 def test_no_depth_ends_a_run(stripe: Simulator, levels: int, settings: dict[str, Any]) -> None:
-    """What can be read can be written, at the limit of the parser and on either side of it."""
+    """Whatever can be decoded can be encoded, below, at and above the parser's limit."""
     stripe.faults.add(Fault(match="/v1/customers", body=page(levels)))
     output = run(config_for(stripe, **settings), catalog=selecting("customers"))
     assert output.counts == {"customers": 3}
 
 
-def test_an_object_that_is_retrieved_can_be_nested_too_deeply(
+def test_a_retrieved_object_can_be_nested_too_deeply(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is read like a row of a list, and named."""
+    """It is read like a row of a list, and named in the log."""
     account = stripe.world.platform
     account.create("customer", {"id": "cus_1"}, at=NOW - 10_000)
     state = run(config_for(stripe), catalog=selecting("customers")).state
@@ -88,23 +88,23 @@ def test_an_object_that_is_retrieved_can_be_nested_too_deeply(
         "customers"
     )
     assert record["id"] == "cus_1"
-    assert any(one.message.startswith("customer cus_1 holds") for one in caplog.records)
+    assert any(one.message.startswith("customer cus_1 has values") for one in caplog.records)
 
 
-def test_what_is_not_too_deep_is_not_touched() -> None:
-    """Up to the limit of the parser a document comes back as it is."""
-    text = nested(DEEPEST * 3).encode()
+def test_a_document_within_the_limit_is_unchanged() -> None:
+    """Up to the parser's limit, nothing is replaced."""
+    text = nested(MAX_DEPTH * 3).encode()
     assert msgspec.json.encode(decode(text)) == text
 
 
 @pytest.mark.parametrize("length", [10, 5000, -1])
-def test_a_deep_document_that_is_cut_off_is_damaged(length: int) -> None:
-    """It is an answer to ask for again, not one to believe."""
+def test_a_deep_document_that_is_cut_off_is_rejected(length: int) -> None:
+    """It is requested again, not accepted."""
     with pytest.raises((ValueError, msgspec.DecodeError)):
         decode(page(FAR_TOO_DEEP).encode()[:length])
 
 
-def test_a_deep_document_that_is_no_json_is_damaged(
+def test_a_deep_document_that_is_not_json_is_rejected(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only its own list fails."""
@@ -116,11 +116,11 @@ def test_a_deep_document_that_is_no_json_is_damaged(
     assert output.counts == {"coupons": 1}
 
 
-def test_every_gap_of_a_page_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Rows that have several such values, and several such rows."""
+def test_each_changed_row_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A page can have several such rows, and a row several such values."""
     deep = nested(FAR_TOO_DEEP)
     rows = ",".join(f'{{"object": "x", "id": "{name}", "a": {deep}, "b": {deep}}}' for name in "pq")
     with caplog.at_level(logging.WARNING):
         found = decode(f'{{"data": [{rows}, {{"id": "r"}}], "has_more": false}}'.encode())
     assert [row["id"] for row in found["data"]] == ["p", "q", "r"]
-    assert [one.message.partition(" holds")[0] for one in caplog.records] == ["x p", "x q"]
+    assert [one.message.partition(" has values")[0] for one in caplog.records] == ["x p", "x q"]

@@ -1,4 +1,4 @@
-"""The request budget, kept by many threads that live in a time of their own."""
+"""The rate limiter, used by many threads in virtual time."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 EPSILON = 1e-6
-"""Seconds that rounding may take from a distance in time."""
+"""Tolerance for rounding, in seconds."""
 
 THREADS = 32
 DURATION = 20.0
 
 
 class Clock:
-    """A clock that moves on once every thread sleeps, to the moment at which the next one wakes."""
+    """A clock that moves once every thread sleeps, to the time at which the next one wakes up."""
 
     def __init__(self, threads: int) -> None:
-        """Begin at some moment, as monotonic clocks do."""
         self.now = 1_000.0
         self._awake = threads
         self._sleepers: list[float] = []
         self._changed = threading.Condition()
 
     def __call__(self) -> float:
-        """Return the present moment, in seconds."""
+        """Return the time in seconds."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let the thread that calls this wake `seconds` from now, together with all due then."""
+        """Block the calling thread for `seconds`."""
         with self._changed:
             due = self.now + seconds
             self._sleepers.append(due)
@@ -45,7 +44,7 @@ class Clock:
             self._changed.wait_for(lambda: self.now >= due)
 
     def leave(self) -> None:
-        """End the part of a thread."""
+        """End a thread."""
         with self._changed:
             self._awake -= 1
             self._move_on()
@@ -64,19 +63,18 @@ Sent = dict[str, list[float]]
 
 
 class Crowd:
-    """Threads that send requests as fast as they may; when they did, by endpoint."""
+    """Threads that send requests as fast as the limiter allows, and the times at which they did."""
 
     def __init__(self, per_second: float, threads: int = THREADS) -> None:
-        """Share one budget of `per_second` among `threads`."""
         self.clock = Clock(threads)
         self.limiter = Limiter(per_second, clock=self.clock)
         self.begin = self.clock()
         self.sent: Sent = defaultdict(list)
         self._threads = threads
-        self._faults: list[BaseException] = []
+        self._errors: list[BaseException] = []
 
     def run(self, send_all: Callable[[Crowd, int], None]) -> Sent:
-        """Let each thread do its part, given its number; return when what was sent."""
+        """Run `send_all` with its number in each thread; return the times by endpoint."""
         threads = [
             threading.Thread(target=self._part, args=(send_all, number), daemon=True)
             for number in range(self._threads)
@@ -85,25 +83,25 @@ class Crowd:
             thread.start()
         for thread in threads:
             thread.join(timeout=120)
-            assert not thread.is_alive(), "the budget never let a thread go on"
-        assert not self._faults, self._faults
+            assert not thread.is_alive(), "the limiter blocked a thread forever"
+        assert not self._errors, self._errors
         return self.sent
 
     def _part(self, send_all: Callable[[Crowd, int], None], number: int) -> None:
         try:
             send_all(self, number)
-        except BaseException as fault:  # noqa: BLE001 - the main thread reports it
-            self._faults.append(fault)
+        except BaseException as error:  # noqa: BLE001 - the main thread reports it
+            self._errors.append(error)
         finally:
             self.clock.leave()
 
     def send(self, endpoint: str) -> None:
-        """Send one request as soon as it may go out."""
+        """Send one request as soon as it is allowed."""
         self.limiter.wait(endpoint, self.clock.sleep)
         self.sent[endpoint].append(self.clock())
 
     def keep_sending(self, endpoints: Sequence[str], number: int, *, slowest: float = 0.0) -> None:
-        """Send to one endpoint after another; answers take up to `slowest` seconds."""
+        """Send requests to random endpoints; responses take up to `slowest` seconds."""
         chance = random.Random(number)  # noqa: S311 - repeatable delays, not secrets
         while self.clock() < self.begin + DURATION:
             self.send(chance.choice(endpoints))
@@ -112,7 +110,7 @@ class Crowd:
 
 
 def busiest_second(moments: Iterable[float]) -> int:
-    """Return the most requests in any one second, its first moment counted and its last not."""
+    """Return the maximum number of requests in any half-open second."""
     ordered = sorted(moments)
     most = first = 0
     for place, moment in enumerate(ordered):
@@ -122,8 +120,8 @@ def busiest_second(moments: Iterable[float]) -> int:
     return most
 
 
-def check_budget(sent: Sent, per_second: float, per_endpoint: float) -> None:
-    """Fail if any one second holds more requests than the budget, in all or for an endpoint."""
+def check_rates(sent: Sent, per_second: float, per_endpoint: float) -> None:
+    """Assert that no second exceeds the total rate, or the rate of an endpoint."""
     assert busiest_second(moment for moments in sent.values() for moment in moments) <= per_second
     for endpoint, moments in sent.items():
         assert busiest_second(moments) <= per_endpoint, endpoint
@@ -136,29 +134,29 @@ FEW = ("/v1/charges", "/v1/invoices", "/v1/events", "/v1/invoices/{id}/lines")
 @pytest.mark.parametrize("slowest", [0.0, 0.3, 1.5])
 @pytest.mark.parametrize("endpoints", [ONE, FEW], ids=["one", "few"])
 @pytest.mark.parametrize("per_second", [1, 12, 50, 100])
-def test_no_second_holds_more_than_the_budget(
+def test_no_second_exceeds_the_rate(
     per_second: int, endpoints: Sequence[str], slowest: float
 ) -> None:
-    """Many threads together never exceed the budget, in all or for an endpoint (C2)."""
+    """Many threads together never exceed the total rate, or the rate of an endpoint."""
     crowd = Crowd(per_second)
     sent = crowd.run(lambda crowd, number: crowd.keep_sending(endpoints, number, slowest=slowest))
-    check_budget(sent, per_second, PER_ENDPOINT)
+    check_rates(sent, per_second, PER_ENDPOINT)
 
 
 @pytest.mark.parametrize(
-    ("per_second", "endpoints", "wanted"), [(12, ONE, 12), (50, ONE, 25), (50, FEW, 50)]
+    ("per_second", "endpoints", "expected"), [(12, ONE, 12), (50, ONE, 25), (50, FEW, 50)]
 )
-def test_the_budget_is_used_up(per_second: int, endpoints: Sequence[str], wanted: int) -> None:
-    """Where threads have more to send than they may, the budget is what they send."""
+def test_the_rate_is_used_fully(per_second: int, endpoints: Sequence[str], expected: int) -> None:
+    """Threads that have enough to send reach the rate."""
     crowd = Crowd(per_second)
     sent = crowd.run(lambda crowd, number: crowd.keep_sending(endpoints, number))
     total = sum(len(moments) for moments in sent.values())
-    assert total >= 0.98 * wanted * DURATION
+    assert total >= 0.98 * expected * DURATION
 
 
 @pytest.mark.parametrize("per_second", [12, 100])
-def test_requests_that_go_out_late_cost_the_budget_little(per_second: int) -> None:
-    """A busy machine wakes threads late; others make up for it, and still no second holds more."""
+def test_late_requests_hardly_reduce_the_rate(per_second: int) -> None:
+    """A busy machine wakes threads late; others catch up, and still no second exceeds the rate."""
     crowd = Crowd(per_second)
 
     def part(crowd: Crowd, number: int) -> None:
@@ -170,33 +168,33 @@ def test_requests_that_go_out_late_cost_the_budget_little(per_second: int) -> No
             crowd.sent[endpoint].append(crowd.clock())
 
     sent = crowd.run(part)
-    check_budget(sent, per_second, PER_ENDPOINT)
+    check_rates(sent, per_second, PER_ENDPOINT)
     assert sum(len(moments) for moments in sent.values()) >= 0.96 * per_second * DURATION
 
 
-def test_turns_that_nobody_takes_are_told_once() -> None:
-    """Those of the last second, less those that are made up for; then one whenever it is free."""
+def test_idle_slots_are_reported_until_they_are_spent() -> None:
+    """Those of the last second are reported, less those spent; then one whenever a slot is free."""
     crowd = Crowd(50, threads=1)
-    told: list[int] = []
+    reported: list[int] = []
 
     def part(crowd: Crowd, number: int) -> None:
         del number
-        # Nobody has sent anything before.
-        told.append(crowd.limiter.unused(ONE[0], most=100))
+        # Nothing has been sent before.
+        reported.append(crowd.limiter.idle_slots(ONE[0], spend=100))
         crowd.send(ONE[0])
-        told.append(crowd.limiter.unused(ONE[0]))
+        reported.append(crowd.limiter.idle_slots(ONE[0]))
         crowd.clock.sleep(0.5)
-        told.append(crowd.limiter.unused(ONE[0], most=5))
-        told.append(crowd.limiter.unused(ONE[0], most=100))
-        told.append(crowd.limiter.unused(ONE[0]))
+        reported.append(crowd.limiter.idle_slots(ONE[0], spend=5))
+        reported.append(crowd.limiter.idle_slots(ONE[0], spend=100))
+        reported.append(crowd.limiter.idle_slots(ONE[0]))
         crowd.send(ONE[0])
-        told.append(crowd.limiter.unused(ONE[0]))
+        reported.append(crowd.limiter.idle_slots(ONE[0]))
         crowd.clock.sleep(60.0)
-        told.append(crowd.limiter.unused(ONE[0]))
+        reported.append(crowd.limiter.idle_slots(ONE[0]))
 
     crowd.run(part)
-    # One may be as late as the next one is away, so that after a pause two go out together.
-    assert told == [PER_ENDPOINT, 1, 12, 7, 1, 1, PER_ENDPOINT]
+    # A request may be as late as the interval, so that two are sent together after a pause.
+    assert reported == [PER_ENDPOINT, 1, 12, 7, 1, 1, PER_ENDPOINT]
 
 
 def test_raised_limits_raise_those_of_endpoints() -> None:
@@ -207,8 +205,8 @@ def test_raised_limits_raise_those_of_endpoints() -> None:
 
 
 @pytest.mark.parametrize("endpoints", [ONE, FEW], ids=["one", "few"])
-def test_a_hold_delays_everybody(endpoints: Sequence[str]) -> None:
-    """After a hold nobody sends for that time, not even who waits already, nor in a burst after."""
+def test_a_backoff_delays_all_threads(endpoints: Sequence[str]) -> None:
+    """During a backoff nobody sends, not even threads already waiting, and no burst follows."""
     crowd = Crowd(50)
     held: list[float] = []
 
@@ -218,7 +216,7 @@ def test_a_hold_delays_everybody(endpoints: Sequence[str]) -> None:
             return
         for seconds in (3.0, 0.5, 2.0):
             crowd.clock.sleep(2.005)
-            crowd.limiter.refused(endpoints[0], "", seconds)
+            crowd.limiter.back_off(endpoints[0], "", seconds)
             held.append(crowd.clock())
             crowd.clock.sleep(seconds)
 
@@ -228,30 +226,30 @@ def test_a_hold_delays_everybody(endpoints: Sequence[str]) -> None:
         during = [one for one in moments if begin < one < begin + seconds - EPSILON]
         assert during == []
         assert any(begin + seconds - EPSILON <= one < begin + seconds + 0.1 for one in moments)
-    check_budget(sent, 50, PER_ENDPOINT)
+    check_rates(sent, 50, PER_ENDPOINT)
 
 
-def test_a_shorter_hold_does_not_end_a_longer_one() -> None:
-    """Of several holds the one that lasts longest counts."""
+def test_a_shorter_backoff_does_not_end_a_longer_one() -> None:
+    """Of several backoffs, the longest one applies."""
     crowd = Crowd(50, threads=1)
 
     def part(crowd: Crowd, number: int) -> None:
         del number
-        crowd.limiter.refused("/v1/charges", "", 5.0)
-        crowd.limiter.refused("/v1/charges", "", 1.0)
+        crowd.limiter.back_off("/v1/charges", "", 5.0)
+        crowd.limiter.back_off("/v1/charges", "", 1.0)
         crowd.send("/v1/charges")
 
     assert crowd.run(part) == {"/v1/charges": [pytest.approx(crowd.begin + 5.0)]}
 
 
-def test_the_first_request_goes_out_at_once() -> None:
-    """Nobody waits while nothing has been sent."""
+def test_the_first_request_is_sent_at_once() -> None:
+    """Nothing waits before the first request."""
     crowd = Crowd(1, threads=1)
     assert crowd.run(lambda crowd, _: crowd.send("/v1/charges")) == {"/v1/charges": [crowd.begin]}
 
 
-def test_waiting_for_an_endpoint_leaves_the_others_their_share() -> None:
-    """However many threads wait for a busy endpoint, another one gets all the rest (F1)."""
+def test_waiting_for_one_endpoint_does_not_delay_others() -> None:
+    """However many threads wait for a busy endpoint, another one gets the rest of the rate."""
     crowd = Crowd(50)
 
     def part(crowd: Crowd, number: int) -> None:
@@ -262,24 +260,24 @@ def test_waiting_for_an_endpoint_leaves_the_others_their_share() -> None:
     assert len(sent["/v1/events"]) >= 0.9 * (50 - PER_ENDPOINT) * DURATION
 
 
-def test_idle_time_is_not_saved_up() -> None:
-    """A quiet minute does not allow a burst after it."""
+def test_idle_time_does_not_accumulate() -> None:
+    """An idle minute does not allow a burst after it."""
     crowd = Crowd(10)
 
     def part(crowd: Crowd, number: int) -> None:
         crowd.clock.sleep(60.0)
         crowd.send(FEW[number % len(FEW)])
 
-    check_budget(crowd.run(part), 10, PER_ENDPOINT)
+    check_rates(crowd.run(part), 10, PER_ENDPOINT)
 
 
 def between(moments: Iterable[float], begin: float, end: float) -> int:
-    """Return how many moments lie in a stretch of time."""
+    """Return how many times are in a half-open range."""
     return sum(begin <= moment < end for moment in moments)
 
 
-def test_after_a_refusal_the_rate_is_halved_and_comes_back() -> None:
-    """All threads slow down together, and are as fast as before a while later (C1)."""
+def test_a_429_halves_the_rate_until_it_recovers() -> None:
+    """All threads slow down together, and later reach the full rate again."""
     crowd = Crowd(40)
 
     def part(crowd: Crowd, number: int) -> None:
@@ -287,9 +285,9 @@ def test_after_a_refusal_the_rate_is_halved_and_comes_back() -> None:
             crowd.keep_sending(FEW, number)
             return
         crowd.clock.sleep(2.0)
-        # Those that were under way together are refused together.
+        # Requests in flight at the same time are rejected together.
         for _ in range(12):
-            crowd.limiter.refused(FEW[0], "global-rate", 1.0)
+            crowd.limiter.back_off(FEW[0], "global-rate", 1.0)
 
     sent = crowd.run(part)
     moments = sorted(moment for moments in sent.values() for moment in moments)
@@ -300,8 +298,8 @@ def test_after_a_refusal_the_rate_is_halved_and_comes_back() -> None:
     assert between(moments, after + 12, after + 13) >= 39
 
 
-def test_the_refusal_of_an_endpoint_slows_down_no_other() -> None:
-    """Where the reason is an endpoint's own limit the others go on at full rate."""
+def test_a_429_of_one_endpoint_slows_down_no_other() -> None:
+    """If the reason is an endpoint's own limit, others continue at full rate."""
     crowd = Crowd(50)
 
     def part(crowd: Crowd, number: int) -> None:
@@ -309,7 +307,7 @@ def test_the_refusal_of_an_endpoint_slows_down_no_other() -> None:
             crowd.keep_sending((FEW[number % 2],), number)
             return
         crowd.clock.sleep(2.0)
-        crowd.limiter.refused(FEW[0], "endpoint-concurrency", 5.0)
+        crowd.limiter.back_off(FEW[0], "endpoint-concurrency", 5.0)
 
     sent = crowd.run(part)
     begin = crowd.begin + 2.0
@@ -317,28 +315,28 @@ def test_the_refusal_of_an_endpoint_slows_down_no_other() -> None:
     assert between(sent[FEW[1]], begin, begin + 5) >= 0.95 * PER_ENDPOINT * 5
 
 
-def test_however_much_is_refused_something_goes_out() -> None:
-    """A rate is never slowed down to nothing."""
+def test_repeated_429s_never_stop_all_requests() -> None:
+    """The rate never falls to zero."""
     crowd = Crowd(16, threads=1)
 
     def part(crowd: Crowd, number: int) -> None:
         del number
         for _ in range(20):
             crowd.send(FEW[0])
-            crowd.limiter.refused(FEW[0], "global-rate", 0.01)
+            crowd.limiter.back_off(FEW[0], "global-rate", 0.01)
 
     crowd.run(part)
     assert crowd.clock() < crowd.begin + 20 * 1.1
 
 
-def test_after_many_refusals_a_sixteenth_of_the_rate_is_left() -> None:
-    """Neither nothing, from which no refusal would ever come back, nor so much that all goes on."""
+def test_repeated_429s_leave_a_sixteenth_of_the_rate() -> None:
+    """The floor is neither zero nor so high that backoff has no effect."""
     crowd = Crowd(160, threads=1)
 
     def part(crowd: Crowd, number: int) -> None:
         del number
         for _ in range(50):
-            crowd.limiter.refused(FEW[0], "global-rate", 0.0)
+            crowd.limiter.back_off(FEW[0], "global-rate", 0.0)
         for _ in range(5):
             crowd.send(FEW[0])
 

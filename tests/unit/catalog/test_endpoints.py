@@ -1,4 +1,4 @@
-"""What is generated of Stripe's lists and events: up to date, complete, and of one form."""
+"""The generated facts about lists and events: up to date, complete and consistent."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class ThingService:
     def retrieve(self, id: str, params: Optional["ThingListParams"] = None) -> "Thing":
         return self._request("get", "/v1/things/{id}".format(id=id), params=params)
 """
-"""A module in the style of the `stripe` package."""
+"""A module like those of the `stripe` package."""
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package in the place of Stripe's, empty as yet."""
+    """An empty package in place of Stripe's."""
     folder = tmp_path / "stripe"
     folder.mkdir()
     monkeypatch.setattr(stripe_services, "PACKAGE", folder)
@@ -71,7 +71,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     )
     for one in caches:
         one.cache_clear()
-    # The module's name is what `import` would call it.
+    # Modules are named as in an import.
     monkeypatch.setattr(
         stripe_package, "source", lambda name: folder / f"{name.removeprefix('stripe.')}.py"
     )
@@ -80,13 +80,13 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         one.cache_clear()
 
 
-def test_the_files_are_what_the_generator_writes(capsys: pytest.CaptureFixture[str]) -> None:
-    """The lists and events are those of the installed Stripe package."""
+def test_the_files_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    """The lists and events match the installed Stripe package."""
     assert generate_endpoints.main(["--check"]) == 0, capsys.readouterr().out
 
 
-def test_every_list_of_stripes_is_there() -> None:
-    """Of v1 there are 120 lists, 23 of them below a parent, and of v2 18; searches are no lists."""
+def test_every_list_is_included() -> None:
+    """There are 120 v1 lists, 23 of them nested, and 18 v2 lists; searches are not lists."""
     first = [path for path in LISTS if path.startswith("/v1/")]
     assert len(first) == 120
     assert sum("{" in path for path in first) == 23
@@ -94,8 +94,8 @@ def test_every_list_of_stripes_is_there() -> None:
     assert not any(path.endswith("/search") for path in LISTS)
 
 
-def test_every_kind_of_listed_object_is_described() -> None:
-    """What a list gives is among the objects, and so is what nested lists of those hold."""
+def test_every_listed_object_is_described() -> None:
+    """All object types in lists and in nested lists are described."""
     listed = {name for facts in LISTS.values() for name in facts["objects"]}
     assert OBJECTS.keys() == listed
     for name in ("invoice", "subscription", "transfer", "credit_note"):
@@ -103,8 +103,8 @@ def test_every_kind_of_listed_object_is_described() -> None:
             assert listed.issuperset(nested["objects"])
 
 
-def test_a_list_says_how_it_is_paged() -> None:
-    """Most lists take both cursors and a limit; what a few lack, Stripe refuses there."""
+def test_pagination_of_a_list() -> None:
+    """Most lists accept both cursors and a limit; Stripe rejects what a few lack."""
     usual = ["starting_after", "ending_before", "limit", "expand"]
     assert LISTS["/v1/charges"]["takes"] == usual
     unusual = {
@@ -122,8 +122,8 @@ def test_a_list_says_how_it_is_paged() -> None:
     }
 
 
-def test_a_list_says_how_creation_times_are_asked_for() -> None:
-    """A range in one parameter, bounds in several, or not at all."""
+def test_creation_time_filter_of_a_list() -> None:
+    """A range in one parameter, bounds in several, or none."""
     assert LISTS["/v1/charges"]["created"] == "created"
     assert LISTS["/v1/payment_records"]["created"] == {
         "gt": "created_after",
@@ -134,8 +134,8 @@ def test_a_list_says_how_creation_times_are_asked_for() -> None:
     assert sum("created" in facts for facts in LISTS.values()) == 61
 
 
-def test_a_list_says_what_it_takes() -> None:
-    """Filters have a kind: a word, the choices of an enumeration, or the keys of a hash."""
+def test_filters_of_a_list() -> None:
+    """A filter has a type, the values of an enum, or the keys of a hash."""
     kinds = [kind for facts in LISTS.values() for kind in facts.get("filters", {}).values()]
     assert {kind for kind in kinds if isinstance(kind, str)} == WORDS - {"number"}
     assert LISTS["/v1/invoices"]["filters"]["due_date"] == "range"
@@ -148,8 +148,8 @@ def test_a_list_says_what_it_takes() -> None:
     ]
 
 
-def test_a_list_says_how_one_of_its_objects_is_read() -> None:
-    """Nearly all objects can be read by their id; three kinds cannot."""
+def test_retrieve_path_of_a_list() -> None:
+    """Nearly all objects can be retrieved by id; three types cannot."""
     assert LISTS["/v1/charges"]["retrieve"] == "/v1/charges/{charge}"
     assert [path for path in LISTS if "{" not in path and "retrieve" not in LISTS[path]] == [
         "/v1/apps/secrets",
@@ -158,8 +158,8 @@ def test_a_list_says_how_one_of_its_objects_is_read() -> None:
     ]
 
 
-def test_an_object_says_where_its_nested_lists_go_on() -> None:
-    """Below the object, or filtered by it; and whether they come without being asked for."""
+def test_urls_of_nested_lists() -> None:
+    """Nested in the path or filtered by the parent; and whether they have to be expanded."""
     found = {
         (name, path): nested
         for name, facts in OBJECTS.items()
@@ -193,8 +193,8 @@ def test_an_object_says_where_its_nested_lists_go_on() -> None:
     ]
 
 
-def test_an_object_says_which_usual_fields_it_lacks() -> None:
-    """Most objects have an id, a time of creation and a mode; some have not."""
+def test_missing_fields_of_an_object() -> None:
+    """Most objects have an id, a creation time and a mode; some lack one."""
     assert "lacks" not in OBJECTS["charge"]
     assert OBJECTS["subscription_item"]["lacks"] == ["livemode"]
     assert OBJECTS["payment_link"]["lacks"] == ["created"]
@@ -202,8 +202,8 @@ def test_an_object_says_which_usual_fields_it_lacks() -> None:
     assert [name for name, facts in OBJECTS.items() if "id" in facts.get("lacks", ())] == []
 
 
-def test_an_object_says_what_can_be_expanded() -> None:
-    """Paths lead to the kinds of objects that can stand there, no deeper than Stripe expands."""
+def test_expandable_fields_of_an_object() -> None:
+    """Paths lead to object types, no deeper than Stripe expands."""
     charge = OBJECTS["charge"]["expandable"]
     assert charge["customer"] == ["customer"]
     assert charge["payment_method_details.card.mandate"] == ["mandate"]
@@ -212,8 +212,8 @@ def test_an_object_says_what_can_be_expanded() -> None:
     assert max(path.count(".") for path in paths) < 4
 
 
-def test_every_event_type_has_its_objects() -> None:
-    """All 275 types say what they are about, also where their name does not."""
+def test_every_event_type_has_objects() -> None:
+    """All 275 types name their objects, even if the name of the type does not."""
     assert len(EVENTS) == 275
     assert all(EVENTS.values())
     assert EVENTS["charge.dispute.created"] == ["dispute"]
@@ -224,7 +224,7 @@ def test_every_event_type_has_its_objects() -> None:
 
 
 def test_reads_services_without_running_them(package: Path) -> None:
-    """Paths, objects and kinds of parameters come from the text of a service."""
+    """Paths, objects and parameter types come from the source text of a service."""
     (package / "_thing_service.py").write_text(SERVICES)
     (get,) = stripe_services.lists().values()
     assert generate_endpoints.list_facts(get) == {
@@ -244,15 +244,15 @@ def test_reads_services_without_running_them(package: Path) -> None:
 @pytest.mark.parametrize(
     "more", ["odd: NotRequired[Callable[[], str]]", "odd: NotRequired['int|bool']"]
 )
-def test_stops_at_a_parameter_that_no_rule_knows(package: Path, more: str) -> None:
-    """A type of parameter that is new to the generator is an error, not a guess."""
+def test_an_unknown_parameter_type_is_an_error(package: Path, more: str) -> None:
+    """A new parameter type is an error, not a guess."""
     (package / "_thing_service.py").write_text(SERVICES.replace("MORE: 1", more))
     (get,) = stripe_services.lists().values()
     with pytest.raises(stripe_package.PackageError, match="no rule for a parameter"):
         generate_endpoints.list_facts(get)
 
 
-def test_stops_at_an_event_that_no_rule_knows() -> None:
-    """An event about an object that nothing names is an error."""
+def test_an_unknown_event_type_is_an_error() -> None:
+    """An event type whose objects cannot be determined is an error."""
     with pytest.raises(stripe_package.PackageError, match=r"brand_new\.thing\.done"):
         stripe_events.subject("brand_new.thing.done", {})

@@ -1,4 +1,4 @@
-"""The streams' table: what each row says fits what Stripe's package says."""
+"""The streams table: each row agrees with Stripe's package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FOLLOWED = (Events, EventsAndRecheck)
 NO_DELETION = {"customer.subscription.deleted"}
-"""The subscription has been cancelled, and stays."""
+"""The subscription is canceled, but still exists."""
 
 every_stream = pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
 every_list = pytest.mark.parametrize("listed", LISTED.values(), ids=lambda listed: listed.name)
@@ -44,19 +44,19 @@ def has_field(object_: str, path: str) -> bool:
 
 
 def test_the_api_version_is_that_of_the_installed_package() -> None:
-    """What every request asks for is what lists and schemas were generated for."""
+    """Requests use the version that lists and schemas are generated for."""
     assert stripe.api_version == API_VERSION
 
 
-def test_streams_have_names_of_their_own_and_stand_in_order() -> None:
-    """The table is sorted by name, and no two streams are called the same."""
+def test_stream_names_are_unique_and_sorted() -> None:
+    """The table is sorted by name."""
     names = [stream.name for stream in STREAMS]
     assert names == sorted(set(names))
 
 
 @every_list
-def test_a_list_needs_nothing_but_its_path(listed: Listed) -> None:
-    """A stream of this shape is listed at once for a whole account, with cursor and limit."""
+def test_a_list_has_no_required_parameters(listed: Listed) -> None:
+    """It can be listed for a whole account, with a cursor and a limit."""
     assert "{" not in listed.path
     assert not listed.facts.required
     assert listed.facts.takes >= {"starting_after", "limit", "expand"}
@@ -66,8 +66,8 @@ def test_a_list_needs_nothing_but_its_path(listed: Listed) -> None:
 
 
 @every_list
-def test_a_list_sends_only_what_stripe_takes(listed: Listed) -> None:
-    """Filters that are undone exist, with these values; what is expanded exists, too."""
+def test_a_list_sends_only_valid_parameters(listed: Listed) -> None:
+    """Filters exist and accept the values; expanded fields exist."""
     for name, value in listed.parameters.items():
         kind = listed.facts.filters[name]
         assert value in (kind if isinstance(kind, list) else (value,))
@@ -76,8 +76,8 @@ def test_a_list_sends_only_what_stripe_takes(listed: Listed) -> None:
 
 
 @every_list
-def test_a_list_is_read_by_creation_time_or_whole(listed: Listed) -> None:
-    """Its range of creation times is called `created`, or it has none; a recheck needs one."""
+def test_a_list_can_be_filtered_by_created_or_not_at_all(listed: Listed) -> None:
+    """The parameter is always called `created`; a recheck needs it."""
     assert listed.facts.created in {"", "created"}
     assert listed.windowed or not isinstance(listed.tracking, EventsAndRecheck)
 
@@ -91,36 +91,34 @@ def test_a_list_is_read_by_creation_time_or_whole(listed: Listed) -> None:
         ("events", {}),
     ],
 )
-def test_the_event_feed_is_narrowed_by_what_event_types_have_in_common(
-    name: str, filter_: dict[str, str]
-) -> None:
-    """Types of events do not always begin with the object's name, and not all alike."""
+def test_the_event_feed_is_filtered_by_a_common_prefix(name: str, filter_: dict[str, str]) -> None:
+    """Event types do not always start with the object's name, or with the same prefix."""
     assert LISTED[name].told_by == filter_
 
 
 @every_list
-def test_a_list_hears_of_its_deletions(listed: Listed) -> None:
-    """Each type of event that sounds like the end of these objects is taken for it, or judged."""
-    told = {
+def test_a_list_knows_its_deletion_events(listed: Listed) -> None:
+    """Every event type that looks like a deletion is used, or is a known exception."""
+    deletions = {
         name
         for name, objects in EVENT_TYPES.items()
         if listed.object in objects and name.endswith((".deleted", ".detached"))
     }
-    wanted = told - NO_DELETION if isinstance(listed.tracking, FOLLOWED) else set()
-    assert set(listed.deleted_by) == wanted
-    assert len(listed.deleted_by) == len(wanted)
+    expected = deletions - NO_DELETION if isinstance(listed.tracking, FOLLOWED) else set()
+    assert set(listed.deleted_by) == expected
+    assert len(listed.deleted_by) == len(expected)
 
 
 @every_list
 def test_a_list_that_follows_events_has_some(listed: Listed) -> None:
-    """Objects that change as events tell are what some events are about; others are not."""
-    told = any(listed.object in objects for objects in EVENT_TYPES.values())
-    assert told is isinstance(listed.tracking, FOLLOWED)
+    """Objects are tracked by events exactly if there are events about them."""
+    has_events = any(listed.object in objects for objects in EVENT_TYPES.values())
+    assert has_events is isinstance(listed.tracking, FOLLOWED)
 
 
 @every_list
-def test_a_list_is_touched_by_what_events_are_about(listed: Listed) -> None:
-    """What touches it comes in events, and names its object in one of the fields at least."""
+def test_a_list_is_touched_by_objects_that_have_events(listed: Listed) -> None:
+    """Those objects are in events, and have the id in at least one of the fields."""
     about = {name for objects in EVENT_TYPES.values() for name in objects}
     for object_, paths in listed.touched_by.items():
         assert object_ in about
@@ -129,8 +127,8 @@ def test_a_list_is_touched_by_what_events_are_about(listed: Listed) -> None:
 
 
 @pytest.mark.parametrize("nested", NESTED.values(), ids=lambda nested: nested.name)
-def test_a_nested_list_is_one_of_its_parents(nested: Nested) -> None:
-    """The parent is a stream, its objects hold the list, and the rest of that is somewhere."""
+def test_a_nested_list_is_a_field_of_its_parent(nested: Nested) -> None:
+    """The parent is a stream whose objects have the list, and the complete list has a URL."""
     assert LISTED[nested.parent] is nested.within
     assert nested.facts is FACTS.objects[nested.within.object].nested[nested.list_field]
     assert "{id}" in nested.facts.url
@@ -148,13 +146,13 @@ def test_a_nested_list_is_one_of_its_parents(nested: Nested) -> None:
         (Relist(), "unseen"),
     ],
 )
-def test_the_engine_knows_how_changes_are_found(tracking: ChangeTracking, changes: str) -> None:
-    """Each way to track changes is one of the three that reading knows."""
+def test_changes_of_each_tracking(tracking: ChangeTracking, changes: str) -> None:
+    """Each way to track changes is one of the three that a sync knows."""
     assert Listed("x", "/v1/charges", "rak_charge_read", tracking).changes == changes
 
 
-def test_a_row_says_the_least() -> None:
-    """Path and permission are enough: the object and what the list takes come from Stripe."""
+def test_a_row_needs_only_a_path_and_a_permission() -> None:
+    """The object type and the list's parameters come from Stripe."""
     disputes = Listed("disputes", "/v1/disputes", "rak_dispute_read")
     assert disputes.object == "dispute"
     assert disputes.facts.created == "created"
@@ -165,6 +163,6 @@ def test_a_row_says_the_least() -> None:
 
 
 @every_stream
-def test_a_stream_that_is_no_more_than_its_row_is_whole(stream: Stream) -> None:
-    """Its object has a class in Stripe's package, from which the schema is made."""
+def test_a_stream_has_a_class_in_the_package(stream: Stream) -> None:
+    """Its schema is generated from that class."""
     assert stream.object in OBJECT_CLASSES

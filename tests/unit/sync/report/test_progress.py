@@ -121,16 +121,16 @@ def test_the_feed_tells_how_far_back_it_was_read(clock: Clock) -> None:
 
 def test_speeds_are_those_since_the_last_line(clock: Clock) -> None:
     """Retries and waits are told, and how long nothing has come."""
-    tally = RequestStats()
-    progress = Progress(tally, clock=clock)
+    request_stats = RequestStats()
+    progress = Progress(request_stats, clock=clock)
     job = load(NOW - YEAR)
     progress.expect([job], NOW)
     progress.wrote(page(job, 90, (NOW - YEAR // 2, END_OF_TIME)), 90)
     for _ in range(60):
-        tally.sent(None, "/v1/charges")
+        request_stats.sent(None, "/v1/charges")
     clock.now = 30
     assert "90 rows (3/s), 60 requests (2/s), about" in progress.line()
-    tally.retried(None, "/v1/charges", 100.0)
+    request_stats.retried(None, "/v1/charges", 100.0)
     clock.now = 90
     line = progress.line()
     assert "90 rows (0/s), 60 requests (0/s), 1 retries (1 min 40 s waited)" in line

@@ -144,12 +144,12 @@ def told(line: str, at: float) -> Told:
 
 def lines(listing: Listing, every: int) -> tuple[list[Told], float]:
     """Return what was told after each so many pages, and how long it took in the end."""
-    tally, clock = RequestStats(), Clock()
-    progress = Progress(tally, clock=clock)
+    request_stats, clock = RequestStats(), Clock()
+    progress = Progress(request_stats, clock=clock)
     progress.expect([listing.job], NOW)
     said = []
     for number, page in enumerate(listing.pages(), 1):
-        tally.sent(None, "/v1/charges")
+        request_stats.sent(None, "/v1/charges")
         clock.now = number / SPEED
         progress.wrote(page, len(page.objects))
         if number % every == 0:
@@ -201,8 +201,8 @@ def test_a_start_date_makes_a_single_reader_sure(readers: int) -> None:
 
 def test_a_long_list_does_not_become_faster_when_the_short_ones_are_read() -> None:
     """Three lists are read at 25 pages a second each, and then the fourth one alone."""
-    tally, clock = RequestStats(), Clock()
-    progress = Progress(tally, clock=clock, per_endpoint=25)
+    request_stats, clock = RequestStats(), Clock()
+    progress = Progress(request_stats, clock=clock, per_endpoint=25)
     sizes = {"charges": 400, "coupons": 20, "customers": 20, "plans": 20}
     jobs = {}
     for name in sizes:
@@ -218,7 +218,7 @@ def test_a_long_list_does_not_become_faster_when_the_short_ones_are_read() -> No
         for name, size in sizes.items():
             if place < size:
                 span = edges[name][place + 1], edges[name][place]
-                tally.sent(None, LISTED[name].path)
+                request_stats.sent(None, LISTED[name].path)
                 progress.wrote(Page(jobs[name], frozenset({name}), [{}] * 100, span), 100)
         if place >= 40:
             left = 400 / 25 - clock.now
@@ -227,19 +227,19 @@ def test_a_long_list_does_not_become_faster_when_the_short_ones_are_read() -> No
 
 def test_nested_lists_that_take_a_request_each_are_counted() -> None:
     """An invoice of many lines costs more than a charge: its pages take forty times as long."""
-    tally, clock = RequestStats(), Clock()
-    progress = Progress(tally, clock=clock, per_endpoint=25)
+    request_stats, clock = RequestStats(), Clock()
+    progress = Progress(request_stats, clock=clock, per_endpoint=25)
     window = Window(NOW - YEAR, END_OF_TIME, frozenset({"invoices"}))
     job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([window]))
     quick = Window(NOW - YEAR, END_OF_TIME, frozenset({"charges"}))
     other = Job(LISTED["charges"], "acct_1Example", None, Backfill([quick]))
     progress.expect([job, other], NOW)
     for _ in range(500):
-        tally.sent(None, "/v1/charges")
+        request_stats.sent(None, "/v1/charges")
     progress.wrote(Page(other, frozenset({"charges"}), [{}] * 50_000, (NOW - YEAR // 2, NOW)), 1)
-    tally.sent(None, "/v1/invoices")
+    request_stats.sent(None, "/v1/invoices")
     for _ in range(100):
-        tally.sent(None, "/v1/invoices/{id}/lines")
+        request_stats.sent(None, "/v1/invoices/{id}/lines")
     span = NOW - YEAR // 50, NOW
     progress.wrote(Page(job, frozenset({"invoices"}), [{}] * 100, span), 1)
     clock.now = 20
@@ -248,21 +248,21 @@ def test_nested_lists_that_take_a_request_each_are_counted() -> None:
 
 def test_objects_that_are_retrieved_cost_a_load_nothing() -> None:
     """What changed is read again by requests of its own, of which a load has none."""
-    tally, clock = RequestStats(), Clock()
-    progress = Progress(tally, clock=clock, per_endpoint=25)
+    request_stats, clock = RequestStats(), Clock()
+    progress = Progress(request_stats, clock=clock, per_endpoint=25)
     changes = {f"ch_{place}": Change(NOW, NOW) for place in range(1000)}
     again = Job(
         LISTED["charges"], "acct_1Example", None, RefetchWork(changes, frozenset()), Purpose.REFETCH
     )
     progress.expect([again], NOW)
     for name in changes:
-        tally.sent(None, "/v1/charges/{id}")
+        request_stats.sent(None, "/v1/charges/{id}")
         progress.wrote(Page(again, frozenset(), [{"id": name}]), 1)
     progress.finished(again)
     window = Window(NOW - YEAR, END_OF_TIME, frozenset({"charges"}))
     load = Job(LISTED["charges"], "acct_1Example", None, Backfill([window]))
     progress.expect([load], NOW)
-    tally.sent(None, "/v1/charges")
+    request_stats.sent(None, "/v1/charges")
     progress.wrote(Page(load, frozenset({"charges"}), [{}] * 100, (NOW - YEAR // 100, NOW)), 100)
     clock.now = 41
     assert told(progress.line(), 41).seconds < 10

@@ -1,4 +1,4 @@
-"""What goes wrong on the way between Stripe and the tap."""
+"""Faults that are injected between Stripe and the tap."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 
 from tap_stripe_connect.catalog import LISTED
 from tap_stripe_connect.simulator.faults import Fault
-from tests.property.steps_on_stripe import OTHER
+from tests.property.changes import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from tap_stripe_connect.simulator.answers import Call
+    from tap_stripe_connect.simulator.calls import Call
     from tap_stripe_connect.simulator.world import World
-    from tests.property.steps import Hitch
+    from tests.property.steps import InjectedFault
     from tests.support.harness import Json
 
 _DEAD_CURSOR = {
@@ -39,47 +39,49 @@ EFFECTS: Mapping[str, Json] = {
     "broken": {"status": 500},
 }
 ALWAYS = ("429", "500", "reset", "truncated")
-"""What any request stands once."""
+"""Effects that any request survives once."""
 ODD_PAGES = ("empty page", "repeated page")
-"""What a list stands once."""
+"""Effects that a list request survives once."""
 
 
-def fault(hitch: Hitch) -> Fault:
-    """Return the simulator's fault for a hitch."""
-    rest = {"dead cursor": r"\?.*starting_after", "heavy": r"(\?|$)"}.get(hitch.what, "")
-    return Fault(match=f"^{hitch.path}{rest}", skip=hitch.skip, **EFFECTS[hitch.what])
+def simulator_fault(injected: InjectedFault) -> Fault:
+    """Return the simulator's fault for an injected one."""
+    rest = {"dead cursor": r"\?.*starting_after", "heavy": r"(\?|$)"}.get(injected.effect, "")
+    return Fault(match=f"^{injected.path}{rest}", skip=injected.skip, **EFFECTS[injected.effect])
 
 
 @dataclass
-class MixUp:
-    """One answer that belongs to another question."""
+class SwappedResponse:
+    """One response that belongs to another request."""
 
-    what: str
+    effect: str
     path: str
     skip: int
-    over: bool = False
+    done: bool = False
 
-    def asked(self, world: World, call: Call, last: Call | None, naming: Collection[str]) -> Call:
-        """Return the question that is answered in the place of `call`, which may be itself.
+    def request_for(
+        self, world: World, call: Call, last: Call | None, with_account: Collection[str]
+    ) -> Call:
+        """Return the request that is answered instead of `call`, which may be `call` itself.
 
-        Answers at the paths `naming` have named their account before.
+        Earlier responses at the paths `with_account` had a `Stripe-Account` header.
         """
-        if self.over or not re.match(self.path, call.path):
+        if self.done or not re.match(self.path, call.path):
             return call
         other = self._other(world, call, last)
-        if other == call or (_is_nameless(call, other) and call.path not in naming):
+        if other == call or (_is_nameless(call, other) and call.path not in with_account):
             return call
         if self.skip:
             self.skip -= 1
             return call
-        self.over = True
+        self.done = True
         return other
 
     def _other(self, world: World, call: Call, last: Call | None) -> Call:
-        """Return another question, if there is one."""
-        if self.what == "late answer":
+        """Return another request, or `call` if there is none."""
+        if self.effect == "late response":
             return last or call
-        return _OTHERS[self.what](world, call)
+        return _OTHERS[self.effect](world, call)
 
 
 def _is_nameless(call: Call, other: Call) -> bool:
@@ -129,5 +131,5 @@ _OTHERS: Mapping[str, Callable[[World, Call], Call]] = {
     "other object": _other_object,
     "other window": _other_window,
 }
-MIXED_UP = ("late answer", *_OTHERS)
-"""Answers to other questions."""
+SWAPPED = ("late response", *_OTHERS)
+"""Responses to other requests."""

@@ -1,7 +1,7 @@
-"""The least that a tap has to do, without any SDK: `floor.py URL STREAM…` in one thread.
+"""A minimal tap without any SDK, in one thread: `baseline.py URL STREAM…`.
 
-Asks page after page with requests, decodes, and encodes each row, and each line item if asked
-for, as a RECORD message.
+Requests page after page, decodes them, and encodes each row as a RECORD message, including line
+items if they are selected.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 import requests
 
 CHILDREN = {"invoices": ("lines", "invoice_line_items")}
-"""Which field of a stream's rows holds the rows of another stream."""
+"""The field of a stream's rows that holds the rows of its child stream, and its name."""
 TIMEOUT = 60.0
 
 _decode = msgspec.json.Decoder().decode
@@ -26,9 +26,9 @@ def read(session: requests.Session, url: str, stream: str, selected: set[str]) -
     field, children = CHILDREN.get(stream, ("", ""))
     more = True
     while more:
-        answer = session.get(f"{url}/v1/{stream}", params=parameters, timeout=TIMEOUT)
-        answer.raise_for_status()
-        page = _decode(answer.content)
+        response = session.get(f"{url}/v1/{stream}", params=parameters, timeout=TIMEOUT)
+        response.raise_for_status()
+        page = _decode(response.content)
         messages = [record(stream, row) for row in page["data"]]
         if children in selected:
             messages += [

@@ -1,4 +1,4 @@
-"""A proxy on loopback that keeps connections alive and mixes answers up as a test says."""
+"""A keep-alive proxy on loopback that manipulates responses."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TIMEOUT = 30
-"""Seconds after which a connection that nobody uses is forgotten."""
+"""Seconds after which an idle connection is closed."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request that has come in."""
+class ProxiedRequest:
+    """A request to the proxy."""
 
     number: int
     """Counted from 1, over all connections."""
@@ -32,19 +32,19 @@ class Asked:
 
 @dataclass
 class Proxy:
-    """Passes requests on to a server; `crook` says what is sent back, as bytes of HTTP."""
+    """Forwards requests to a server; `respond` returns the bytes that are sent back."""
 
     upstream: str
-    crook: Callable[[Asked, Callable[[], bytes]], bytes]
-    """Gets the request, and a function that returns the right answer to it."""
-    asked: list[Asked] = field(default_factory=list)
+    respond: Callable[[ProxiedRequest, Callable[[], bytes]], bytes]
+    """Gets the request, and a function that returns the server's response."""
+    requests: list[ProxiedRequest] = field(default_factory=list)
     changes: Callable[[dict[str, str]], dict[str, str]] = lambda headers: headers
-    """Makes the headers that are passed on of those that came."""
+    """Maps the headers of a request to those that are forwarded."""
     target: Callable[[str], str] = lambda target: target
-    """Makes the path and query that are passed on of those that came."""
+    """Maps the path and query of a request to those that are forwarded."""
 
     def __enter__(self) -> Self:
-        """Start to listen."""
+        """Start listening."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._connections: list[socket.socket] = []
@@ -52,7 +52,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop to listen, and cut all connections."""
+        """Stop listening, and close all connections."""
         self._listener.close()
         for connection in self._connections:
             connection.close()
@@ -93,35 +93,37 @@ class Proxy:
         first, *lines = head.split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         with self._lock:
-            asked = Asked(len(self.asked) + 1, connection, first.split(" ")[1], headers)
-            self.asked.append(asked)
-        return self.crook(asked, lambda: self._fetched(asked))
+            request = ProxiedRequest(
+                len(self.requests) + 1, connection, first.split(" ")[1], headers
+            )
+            self.requests.append(request)
+        return self.respond(request, lambda: self._fetched(request))
 
-    def _fetched(self, asked: Asked) -> bytes:
+    def _fetched(self, request: ProxiedRequest) -> bytes:
         upstream = http.client.HTTPConnection(urlsplit(self.upstream).netloc, timeout=TIMEOUT)
-        headers = self.changes({**asked.headers, "accept-encoding": "identity"})
+        headers = self.changes({**request.headers, "accept-encoding": "identity"})
         try:
-            upstream.request("GET", self.target(asked.target), headers=headers)
-            answer = upstream.getresponse()
-            body = answer.read()
-            told = [(name, value) for name, value in answer.getheaders() if name != "connection"]
+            upstream.request("GET", self.target(request.target), headers=headers)
+            response = upstream.getresponse()
+            body = response.read()
+            kept = [(name, value) for name, value in response.getheaders() if name != "connection"]
         finally:
             upstream.close()
-        head = "".join(f"{name}: {value}\r\n" for name, value in told)
-        return f"HTTP/1.1 {answer.status} Status\r\n{head}\r\n".encode("latin-1") + body
+        head = "".join(f"{name}: {value}\r\n" for name, value in kept)
+        return f"HTTP/1.1 {response.status} Status\r\n{head}\r\n".encode("latin-1") + body
 
 
-def without(answer: bytes, *names: str) -> bytes:
-    """Return an answer without some headers."""
-    head, _, body = answer.partition(b"\r\n\r\n")
+def without(response: bytes, *names: str) -> bytes:
+    """Return a response without some headers."""
+    head, _, body = response.partition(b"\r\n\r\n")
     for name in names:
         head = re.sub(rb"(?i)\r\n" + name.encode() + rb":[^\r]*", b"", head)
     return head + b"\r\n\r\n" + body
 
 
-def replaced(answer: bytes, before: bytes, after: bytes) -> bytes:
-    """Return an answer with something else in its body, and the length that fits."""
-    head, _, body = answer.partition(b"\r\n\r\n")
+def replaced(response: bytes, before: bytes, after: bytes) -> bytes:
+    """Return a response with a replacement in its body, and a matching length."""
+    head, _, body = response.partition(b"\r\n\r\n")
     body = body.replace(before, after)
     head = re.sub(rb"(?i)content-length: \d+", b"content-length: %d" % len(body), head)
     return head + b"\r\n\r\n" + body

@@ -1,4 +1,4 @@
-"""Who is measured: this tap, the floor, the last release, and a peer in its own environment."""
+"""The subjects: this tap, a baseline, the last release, and a peer in its own environment."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 PEER = dev.Environment("tap-stripe", dev.VENV / "tap-stripe", ("tap-stripe==3.3.0",))
 RELEASE = dev.VENV / "release"
-NO_PACE = 100_000
-"""Requests per second that no machine reaches."""
+UNLIMITED = 100_000
+"""More requests per second than any machine reaches."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a tap is to do."""
+    """The inputs of a tap's run."""
 
     url: str
     streams: Sequence[str]
     since: int
-    """Where to begin, in unix seconds, for taps that must be told."""
+    """Start date in unix seconds, for taps that need one."""
     folder: Path
-    """Where settings and catalogs may be put."""
-    pace: int = NO_PACE
-    """Requests per second that the tap may send."""
+    """Folder for settings and catalogs."""
+    max_rate: int = UNLIMITED
+    """Maximum requests per second."""
     state: Path | None = None
 
 
 @dataclass(frozen=True)
 class Command:
-    """How a tap is started."""
+    """The command line of a tap."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
 
 
-class AbsentError(Exception):
-    """A contestant can't take part; the message says why."""
+class UnavailableError(Exception):
+    """A subject cannot be measured; the message says why."""
 
 
 def this_tap(task: Task) -> Command:
@@ -63,13 +63,13 @@ def last_release(task: Task) -> Command:
     return _ours(dev.ROOT / RELEASE / "bin", task)
 
 
-def floor(task: Task) -> Command:
-    """Run the least that a tap has to do."""
-    return Command([sys.executable, str(HERE / "floor.py"), task.url, *task.streams], {})
+def baseline(task: Task) -> Command:
+    """Run the baseline."""
+    return Command([sys.executable, str(HERE / "baseline.py"), task.url, *task.streams], {})
 
 
 def peer(task: Task) -> Command:
-    """Run tap-stripe, whose requests its environment points at the page server."""
+    """Run tap-stripe, with the page server as its proxy."""
     since = datetime.fromtimestamp(task.since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     settings = {
         "client_secret": "sk_live_benchmark",
@@ -85,7 +85,7 @@ def _ours(folder: Path, task: Task) -> Command:
     settings = {
         "api_key": "sk_live_benchmark",
         "api_url": task.url,
-        "max_requests_per_second": task.pace,
+        "max_requests_per_second": task.max_rate,
     }
     return _singer(folder / "tap-stripe-connect", settings, {}, task)
 
@@ -93,12 +93,12 @@ def _ours(folder: Path, task: Task) -> Command:
 def _singer(
     executable: Path, settings: Mapping[str, Any], environment: Mapping[str, str], task: Task
 ) -> Command:
-    """Write the settings and the catalog that Singer taps are started with."""
+    """Write settings and catalog, and return the command line of a Singer tap."""
     environments = executable.parents[1].name
     config = task.folder / f"{environments}-config.json"
     config.write_text(json.dumps(settings), "utf-8")
     begin = [str(executable), "--config", str(config)]
-    # All streams together would be too long a name.
+    # The names of all streams would be too long for a file name.
     chosen = crc32(" ".join(task.streams).encode())
     catalog = task.folder / f"{environments}-{chosen:08x}.json"
     if not catalog.exists():
@@ -114,7 +114,7 @@ def _singer(
 
 
 def selecting(catalog: dict[str, Any], streams: Sequence[str]) -> dict[str, Any]:
-    """Return a catalog with just these streams selected, and all their fields."""
+    """Return a catalog that selects these streams with all fields, and no others."""
     for stream in catalog["streams"]:
         chosen = stream["tap_stream_id"] in streams
         for entry in stream["metadata"]:
@@ -123,50 +123,50 @@ def selecting(catalog: dict[str, Any], streams: Sequence[str]) -> dict[str, Any]
 
 
 def install_peer() -> None:
-    """Install tap-stripe into an environment of its own; AbsentError if that fails."""
+    """Install tap-stripe into its own environment; raise UnavailableError if that fails."""
     try:
         dev.prepare(PEER)
     except dev.SetupError as error:
-        raise AbsentError(f"{PEER.packages[0]} can't be installed: {error}") from error
+        raise UnavailableError(f"{PEER.packages[0]} can't be installed: {error}") from error
 
 
 def install_release() -> None:
-    """Build and install the newest tag; AbsentError where there is none."""
+    """Build and install the newest tag; raise UnavailableError if there is none."""
     git = shutil.which("git")
     if git is None:
-        raise AbsentError("there is no git to find a release with")
+        raise UnavailableError("there is no git to find a release with")
     newest = subprocess.run(  # noqa: S603 - git
         [git, "describe", "--tags", "--abbrev=0"], check=False, capture_output=True, text=True
     )
     tag = newest.stdout.strip()
     if not tag:
-        raise AbsentError("nothing has been released yet: there is no tag")
+        raise UnavailableError("nothing has been released yet: there is no tag")
     archive = dev.VENV / f"release-{tag}.zip"
     subprocess.run([git, "archive", "--prefix=release/", "--output", str(archive), tag], check=True)  # noqa: S603 - git
     try:
         dev.prepare(dev.Environment(f"release {tag}", RELEASE, (str(archive),)))
     except dev.SetupError as error:
-        raise AbsentError(f"release {tag} can't be installed: {error}") from error
+        raise UnavailableError(f"release {tag} can't be installed: {error}") from error
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """One column of the comparison."""
+class Subject:
+    """A program to measure."""
 
     about: str
     command: Callable[[Task], Command]
     install: Callable[[], None] = lambda: None
-    """Called before it is measured; AbsentError if it can't be."""
+    """Called first; raises UnavailableError if the subject cannot be measured."""
     slowed: bool = False
-    """Whether its target takes ten times as long as the tap of this checkout did just before."""
+    """Whether its target is ten times slower than the preceding turn of this tap."""
 
 
-CONTESTANTS: Mapping[str, Contestant] = MappingProxyType(
+SUBJECTS: Mapping[str, Subject] = MappingProxyType(
     {
-        "ours": Contestant("this tap", this_tap),
-        "slowed": Contestant("this tap, its target ten times slower", this_tap, slowed=True),
-        "floor": Contestant("the floor: requests, decode, encode; no SDK", floor),
-        "release": Contestant("the last release", last_release, install_release),
-        "peer": Contestant("tap-stripe 3.3.0", peer, install_peer),
+        "ours": Subject("this tap", this_tap),
+        "slowed": Subject("this tap, its target ten times slower", this_tap, slowed=True),
+        "baseline": Subject("baseline: requests, decode, encode; no SDK", baseline),
+        "release": Subject("the last release", last_release, install_release),
+        "peer": Subject("tap-stripe 3.3.0", peer, install_peer),
     }
 )
