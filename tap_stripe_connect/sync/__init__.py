@@ -1,1 +1,1 @@
-"""Deciding what to read, reading it side by side, writing it in order."""
+"""A sync: plans what to read, fetches it in parallel, and writes records and STATE."""

@@ -1,4 +1,4 @@
-"""The connection test: a record of each stream, and what stands in the way of more."""
+"""The connection test: reads one record of each stream, and reports what cannot be read."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from tap_stripe_connect.catalog import Nested
     from tap_stripe_connect.sync.emit.records import Json, Records
 
-ACCOUNTS = 10
-"""Accounts that are asked, at most."""
+MAX_ACCOUNTS = 10
+"""Maximum number of accounts to test."""
 
-ROWS = "10"
-"""Rows that each list is asked for; one of them may hold nested objects."""
+ROWS_PER_LIST = "10"
+"""Rows to request from each list; one of them may contain nested objects."""
 
 
 class ConnectionTest:
-    """Asks each list of the selected streams once, and further accounts for what was empty."""
+    """Requests each list of the selected streams once, and empty ones in more accounts."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class ConnectionTest:
         *,
         livemode: bool,
     ) -> None:
-        """Prepare for the selected `streams`, by name."""
+        """Test the selected `streams`, by name."""
         self._client = client
         self._records = records
         self._livemode = livemode
@@ -51,14 +51,14 @@ class ConnectionTest:
                 found = selected if isinstance(selected, Listed) else listed
                 self._lists.append((found, frozenset(names)))
         self.failed: list[Job] = []
-        """What could not be read."""
+        """A failed job for each list that could not be read."""
 
     def records(self, accounts: Sequence[Account]) -> Iterator[tuple[str, Json]]:
         """Yield a record of each stream that has one, with its stream's name.
 
-        Raises StripeError for what would stop a whole run.
+        Raises StripeError for an error that would stop a sync.
         """
-        for place, account in enumerate(islice(accounts, ACCOUNTS)):
+        for place, account in enumerate(islice(accounts, MAX_ACCOUNTS)):
             lists = [one for one in self._lists if not place or one[1] & self._missing]
             for listed, streams in lists or self._lists[:1]:
                 yield from self._of(listed, streams, account)
@@ -79,16 +79,18 @@ class ConnectionTest:
                     yield name, record
 
     def _check_feed(self, account: Account) -> None:
-        """Ask for the event feed, without which later runs see no change."""
+        """Request the event feed, which later runs need to find changes."""
         events = any(listed.name == "events" for listed, _ in self._lists)
         if not events and any(listed.changes == "feed" for listed, _ in self._lists):
             self._rows(LISTED["events"], account, Purpose.FEED)
 
     def _rows(self, listed: Listed, account: Account, purpose: Purpose) -> list[Json]:
-        """Return some rows of a list; none, and a failed job, where it cannot be read."""
-        asked = {**listed.parameters, **listed.expanded("data."), "limit": ROWS}
+        """Return some rows of a list; if that fails, return none and add a failed job."""
+        parameters = {**listed.parameters, **listed.expanded("data."), "limit": ROWS_PER_LIST}
         try:
-            page = self._client.page(listed.path, asked, account.header, objects=[listed.object])
+            page = self._client.page(
+                listed.path, parameters, account.header, objects=[listed.object]
+            )
         except StripeError as error:
             if error.action is ErrorAction.STOP:
                 raise

@@ -1,4 +1,4 @@
-"""One run: accounts are read, planned, fetched, emitted and reported on."""
+"""A session: one sync or connection test, from the accounts to the summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tap_stripe_connect.sync.plan.scope import Scope, lists_of
 from tap_stripe_connect.sync.report import bookmark_warnings
 from tap_stripe_connect.sync.report.failures import fails_the_run, grouped_failures, log_failures
 from tap_stripe_connect.sync.report.progress import Progress
-from tap_stripe_connect.sync.report.stats import coverages, left_out, stats_by_stream
+from tap_stripe_connect.sync.report.stats import coverages, stats_by_stream, unwritten_objects
 from tap_stripe_connect.sync.report.summary import Summary, announce
 from tap_stripe_connect.sync.state.digests import Digests
 
@@ -44,11 +44,11 @@ logger = logging.getLogger(__name__)
 
 
 class SelectedStream(EmittingStream, Protocol):
-    """What a session needs to know of a stream."""
+    """What a session needs from a stream."""
 
     @property
     def requested(self) -> Listed | Nested:
-        """Its row of the catalog, asking for nothing that the selection throws away."""
+        """Its catalog entry, without what the selection does not need."""
 
 
 class Session:
@@ -62,7 +62,7 @@ class Session:
         converters: dict[str, Converter],
         full_table: Collection[str] = (),
     ) -> None:
-        """Prepare to read; `full_table` streams are listed again whatever their bookmarks say."""
+        """Set up a session; `full_table` streams are listed in full despite their bookmarks."""
         self._settings = settings
         self._bookmarks = bookmarks
         self._streams = streams
@@ -79,32 +79,32 @@ class Session:
         self._accounts: list[Account] = []
 
     def _read_accounts(self) -> list[Account]:
-        """Ask Stripe which accounts there are to read; raises TapError if none are left."""
+        """Return the accounts to read from Stripe; raises TapError if there are none."""
         found = accounts(self.client, self._settings)
         part, parts = self._settings.shard
         if not found and parts > 1:
             logger.info("No account is in shard %s/%s", part, parts)
         elif not found:
             raise TapError(
-                "no account is left to read: set account_ids or include_platform, "
+                "there is no account to read: set account_ids or include_platform, "
                 "or exclude fewer accounts"
             )
         return found
 
     def _check_mode(self) -> None:
-        """Refuse a state of live data with a test key and the other way round."""
+        """Raise TapError if the state is for live mode and the key for test mode, or vice versa."""
         mode = {True: "live", False: "test"}
         known, given = self._bookmarks.livemode, self._settings.livemode
         if known is not None and known is not given:
             raise TapError(
-                f"the state tells of {mode[known]} data but api_key is a {mode[given]} key; "
-                "use another state for it, or the other key; or remove livemode from the state "
-                "if it is right all the same"
+                f"the state is for {mode[known]} data, but api_key is a {mode[given]} key; use "
+                "another state or the other key; if they do belong together, remove livemode from "
+                "the state"
             )
         self._bookmarks.livemode = given
 
     def _plan(self) -> tuple[Planner, RecordFilter, list[Job]]:
-        """Ask Stripe who we are, and plan what to read; StripeError if it does not answer."""
+        """Read the accounts, and plan what to read; raises StripeError and TapError."""
         self._accounts = self._read_accounts()
         self._check_mode()
         own_time = int(self.client.wall_clock())
@@ -123,7 +123,7 @@ class Session:
         return planner, record_filter, planned
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """Yield all records; raises StripeError for what cannot be read."""
+        """Yield all records; raises StripeError for the first failure."""
         planner, record_filter, planned = self._plan()
         engine = Engine(self.client, self._stopping)
         engine.add(planned)
@@ -144,10 +144,7 @@ class Session:
                 waiting += pages
 
     def test_connection(self, writer: MessageWriter) -> None:
-        """Write the schema and a record of each stream; exits with 1 for what a sync fails on.
-
-        A key need not be able to read more.
-        """
+        """Write the schema and one record of each stream; exits with 1 if a sync would fail."""
         found = self._read_accounts()
         test = ConnectionTest(
             self.client,
@@ -172,9 +169,9 @@ class Session:
         )
 
     def sync(self, writer: MessageWriter, signals: Signals, state_interval: float) -> None:
-        """Read all streams side by side; exits with another code than 0 for what is unfinished.
+        """Read all streams in parallel; exits with a non-zero code if the sync is incomplete.
 
-        Stripe limits each endpoint, so only streams side by side reach what it allows an account.
+        Stripe limits each endpoint, so only parallel streams reach the limit of an account.
         """
         per_endpoint = self._settings.max_requests_per_second * ENDPOINT_SHARE
         progress = Progress(self.client.stats, per_endpoint=max(PER_ENDPOINT, per_endpoint))
@@ -185,7 +182,7 @@ class Session:
                 planner, record_filter, planned = signals.run_interruptible(self._plan)
                 engine = Engine(self.client, self._stopping)
                 engine.add(planned)
-                progress.expect(planned, planner.horizon)
+                progress.add_jobs(planned, planner.horizon)
                 output.run(planner, record_filter, engine)
         except BaseException:
             self._report("ended early", output, progress)
@@ -194,13 +191,13 @@ class Session:
             logger.warning(line)
         self._report("complete", output, progress)
         if output.interrupted_by:
-            logger.warning("Stopped by a signal; the next run goes on from here")
+            logger.warning("Stopped by a signal; the next run resumes here")
             sys.exit(128 + output.interrupted_by)
         if fails_the_run(output.run_stats.failed, self._settings):
             sys.exit(1)
 
     def _report(self, outcome: str, output: OutputLoop, progress: Progress) -> None:
-        """Tell what failed, and what the run did; on every way out."""
+        """Log the failures and the summary, however the run ended."""
         found = grouped_failures(output.run_stats.failed)
         log_failures(found)
         if output.interrupted_by:
@@ -215,6 +212,6 @@ class Session:
             coverages=coverages(
                 self._bookmarks, self._accounts, self._streams, self._settings.start
             ),
-            notes=left_out(self._records.converters, output.unexplained),
+            notes=unwritten_objects(self._records.converters, output.gone_without_event),
         )
         announce(summary, self._streams)

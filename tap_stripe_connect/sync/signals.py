@@ -1,4 +1,4 @@
-"""What a signal does to a run: the first one is noted, the second one ends the process."""
+"""Signal handling: the first signal stops a run cleanly, the second one ends the process."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ Result = TypeVar("Result")
 GRACE = 0.5
 """Seconds between a second signal and the end of the process.
 
-Enough for a target that still reads to get a whole line: Ctrl-C under Meltano is two signals.
+Ctrl-C under Meltano sends two signals. A target that still reads can receive a whole line in this
+time.
 """
 
-FIRST = b"Stopping after the line that is being written; another signal ends the run at once\n"
-SECOND = b"Ended by a second signal; the last STATE that the target has got says how far it came\n"
+FIRST = b"Stopping after the current line; a second signal ends the run at once\n"
+SECOND = b"Ended by a second signal; the next run resumes from the last STATE in the target\n"
 
 
 class Signals:
-    """Notes signals for the thread that writes, which looks for them where it can stop.
+    """Records signals for the thread that writes, which stops where it can.
 
-    A handler runs between any two steps of the program. An exception raised there is lost in a
-    destructor, and may leave half a line on stdout anywhere else.
+    A handler runs between any two steps of the program. An exception raised there would be lost in
+    a destructor, or leave half a line on stdout.
     """
 
     def __init__(self) -> None:
-        """Prepare for signals; until `deferred` each one raises SystemExit."""
         self.received: int | None = None
-        """The signal that came first."""
+        """The first signal; None before it arrives."""
         self._wake: Callable[[int], object] | None = None
         self._deferring = False
         self._ending = False
         self._progress: SimpleQueue[object] = SimpleQueue()
 
     def handle(self, signum: int) -> None:
-        """Handle a signal; raises SystemExit where there is no run to bring to an end."""
+        """Handle a signal; raises SystemExit outside `deferred`."""
         if self.received is not None:
             self._exit_soon()
             return
@@ -57,14 +57,14 @@ class Signals:
             self._wake(signum)
 
     def set_wake(self, wake: Callable[[int], object]) -> None:
-        """Call `wake` with a signal, now if it has come; it has to be safe inside a handler."""
+        """Call `wake` with the first signal; it must be safe inside a signal handler."""
         self._wake = wake
         if self.received is not None:
             wake(self.received)
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Only note signals meanwhile; raises SystemExit for one that nobody has acted upon."""
+        """Record signals instead of raising; raises SystemExit at the end if one was recorded."""
         self._deferring = True
         try:
             self.check()
@@ -74,14 +74,14 @@ class Signals:
             self._deferring = False
 
     def check(self) -> None:
-        """Raise SystemExit if a signal has come."""
+        """Raise SystemExit if a signal has arrived."""
         if self.received is not None:
             sys.exit(128 + self.received)
 
     def run_interruptible(self, work: Callable[[], Result]) -> Result:
-        """Return what `work` returns; raises SystemExit once a signal comes, however long it takes.
+        """Return the result of `work`; raises SystemExit as soon as a signal arrives.
 
-        A thread does it, because nothing else ends the waiting for an answer of Stripe's.
+        The work runs in a thread, because waiting for a response cannot be interrupted otherwise.
         """
         self.check()
         results: list[Result] = []
@@ -97,7 +97,7 @@ class Signals:
         try:
             threading.Thread(target=run, name="planning", daemon=True).start()
         except RuntimeError:
-            # No thread is to be had; then a signal waits for the answer.
+            # The system allows no more threads, so a signal has to wait for the response.
             run()
         self._progress.get()
         self.check()
@@ -106,7 +106,7 @@ class Signals:
         return results[0]
 
     def _exit_soon(self) -> None:
-        """End the process within `GRACE`, whatever it waits for; a third signal ends it now."""
+        """End the process within `GRACE` seconds; a third signal ends it at once."""
         if self._ending or not hasattr(signal, "setitimer"):
             self._end()
         self._ending = True
@@ -114,21 +114,21 @@ class Signals:
         signal.setitimer(signal.ITIMER_REAL, GRACE)
 
     def _end(self, signum: int = 0, frame: FrameType | None = None) -> NoReturn:
-        """End the process, less what waits to be written: that would only block again."""
+        """End the process without writing the buffer, which could block again."""
         del signum, frame
         write_stderr(SECOND)
         os._exit(128 + (self.received or 0))
 
 
 def write_stderr(line: bytes) -> None:
-    """Write a line to stderr, if that does not block; safe inside a handler, as logging is not."""
+    """Write a line to stderr unless that blocks; unlike logging it is safe inside a handler."""
     with suppress(OSError, ValueError):
         if select.select([], [2], [], 0)[1]:
             os.write(2, line)
 
 
 def handle_hangups(handler: Callable[[int, FrameType | None], object]) -> None:
-    """Handle the end of the terminal as the SDK handles SIGTERM, but under `nohup`."""
+    """Handle SIGHUP like the SDK handles SIGTERM, except under `nohup`."""
     if (
         hasattr(signal, "SIGHUP")
         and threading.current_thread() is threading.main_thread()

@@ -239,7 +239,7 @@ def test_a_connection_test_asks_for_the_event_feed(
     with pytest.raises(SystemExit, match="1"):
         TapStripeConnect(config=config, catalog=selecting("coupons")).run_connection_test()
     (line,) = (one.getMessage() for one in caplog.records if one.levelname == "WARNING")
-    assert line.startswith("changes and deletions in acct_1Simulator cannot be seen")
+    assert line.startswith("changes and deletions of acct_1Simulator cannot be read")
     assert "rak_event_read" in line
 
 

@@ -238,7 +238,7 @@ def test_what_is_claimed_is_written_on_every_way_out(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """Rows that wait to be written in a block are not lost when a run ends early."""
-    monkeypatch.setattr(messages, "BLOCK", 1_000_000_000)
+    monkeypatch.setattr(messages, "BLOCK_BYTES", 1_000_000_000)
     bulk.load(stripe.world.platform, customers=500, start=NOW - YEAR, until=NOW - DAY)
     if way == "signal":
         # The first page is that of the event feed.

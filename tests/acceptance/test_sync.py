@@ -11,7 +11,7 @@ from tap_stripe_connect.catalog import LISTED, STREAMS
 from tap_stripe_connect.simulator import bulk, shapes
 from tap_stripe_connect.simulator.business import populate
 from tap_stripe_connect.simulator.faults import Fault
-from tap_stripe_connect.sync.emit.gc_tuning import RARELY
+from tap_stripe_connect.sync.emit.gc_tuning import THRESHOLDS
 from tap_stripe_connect.sync.fetch.engine import Engine
 from tap_stripe_connect.sync.fetch.hedging import HedgeTimer
 from tests.support.harness import (
@@ -474,5 +474,5 @@ def test_a_run_leaves_the_search_for_garbage_as_it_was(stripe: Simulator) -> Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tap_stripe_connect.sync.session.Engine", Noticing)
         run(config_for(stripe), catalog=selecting("charges"))
-    assert during == [RARELY] != [before]
+    assert during == [THRESHOLDS] != [before]
     assert gc.get_threshold() == before

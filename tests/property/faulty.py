@@ -267,9 +267,9 @@ def overtakes_rows(write_message: Any) -> Any:
         if message.type != "STATE":
             write_message(self, message)
             return
-        rows, self._gathered = self._gathered, bytearray()
+        rows, self._buffer = self._buffer, bytearray()
         write_message(self, message)
-        self._gathered = rows
+        self._buffer = rows
 
     return writing
 

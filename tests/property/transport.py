@@ -269,7 +269,7 @@ def _fast(*, hedging: bool) -> Iterator[None]:
         mock.patch.object(client.Client, "attempts", 4),
         # Other tests disable hedging; time is virtual here.
         mock.patch.object(engine_module, "HedgeTimer", HedgeTimer),
-        mock.patch.object(writer, "STATE_SHARE", 0),
+        mock.patch.object(writer, "STATE_COST_FACTOR", 0),
         mock.patch.object(windows, "MIN_ROWS_TO_SPLIT", worth_splitting),
         mock.patch.object(windows, "PAGE_SIZE", ROWS),
         mock.patch.object(backfill, "PART_ROWS", 3),

@@ -1,1 +1,1 @@
-"""Turns objects into records, and writes them."""
+"""Converts objects to records, and writes them."""

@@ -1,4 +1,4 @@
-"""Pages into records: what was written before is left out, what is gone is marked."""
+"""Records of a page: skips those written before, and adds tombstones."""
 
 from __future__ import annotations
 
@@ -24,32 +24,31 @@ if TYPE_CHECKING:
 _decode = msgspec.json.decode
 
 NestedObjects = dict[tuple[str, str], bytes]
-"""Nested objects as an event showed them: JSON by stream and id."""
+"""Nested objects from events: JSON by stream and id."""
 
 
 def _removed_children(
     page: Page, value: Json, former: Mapping[tuple[str, str], bytes]
 ) -> NestedObjects:
-    """Return those nested objects of former times that an object no longer holds."""
-    there = {
+    """Return the former nested objects that an object no longer contains."""
+    present = {
         (nested.name, child.get("id"))
         for nested in nested_in(page.job.listed.name)
         for child in nested_objects(value, nested)
     }
-    return {key: last for key, last in former.items() if key not in there}
+    return {key: last for key, last in former.items() if key not in present}
 
 
 class RecordFilter:
-    """Makes the records of pages, less those that were written before."""
+    """Converts pages to records, and skips those that were written before."""
 
     def __init__(self, records: Records, digests: Digests, *, livemode: bool) -> None:
         self._records = records
         self._livemode = livemode
         self._digests = digests
         self._missing: set[tuple[str, str, str]] = set()
-        self.unexplained: Counter[str] = Counter()
-        """Objects of each stream that an event named and that no longer exist, though no event
-        has told of their end yet."""
+        self.gone_without_event: Counter[str] = Counter()
+        """Changed objects of each stream that no longer exist, without a deletion event so far."""
 
     def records_of(self, output: PageOutput) -> Iterator[tuple[str, Json]]:
         """Yield the records of a page, each with its stream's name."""
@@ -62,13 +61,13 @@ class RecordFilter:
             if change.deleted_at:
                 yield from self._deletion_records(page, name, change, minimum)
             elif change.last >= self._digests.horizon:
-                self._count_unexplained(page.job.listed.name, page.job.account, name)
+                self._count_gone(page.job.listed.name, page.job.account, name)
 
-    def _count_unexplained(self, stream: str, account: str, name: str) -> None:
-        # Two parts of the feed can tell of one object.
+    def _count_gone(self, stream: str, account: str, name: str) -> None:
+        # Two batches of the feed can contain the same object.
         if (stream, account, name) not in self._missing:
             self._missing.add((stream, account, name))
-            self.unexplained[stream] += 1
+            self.gone_without_event[stream] += 1
 
     def _object_records(
         self, page: Page, value: Json, change: Change | None, minimum: MinUpdatedAt
@@ -81,8 +80,8 @@ class RecordFilter:
             if change and change.former_children
             else {}
         )
-        # An event can tell later than the object what left it. And what looks as it did before
-        # can have looked otherwise meanwhile, in the output of a run that was killed.
+        # The digest includes removed children, which may only become known from a later event. It
+        # includes the time because a killed run may have written another version in between.
         streams = self._unwritten(page, str(name), newest, [value, newest, sorted(gone)])
         if not streams:
             return
@@ -90,14 +89,14 @@ class RecordFilter:
         context = RecordContext(page.job.account, self._livemode, updated or None)
         yield from self._records.of(page.job.listed, streams, value, context)
         if gone:
-            left = RecordContext(page.job.account, self._livemode, updated, deleted_at=newest)
-            yield from self._tombstones(streams, gone, str(name), left)
+            removal = RecordContext(page.job.account, self._livemode, updated, deleted_at=newest)
+            yield from self._tombstones(streams, gone, str(name), removal)
 
     def _deletion_records(
         self, page: Page, name: str, change: Change, minimum: MinUpdatedAt
     ) -> Iterator[tuple[str, Json]]:
         value = _decode(change.last_payload)
-        # A late event can name children that left before the end that was written already.
+        # A late event can name more children of an object whose deletion has been written.
         content = {"gone": change.deleted_at, "children": sorted(change.former_children)}
         streams = self._unwritten(page, name, change.last, content)
         moment = change.deleted_at
@@ -116,7 +115,7 @@ class RecordFilter:
         parent: str,
         context: RecordContext,
     ) -> Iterator[tuple[str, Json]]:
-        """Yield tombstones of nested objects that are no longer in their parent (B4, B5)."""
+        """Yield tombstones of nested objects that are no longer in their parent."""
         for (stream, _), last in former.items():
             if stream in streams:
                 nested = NESTED[stream]
@@ -129,18 +128,18 @@ class RecordFilter:
         return self._digests.unwritten(page.streams, page.job.account, name, newest, content)
 
     def warnings(self) -> list[str]:
-        """Return a line for each stream that Stripe sent something unexpected for."""
+        """Return log lines about unexpected data from Stripe."""
         lines = []
         for name, converter in self._records.converters.items():
             if converter.unknown:
                 fields = ", ".join(sorted(converter.unknown))
-                lines.append(f"{name}: new fields of Stripe's are in additional_fields: {fields}")
+                lines.append(f"{name}: new fields from Stripe are in additional_fields: {fields}")
             if converter.unusable:
-                lines.append(f"{name}: left out {converter.unusable} objects without a usable key")
+                lines.append(f"{name}: skipped {converter.unusable} objects without a usable key")
             lines += converter.warnings()
-        for name, count in self.unexplained.items():
+        for name, count in self.gone_without_event.items():
             lines.append(
-                f"{name}: {count} changed objects no longer exist; the next run marks them "
-                "when Stripe tells of their deletion"
+                f"{name}: {count} changed objects no longer exist; the next run marks them as "
+                "deleted, once Stripe's events report the deletion"
             )
         return lines

@@ -1,4 +1,4 @@
-"""Selection of fields, compiled: what to take out of each record of a stream."""
+"""Field selection, compiled to the fields that are removed from each record."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Breadcrumb = tuple[str, ...]
 
 @dataclass(frozen=True)
 class FieldFilter:
-    """What a selection takes out of an object, and out of the objects in it."""
+    """Fields to remove from an object and from the objects inside it."""
 
     dropped: tuple[str, ...]
     inside: tuple[tuple[str, FieldFilter], ...]
 
     def apply(self, value: dict[str, Any]) -> None:
-        """Take out what is deselected, in place; lists are kept or dropped as a whole."""
+        """Remove deselected fields in place; lists are kept or removed as a whole."""
         for name in self.dropped:
             value.pop(name, None)
         for name, field_filter in self.inside:
@@ -31,7 +31,7 @@ class FieldFilter:
 def field_filter(mask: Mapping[Breadcrumb, bool], within: Breadcrumb = ()) -> FieldFilter:
     """Compile a catalog's selection, by breadcrumbs such as `("properties", "address")`.
 
-    What the selection does not name is kept with what holds it.
+    A field that the selection does not name is kept if the object around it is kept.
     """
     depth = len(within) + 2
     names = {

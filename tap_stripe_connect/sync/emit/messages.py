@@ -1,4 +1,4 @@
-"""Singer messages out: whole lines in large blocks, records on the shortest way there is."""
+"""Singer messages, written to stdout as whole lines in large blocks."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.sync.emit.field_selection import FieldFilter
 
-BLOCK = 65_536
-"""Bytes gathered before they are written; a reader that is slow holds us back here."""
+BLOCK_BYTES = 65_536
+"""Bytes buffered before a write, which blocks while the target is slow."""
 
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
 class EmittingStream(Protocol):
-    """What is asked of a stream in order to write its records."""
+    """What the writer needs from a stream."""
 
     name: str
 
     @property
     def is_passthrough(self) -> bool:
-        """Whether nothing but the selection of fields changes a record."""
+        """Whether records are written without stream maps, after field selection."""
 
     @property
     def field_filter(self) -> FieldFilter:
-        """What the selection takes out of each record."""
+        """The fields to remove from each record."""
 
     def schema_messages(self) -> Iterable[SchemaMessage]:
         """Return the SCHEMA messages, one for each stream map."""
@@ -47,23 +47,22 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
     """Writes messages to stdout, whole lines only."""
 
     def __init__(self) -> None:
-        """Begin with nothing gathered."""
-        self._gathered = bytearray()
+        self._buffer = bytearray()
 
     def serialize_message(self, message: Message) -> bytes:
         """Return a message as one line of JSON."""
         return _encoder.encode(message.to_dict()) + b"\n"
 
     def write_message(self, message: Message) -> None:
-        """Write a message; anything but a record is on stdout when this returns."""
-        self._gathered += self.serialize_message(message)
-        if message.type != "RECORD" or len(self._gathered) >= BLOCK:
+        """Write a message; only RECORD messages are buffered."""
+        self._buffer += self.serialize_message(message)
+        if message.type != "RECORD" or len(self._buffer) >= BLOCK_BYTES:
             self.flush()
 
     def write_records(self, stream: EmittingStream, record: dict[str, Any], moment: str) -> int:
-        """Write what a record becomes, and return how many messages; `moment` is when it was read.
+        """Write a record that was extracted at `moment`; return the number of messages.
 
-        Stream maps can make none or several of one.
+        Stream maps can turn one record into none or several.
         """
         if not stream.is_passthrough:
             messages = list(stream.record_messages(record))
@@ -71,32 +70,32 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
                 self.write_message(message)
             return len(messages)
         stream.field_filter.apply(record)
-        gathered = self._gathered
-        whole = len(gathered)
-        gathered += b'{"type":"RECORD","stream":"%b","record":' % stream.name.encode()
+        buffer = self._buffer
+        whole = len(buffer)
+        buffer += b'{"type":"RECORD","stream":"%b","record":' % stream.name.encode()
         try:
-            _encoder.encode_into(record, gathered, -1)
+            _encoder.encode_into(record, buffer, -1)
         except BaseException:
-            del gathered[whole:]
+            del buffer[whole:]
             raise
-        gathered += b',"time_extracted":"%b"}\n' % moment.encode()
-        if len(gathered) >= BLOCK:
+        buffer += b',"time_extracted":"%b"}\n' % moment.encode()
+        if len(buffer) >= BLOCK_BYTES:
             self.flush()
         return 1
 
     def flush(self) -> None:
-        """Hand what was gathered to stdout; waits for as long as the reader takes."""
-        # Looked up now, because test runners put another stdout in place.
+        """Write the buffer to stdout; blocks while the target is slow."""
+        # Looked up each time because test runners replace stdout.
         out = sys.stdout.buffer
-        with memoryview(self._gathered) as rest:
+        with memoryview(self._buffer) as rest:
             written = 0
-            # Unbuffered (PYTHONUNBUFFERED), a write that a signal interrupts is a short one.
+            # With PYTHONUNBUFFERED, a signal can cut a write short.
             while written < len(rest):
                 written += out.write(rest[written:])
         out.flush()
-        self._gathered.clear()
+        self._buffer.clear()
 
 
 def now() -> str:
-    """Return this moment as records name it."""
+    """Return the current time as ISO 8601, as in `time_extracted`."""
     return datetime.now(UTC).isoformat()

@@ -1,4 +1,4 @@
-"""Stripe objects into records: times, ids, accounts and children, by a plan for each stream."""
+"""Conversion of Stripe objects to records, with a compiled plan for each stream."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 Invalid = list[tuple[str, object]]
-"""Values that stood where a time belongs, with their paths."""
+"""Values of time fields that are no times, with their paths."""
 
 ACCOUNT, LIVEMODE = columns.ACCOUNT.name, columns.LIVEMODE.name
 UPDATED, DELETED = columns.UPDATED.name, columns.DELETED.name
 ADDITIONAL = columns.ADDITIONAL.name
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LEVELS = 30
-"""How deep in an object secrets are looked for; Stripe's objects have about ten levels."""
+MAX_DEPTH = 30
+"""Maximum depth of the search for secrets; Stripe's objects have about ten levels."""
 
-NAMED = 5
-"""Rows that a line of the log names; more are counted."""
+MAX_ROWS_NAMED = 5
+"""Maximum number of rows in a log line; the others are counted."""
 
 
 def date_time(seconds: int | None) -> str | None:
-    """Return unix seconds as an ISO 8601 date-time in UTC; None where there is none to express."""
+    """Return unix seconds as an ISO 8601 date-time in UTC; None if it cannot be expressed."""
     return None if seconds is None else _iso(seconds)
 
 
 @lru_cache(maxsize=4096)
 def _iso(seconds: int) -> str | None:
-    # A row says the same moment several times.
+    # A row often contains the same time more than once.
     if not EARLIEST <= seconds <= LATEST:
         return None
     return (EPOCH + timedelta(seconds=seconds)).isoformat()
 
 
 def reference(value: object) -> object:
-    """Return the id of what Stripe sent as an id or as the object itself (B8)."""
+    """Return the id of an object that Stripe sent as an id or expanded."""
     return value.get("id") if isinstance(value, dict) else value
 
 
 def without_secrets(value: object) -> object:
-    """Return what Stripe sent, in place, less the fields that hold secrets, at any depth."""
+    """Remove fields with secrets at any depth, in place; return `value`."""
     for one in value if type(value) is list else (value,):
         if type(one) is dict:
-            _remove_secrets(one, LEVELS)
+            _remove_secrets(one, MAX_DEPTH)
     return value
 
 
@@ -63,7 +63,7 @@ def _remove_secrets(value: Json, levels: int) -> None:
     for name in SECRETS:
         if name in value:
             del value[name]
-    metadata = value.get("metadata")  # what users put there is theirs, whatever its name
+    metadata = value.get("metadata")  # users choose its keys
     for inner in value.values():
         if inner and (kind := type(inner)) is not str and kind is not int and levels:
             if kind is dict:
@@ -77,13 +77,13 @@ def _remove_secrets(value: Json, levels: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Conversions:
-    """What to convert in an object; all other fields stay as they are."""
+    """Conversions of an object's fields; other fields stay as they are."""
 
     times: tuple[tuple[str, str], ...]
     """Fields that are times, with their paths."""
     others: tuple[tuple[str, Convert], ...]
     invalid: Invalid
-    """Where values go that are no times; shared with the plans of the objects inside."""
+    """Collects values that are no times; shared with the plans of inner objects."""
 
     def apply(self, value: Json) -> None:
         """Convert the fields of `value` in place."""
@@ -95,13 +95,13 @@ class Conversions:
                     self.invalid.append((path, given))
         for name, convert in self.others:
             given = value.get(name)
-            # Most of what could be an object is the id of one, and stays as it is.
+            # Most expandable fields contain an id, which stays as it is.
             if given is not None and type(given) is not str:
                 value[name] = convert(given)
 
 
 class Compiler:
-    """Makes the plan for the objects of a schema file."""
+    """Compiles the plan for the objects of a schema file."""
 
     def __init__(self, schema: Mapping[str, Any], invalid: Invalid) -> None:
         """Read the file's lists of paths, such as `discounts[]` or `card.mandate`."""
@@ -110,7 +110,7 @@ class Compiler:
         self._invalid = invalid
 
     def plan(self, schema: Mapping[str, Any], prefix: str = "") -> Conversions:
-        """Compile the plan for the objects of a schema, or of a part of one."""
+        """Return the plan for the objects of a schema, or of a part of one."""
         times, others = [], []
         for name, definition in schema.get("properties", {}).items():
             path = f"{prefix}{name}"
@@ -136,7 +136,7 @@ class Compiler:
         return _inside(inner) if inner.times or inner.others else None
 
     def _time(self, path: str) -> Convert:
-        """Return the conversion of times that are in a list themselves."""
+        """Return the conversion of times that are items of a list."""
         holder = Conversions((("time", path),), (), self._invalid)
 
         def convert_time(value: object) -> object:
@@ -167,27 +167,27 @@ def _inside(inner: Conversions) -> Convert:
 
 @dataclass(slots=True)
 class RecordContext:
-    """What a record says beside what Stripe's object says."""
+    """Values of the columns that the tap adds to Stripe's object."""
 
     account: str
     livemode: bool
-    """For objects that do not say it themselves."""
+    """For objects without a livemode of their own."""
     updated: int | None
-    """The newest change known, in unix seconds."""
+    """The newest known change, in unix seconds."""
     deleted_at: int | None = None
     """When the object was deleted, in unix seconds."""
 
 
 class Converter:
-    """Makes the records of one stream."""
+    """Converts objects to the records of one stream."""
 
     def __init__(self, stream: Listed | Nested, schema: Mapping[str, Any]) -> None:
-        """Compile the plan from the stream's whole schema file."""
+        """Compile the plan from the stream's complete schema."""
         self.stream = stream
         self.unknown: set[str] = set()
-        """Fields that Stripe sent and the schema does not know yet (B9)."""
+        """Fields that the schema does not contain."""
         self.unusable = 0
-        """Objects that are of another kind or lack a part of the key (A11, A21, B6)."""
+        """Number of objects of another kind, or without a complete key."""
         self._invalid_rows: list[str] = []
         self._invalid_count = 0
         self._known = frozenset(schema["properties"])
@@ -197,9 +197,9 @@ class Converter:
         self._stripe_key = [name for name in stream.key if name != ACCOUNT]
 
     def record(self, value: Json, context: RecordContext, updated: int = 0) -> Json | None:
-        """Turn one object into a record, in place; None if it cannot be one of this stream.
+        """Convert an object to a record in place; None if it does not belong to this stream.
 
-        `updated` is its own newest change, in unix seconds, where that is not what facts say.
+        `updated` is the newest change of the object in unix seconds, if it is not the context's.
         """
         if value.get("object") != self.stream.object or not all(
             value.get(name) for name in self._stripe_key
@@ -219,10 +219,10 @@ class Converter:
         return value
 
     def _unknown_fields(self, value: Json, context: RecordContext) -> Json:
-        """Take out what the schema does not know, and return what of it is to be kept.
+        """Remove the fields that the schema does not contain; return those to keep.
 
-        That is nothing of a deleted object: an event shows it in the account's own API version,
-        which is older, so that its unknown fields are not new ones.
+        None are kept of a deleted object. Its event has the account's API version, which is
+        usually older, so its unknown fields are old ones.
         """
         additional = {}
         for name in value.keys() - self._known:
@@ -233,18 +233,18 @@ class Converter:
         return additional
 
     def _invalid_fields(self, name: str, account: str) -> Json:
-        """Return what stood where times belong, by path, and remember the row for the log."""
+        """Return the invalid times by path, and record the row for the log."""
         found: dict[str, list[object]] = {}
         for path, value in self._invalid:
             found.setdefault(path, []).append(value)
         self._invalid.clear()
         self._invalid_count += 1
-        if len(self._invalid_rows) < NAMED:
+        if len(self._invalid_rows) < MAX_ROWS_NAMED:
             self._invalid_rows.append(f"{', '.join(found)} of {name} ({account})")
         return {path: some[0] if len(some) == 1 else some for path, some in found.items()}
 
     def warnings(self) -> list[str]:
-        """Return lines for the log about rows that could not be written as they came."""
+        """Return log lines about rows with invalid times."""
         if not self._invalid_rows:
             return []
         rows = "; ".join(self._invalid_rows)
@@ -255,18 +255,17 @@ class Converter:
 
 
 class Records:
-    """Makes the records of the selected streams from the objects of a list."""
+    """Converts the objects of a list to records of the selected streams."""
 
     def __init__(self, converters: Mapping[str, Converter]) -> None:
-        """Use one converter for each selected stream."""
         self.converters = converters
 
     def of(
         self, listed: Listed, streams: frozenset[str], value: Json, context: RecordContext
     ) -> Iterator[tuple[str, Json]]:
-        """Yield the records that one listed object gives, each with its stream's name.
+        """Yield the records of one listed object, each with its stream's name.
 
-        `context` tell of the object; its newest change counts for what is nested in it, too.
+        The newest change in `context` also applies to the objects nested inside.
         """
         for nested in nested_in(listed.name):
             if nested.name not in streams:
@@ -293,13 +292,13 @@ class Records:
         context: RecordContext,
         updated: int = 0,
     ) -> Json | None:
-        """Return the record of an object that was found in its parent."""
+        """Return the record of an object nested in `parent`."""
         child[nested.parent_field] = child.get(nested.parent_field) or parent.get("id")
         return self.converters[nested.name].record(child, context, updated)
 
 
 def nested_objects(value: Mapping[str, Any], nested: Nested) -> list[Json]:
-    """Return the objects in a nested list; none where Stripe sent something else (B6)."""
+    """Return the objects in a nested list; none if Stripe sent something else."""
     found = value.get(nested.list_field)
     held = found.get("data") if isinstance(found, dict) else None
     return [child for child in held if isinstance(child, dict)] if isinstance(held, list) else []

@@ -1,4 +1,4 @@
-"""Carries pages from the engine to stdout, and claims in STATE what has arrived there."""
+"""The output loop: writes the pages of the engine to stdout, and STATE messages after them."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STATE_SHARE = 20
-"""How many times its own cost a STATE comes after the last one, at the least."""
+STATE_COST_FACTOR = 20
+"""Minimum time between STATE messages, as a multiple of the time it takes to write one."""
 
 FILE_ERRORS = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
-"""Errors of a file that stdout was directed to."""
+"""Errors of a file that stdout is redirected to."""
 
-LONGEST_WAIT = 30
-"""Intervals after which a STATE comes, however much it costs."""
+MAX_WAIT_INTERVALS = 30
+"""Maximum time between STATE messages, as a multiple of the configured interval."""
 
 
 class OutputClosedError(Exception):
-    """Our output cannot be written any more: the pipe is closed, or the disk full."""
+    """stdout cannot be written any more: the pipe is closed, or the disk is full."""
 
 
 class OutputLoop:
-    """The one writer of a sync; everything here happens on the main thread."""
+    """The only writer of a sync; it runs on the main thread."""
 
     def __init__(
         self,
@@ -70,17 +70,17 @@ class OutputLoop:
         self._engine: Engine | None = None
         self._record_filter: RecordFilter | None = None
         self.interrupted_by: int | None = None
-        """The signal that asked to stop."""
+        """The signal that stopped the run."""
         self.run_stats = RunStats()
 
     def interrupt(self, signum: int) -> None:
-        """Ask to stop soon; does nothing that is unsafe inside a signal handler."""
+        """Stop soon; safe inside a signal handler."""
         self.interrupted_by = self.interrupted_by or signum
         if self._engine:
             self._engine.wake()
 
     def run(self, planner: Planner, rows: RecordFilter, engine: Engine) -> None:
-        """Write everything the engine reads, and a last STATE that fits it, come what may."""
+        """Write all pages of the engine, and always a last STATE."""
         self._engine, self._record_filter = engine, rows
         if self.interrupted_by:
             engine.wake()
@@ -89,7 +89,7 @@ class OutputLoop:
             try:
                 self._run(planner, engine)
             finally:
-                # With what was gathered: pages in it are claimed already.
+                # This also writes the buffer, whose pages are already claimed.
                 self._write_state()
 
     def _run(self, planner: Planner, engine: Engine) -> None:
@@ -108,34 +108,34 @@ class OutputLoop:
             if time.monotonic() >= self._state_due:
                 self._write_state()
         if not self.run_stats.failed:
-            # Each bookmark says so itself by now.
+            # By now the bookmarks themselves contain it.
             self._bookmarks.read_at = 0
         self._writer.flush()
 
     def _process_job(self, planner: Planner, engine: Engine, job: Job) -> bool:
-        """Go on from a finished job; False if a signal came meanwhile."""
+        """Handle a finished job; return False if a signal arrived meanwhile."""
         if job.failure:
             self.run_stats.failed.append(job)
         self._progress.finished(job)
         return self._continue(planner, engine, planner.finished(job))
 
     def _continue(self, planner: Planner, engine: Engine, steps: Steps) -> bool:
-        """Write pages and add jobs; False if a signal came meanwhile."""
+        """Write pages and add jobs; return False if a signal arrived meanwhile."""
         pages, jobs = steps
-        self._progress.expect(jobs, planner.horizon)
+        self._progress.add_jobs(jobs, planner.horizon)
         if not all(self._process_page(planner, engine, page) for page in pages):
             return False
         engine.add(jobs)
         return True
 
     def _process_page(self, planner: Planner, engine: Engine, page: Page) -> bool:
-        """Write a page and do what it makes possible; False if a signal came meanwhile."""
+        """Write a page and take the next steps; return False if a signal arrived meanwhile."""
         return self._write_page(planner, page) and self._continue(
             planner, engine, planner.written(page)
         )
 
     def _write_page(self, planner: Planner, page: Page) -> bool:
-        """Write a page's records; False if a signal came before the last one."""
+        """Write a page's records; return False if a signal arrived before the last one."""
         moment = now()
         rows: Counter[str] = Counter()
         deleted: Counter[str] = Counter()
@@ -159,29 +159,29 @@ class OutputLoop:
             return
         for record in self._record_filter.records_of(output):
             if self._bookmarks.read_at > self._written_read_at:
-                # Rows with this time follow; a run that comes after a kill has to know.
+                # Rows with this time follow. If this run is killed, the next one has to know it.
                 self._write_state()
             yield record
 
     @property
-    def unexplained(self) -> Mapping[str, int]:
-        """Objects of each stream that are gone though no event has told of their end yet."""
-        return self._record_filter.unexplained if self._record_filter else {}
+    def gone_without_event(self) -> Mapping[str, int]:
+        """Changed objects of each stream that no longer exist, without a deletion event so far."""
+        return self._record_filter.gone_without_event if self._record_filter else {}
 
     def _write_state(self) -> None:
         start = time.monotonic()
         self._written_read_at = self._bookmarks.read_at
         self._writer.write_message(StateMessage(value=self._bookmarks.state()))
         done = time.monotonic()
-        # With thousands of accounts a STATE costs something; it must not be what a run does.
-        longest = LONGEST_WAIT * self._state_interval
-        wait = min(STATE_SHARE * (done - start), longest)
+        # With thousands of accounts a STATE takes time, so it is written less often.
+        longest = MAX_WAIT_INTERVALS * self._state_interval
+        wait = min(STATE_COST_FACTOR * (done - start), longest)
         self._state_due = done + max(self._state_interval, wait)
 
 
 @contextmanager
 def checked_output() -> Iterator[None]:
-    """Raise TargetGone where stdout cannot be written."""
+    """Raise OutputClosedError if stdout cannot be written."""
     try:
         yield
     except BrokenPipeError:
@@ -195,7 +195,7 @@ def checked_output() -> Iterator[None]:
 
 
 def abandon_stdout() -> None:
-    """Keep the interpreter from writing to the closed pipe once more at exit."""
+    """Keep the interpreter from writing to the closed pipe at exit."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
     os.close(devnull)

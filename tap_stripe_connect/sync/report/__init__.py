@@ -1,1 +1,1 @@
-"""What people see of a run: progress, summary and failures."""
+"""Reporting: progress, failures and the summary of a run."""

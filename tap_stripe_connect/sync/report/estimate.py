@@ -1,7 +1,7 @@
-"""How many rows of a list are still to come, by how densely those lie that have been read.
+"""Estimate of the rows left in a list, from the density of the rows that have been read.
 
-Years that hold no rows are read in a moment, so the share of time that has been read says little.
-What lies between two stretches that have been read is taken to be as dense as their ends.
+Years without rows are read in a moment, so the fraction of time that has been read says little.
+A gap between two stretches that have been read is assumed to be as dense as their ends.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
     from tap_stripe_connect.sync.state.ranges import Range
 
-EDGE = 10
-"""Pages at the end of a stretch that tell how dense what comes next will be."""
+EDGE_PAGES = 10
+"""Number of pages at the end of a stretch that its density is computed from."""
 
-SPARSE = 10
-"""How many times sparser a page is than those nearer to the end where it no longer counts."""
+SPARSE_FACTOR = 10
+"""A page that is this many times sparser than those nearer to the end is ignored."""
 
 Sample = tuple[int, int]
-"""Rows, and the seconds of creation time that they lie in."""
+"""Rows of a page, and the seconds of creation time that it spans."""
 
 
 @dataclass
 class Stretch:
-    """Creation times without a gap of which all rows have been read."""
+    """A range of creation time that has been read completely."""
 
     start: int
     end: int
     newest: deque[Sample]
-    """Its newest pages, the very newest one first."""
+    """Its newest pages, newest first."""
     oldest: deque[Sample]
-    """Its oldest pages, the very oldest one first."""
+    """Its oldest pages, oldest first."""
 
     @property
     def span(self) -> Range:
@@ -46,7 +46,7 @@ class Stretch:
 
 
 class Estimate:
-    """The rows that the wanted creation times still hold."""
+    """Estimates how many rows are left in ranges of creation time."""
 
     def __init__(self, wanted: Iterable[Range], until: int) -> None:
         """Estimate for some ranges; nothing is created after `until`, in unix seconds."""
@@ -61,7 +61,7 @@ class Estimate:
         return (start, end) if start < end else None
 
     def read(self, covered: Range, rows: int) -> None:
-        """Count a page that completed the creation times of `covered`."""
+        """Add a page that completes the creation times `covered`."""
         self._rows += rows
         span = self._clipped(covered)
         if span is None:
@@ -82,14 +82,14 @@ class Estimate:
         self._stretches = [*apart, joined]
 
     def _add_to_second(self, moment: int, rows: int) -> None:
-        """Count rows of a second that was counted already: it goes on over several pages."""
+        """Add rows to a second that several pages share."""
         for one in self._stretches:
             if one.start == moment:
                 known, seconds = one.oldest[0]
                 one.oldest[0] = known + rows, seconds
 
     def rows_left(self) -> tuple[float, float]:
-        """Return the rows still to come, and how many more or less they may be."""
+        """Return the number of rows left, and its uncertainty."""
         left = uncertainty = 0.0
         spans = [one.span for one in self._stretches]
         newer = {one.start: _density(one.oldest) for one in self._stretches}
@@ -100,7 +100,7 @@ class Estimate:
                 edges = [one for one in known if one is not None]
                 edges = edges or [self._rows / max(1, self._seconds)]
                 if start == STRIPE_EPOCH:
-                    # Whoever names no start has rows from some day on that nobody knows.
+                    # Without a start_date, it is unknown when the first row was created.
                     edges.append(0.0)
                 left += (max(edges) + min(edges)) / 2 * (end - start)
                 uncertainty += (max(edges) - min(edges)) / 2 * (end - start)
@@ -108,19 +108,19 @@ class Estimate:
 
 
 def _joined(newer: Stretch, older: Stretch) -> Stretch:
-    newest = deque(islice([*newer.newest, *older.newest], EDGE))
-    oldest = deque(islice([*older.oldest, *newer.oldest], EDGE))
+    newest = deque(islice([*newer.newest, *older.newest], EDGE_PAGES))
+    oldest = deque(islice([*older.oldest, *newer.oldest], EDGE_PAGES))
     return Stretch(older.start, newer.end, newest, oldest)
 
 
 def _density(samples: Iterable[Sample]) -> float:
-    """Return the rows per second of some pages, the nearest one first.
+    """Return the rows per second of pages, nearest first.
 
-    A page that crossed years without rows says nothing of the denser ones that came after it.
+    A page that spans years without rows says nothing about the denser rows next to it.
     """
     rows = seconds = 0
     for more_rows, more_seconds in samples:
-        if rows and more_seconds * rows > SPARSE * max(1, seconds) * max(1, more_rows):
+        if rows and more_seconds * rows > SPARSE_FACTOR * max(1, seconds) * max(1, more_rows):
             break
         rows += more_rows
         seconds += more_seconds

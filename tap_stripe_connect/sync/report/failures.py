@@ -1,4 +1,4 @@
-"""What could not be read, told once for everything that failed alike."""
+"""Failures of a run, grouped by cause."""
 
 from __future__ import annotations
 
@@ -18,62 +18,62 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NAMED = 5
-"""Accounts that a line names; more are counted."""
+MAX_ACCOUNTS_NAMED = 5
+"""Maximum number of accounts in a log line; the others are counted."""
 
-LISTED_IN_JSON = 200
-"""Accounts that a JSON entry names; more are counted."""
+MAX_ACCOUNTS_IN_JSON = 200
+"""Maximum number of accounts in a JSON entry; the others are counted."""
 
 REASONS = {
     ErrorAction.SKIP_STREAM: "permission",
     ErrorAction.NOT_ENABLED: "not_enabled",
     ErrorAction.SKIP_ACCOUNT: "account",
 }
-"""Reasons by action; anything else is an error."""
+"""Reasons by action; the others are errors."""
 
 
 @dataclass(eq=False)
 class FailureGroup:
-    """Something that failed, for one account or for many in the same way."""
+    """A failure of one account, or the same failure of many."""
 
     stream: str
-    """Empty where the whole account could not be read."""
+    """Empty if the whole account could not be read."""
     feed: bool
-    """Whether it is the event feed, so that no change of the account is known."""
+    """Whether the event feed failed, so that changes are unknown."""
     error: StripeError
     """The first of these errors."""
     accounts: list[str] = field(default_factory=list)
 
     @property
     def reason(self) -> str:
-        """Why, in a word."""
+        """The reason as one word."""
         return REASONS.get(self.error.action, "error")
 
     @property
     def permission(self) -> str:
-        """The permission that the key lacks, if that is the reason."""
+        """The missing permission; empty for other reasons."""
         return missing_permission(self.error.message)
 
     @property
     def expected(self) -> bool:
-        """Whether it is nothing to put right: there are no rows to be had."""
+        """Whether nothing has to be corrected, because there are no rows to read."""
         return self.error.action is ErrorAction.NOT_ENABLED
 
     @property
     def line(self) -> str:
-        """One line for the log; with many accounts the error is that of the first."""
-        who = named(self.accounts)
+        """The log line; it contains the error of the first account."""
+        who = accounts_text(self.accounts)
         if not self.stream:
             lost = f"{who} could not be read"
         elif self.feed and self.error.action is ErrorAction.SKIP_STREAM:
             return (
-                f"changes and deletions in {who} cannot be seen, only new rows: "
+                f"changes and deletions of {who} cannot be read, only new rows: "
                 f"{self.error.without_advice} - add the permission to the key"
             )
         elif self.feed:
-            lost = f"changes in {who} could not be followed, the bookmarks stay where they are"
+            lost = f"changes of {who} could not be read; the next run reads them"
         elif self.expected:
-            lost = f"{self.stream} of {who} left out, not enabled at Stripe"
+            lost = f"{self.stream} of {who} skipped because it is not enabled at Stripe"
         else:
             lost = f"{self.stream} of {who} could not be read"
         first = "; the first" if len(self.accounts) > 1 else ""
@@ -81,7 +81,7 @@ class FailureGroup:
 
     @property
     def remark(self) -> str:
-        """A few words for the table."""
+        """The remark in the summary table."""
         if self.reason == "permission":
             return f"needs {self.permission or 'a permission'}"
         if self.expected:
@@ -91,14 +91,14 @@ class FailureGroup:
         return f"{outcome}: {cause}" if cause else outcome
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return the entry of the JSON summary."""
         error = self.error
         entry = {
             "reason": self.reason,
             "stream": self.stream,
             "feed": self.feed,
             "accounts": len(self.accounts),
-            "account_ids": self.accounts[:LISTED_IN_JSON],
+            "account_ids": self.accounts[:MAX_ACCOUNTS_IN_JSON],
             "permission": self.permission,
             "message": error.message,
             "path": error.path,
@@ -109,16 +109,16 @@ class FailureGroup:
         return {name: value for name, value in entry.items() if value}
 
 
-def named(accounts: Sequence[str]) -> str:
-    """Return accounts for a sentence: all of a few, the first ones and the number of many."""
+def accounts_text(accounts: Sequence[str]) -> str:
+    """Return accounts as text: the only one, or their number and the first ones."""
     if len(accounts) == 1:
         return accounts[0]
-    more = ", …" if len(accounts) > NAMED else ""
-    return f"{len(accounts)} accounts ({', '.join(accounts[:NAMED])}{more})"
+    more = ", …" if len(accounts) > MAX_ACCOUNTS_NAMED else ""
+    return f"{len(accounts)} accounts ({', '.join(accounts[:MAX_ACCOUNTS_NAMED])}{more})"
 
 
 def grouped_failures(failed: Iterable[Job]) -> list[FailureGroup]:
-    """Put failures together that differ only in the account (G9)."""
+    """Group failures that differ only in the account."""
     found: dict[tuple[object, ...], FailureGroup] = {}
     for job in failed:
         error = job.failure
@@ -139,17 +139,17 @@ def grouped_failures(failed: Iterable[Job]) -> list[FailureGroup]:
 
 
 def fails_the_run(failed: Iterable[Job], settings: Settings) -> bool:
-    """Tell whether what could not be read makes the run end non-zero (G13)."""
-    pardoned = {ErrorAction.NOT_ENABLED}
+    """Return whether the failures make the run exit with 1."""
+    tolerated = {ErrorAction.NOT_ENABLED}
     if settings.on_permission_error == "warn":
-        pardoned.add(ErrorAction.SKIP_STREAM)
+        tolerated.add(ErrorAction.SKIP_STREAM)
     if settings.on_account_error == "warn":
-        pardoned.add(ErrorAction.SKIP_ACCOUNT)
-    return any(not job.failure or job.failure.action not in pardoned for job in failed)
+        tolerated.add(ErrorAction.SKIP_ACCOUNT)
+    return any(not job.failure or job.failure.action not in tolerated for job in failed)
 
 
 def log_failures(found: Iterable[FailureGroup]) -> None:
-    """Log what could not be read."""
+    """Log a line for each group of failures."""
     for group in found:
         level = logging.INFO if group.expected else logging.WARNING
         logger.log(level, group.line)

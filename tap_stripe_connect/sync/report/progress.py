@@ -1,4 +1,4 @@
-"""Progress lines: how much of a run is done, how fast it goes, how long it will take (G6)."""
+"""Progress lines in the log: fraction done, speed and time left."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
 class Part:
-    """How much of one job has been written, and how much is left."""
+    """The progress of one job."""
 
     def __init__(self, job: Job, until: int) -> None:
-        """Begin with nothing written; nothing is created after `until`, in unix seconds."""
+        """Track a job; its objects are created before `until`, in unix seconds."""
         plan = job.plan
         self.group = job.listed.name, job.purpose
         self.started = False
@@ -54,7 +54,7 @@ class Part:
             self._estimate.read(page.covered, found)
 
     def work(self, *, finished: bool = False) -> WorkLeft:
-        """Return how things stand, in pages; one page more for having begun at all."""
+        """Return the pages written and left; each job counts as one page more."""
         done = 1 + self._objects / PAGE_SIZE
         if finished:
             return WorkLeft(done)
@@ -64,7 +64,7 @@ class Part:
 
 
 class Progress:
-    """Measures a run as it goes on, and tells of it at intervals."""
+    """Measures a run, and logs its progress at intervals."""
 
     def __init__(
         self,
@@ -74,9 +74,10 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
-        """Begin; `wait` returns True as soon as the event is set, False after so many seconds.
+        """Start measuring.
 
-        `per_endpoint` is the number of requests a second that one endpoint can get.
+        `per_endpoint` is the maximum number of requests per second to one endpoint. `wait` returns
+        True once its event is set, or False after its timeout.
         """
         self._request_stats = request_stats
         self._per_endpoint = per_endpoint
@@ -92,15 +93,15 @@ class Progress:
         self._rows_reported = 0
         self._cost_reported = request_stats.total()
 
-    # What happens, told by the thread that writes
+    # Called by the thread that writes
 
-    def expect(self, jobs: Iterable[Job], until: int) -> None:
-        """Take note of work to come; nothing is created after `until`, in unix seconds."""
+    def add_jobs(self, jobs: Iterable[Job], until: int) -> None:
+        """Add jobs; their objects are created before `until`, in unix seconds."""
         with self._lock:
             self._parts |= {job: Part(job, until) for job in jobs if not job.plan.done}
 
     def wrote(self, page: Page, rows: int) -> None:
-        """Take note of a page whose rows have been written."""
+        """Add a page whose rows have been written."""
         with self._lock:
             self._rows += rows
             self._latest = page
@@ -109,20 +110,20 @@ class Progress:
                 part.wrote(page)
 
     def finished(self, job: Job) -> None:
-        """Take note that nothing more comes of a job."""
+        """Finish a job."""
         with self._lock:
             if part := self._parts.pop(job, None):
                 self._closed += 1
                 self._closed_work[part.group].add(part.work(finished=True))
 
-    # What is told of it
+    # Log lines
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
         """Log a line at each interval, also while the writer waits for Stripe or for the target."""
         over = threading.Event()
         reporter = threading.Thread(target=self._report, args=(over,), name="progress", daemon=True)
-        with suppress(RuntimeError):  # a system that allows no more threads
+        with suppress(RuntimeError):  # the system allows no more threads
             reporter.start()
         try:
             yield
@@ -137,11 +138,11 @@ class Progress:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start."""
         return self._clock() - self._started_at
 
     def line(self) -> str:
-        """Return how things stand now; speeds are those since the last line."""
+        """Return the progress line; speeds are measured since the last line."""
         cost = self._request_stats.total()
         with self._lock:
             now = self._clock()
@@ -171,9 +172,9 @@ class Progress:
         return cost.requests - self._cost_reported.requests
 
     def _work_by_group(self) -> dict[Group, WorkLeft]:
-        """Return how things stand with each list; nothing while nothing can be said.
+        """Return the work of each group; nothing before the first page.
 
-        Jobs that have not begun are taken to be like those that have.
+        Jobs that have not started are assumed to be like those that have.
         """
         started = [part for part in self._parts.values() if part.started]
         number = len(started) + self._closed
@@ -194,7 +195,7 @@ class Progress:
         return works
 
     def _time_left_text(self, works: Mapping[Group, WorkLeft], now: float) -> str:
-        """Return how long it will take, or at most where much lies in times nobody has seen."""
+        """Return the time left, as an upper bound if the estimate is uncertain."""
         left = sum(work.left for work in works.values())
         uncertainty = sum(work.uncertainty for work in works.values())
         words = "about"
@@ -210,16 +211,16 @@ class Progress:
 
 
 def _fraction_done(works: Mapping[Group, WorkLeft]) -> float:
-    """Return the part of all pages that has been read."""
+    """Return the fraction of all pages that has been read."""
     done = sum(work.done for work in works.values())
     return min(done / (done + sum(work.left for work in works.values())), 0.99)
 
 
 def _position(page: Page) -> str:
-    """Return where a page lies, in words."""
+    """Return the position of a page as text."""
     job = page.job
     if job.purpose is Purpose.REFETCH:
-        return f"re-reading changed {job.listed.name} of {job.account}"
+        return f"refetching changed {job.listed.name} of {job.account}"
     moment = datetime.fromtimestamp(page.covered[0], UTC) if page.covered else None
     if job.purpose is Purpose.FEED:
         back = f" back to {moment:%Y-%m-%d %H:%M}" if moment else ""
@@ -229,7 +230,7 @@ def _position(page: Page) -> str:
 
 
 def duration(length: float) -> str:
-    """Return seconds in the units that people use."""
+    """Return a number of seconds as text in larger units."""
     whole = round(length)
     if whole < MINUTE:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""The figures of a run: what was written, what it cost, how far the bookmarks stand."""
+"""Statistics of a run: rows, requests and bookmarks."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
     from tap_stripe_connect.sync.state.format import Bookmarks
 
 StreamAccount = tuple[str, str]
-"""A stream and an account; either is empty where it does not apply."""
+"""A stream and an account; either is empty if it does not apply."""
 
 LOOKUPS = "(account lookup)"
-"""Stands for a stream where requests are not for one."""
+"""Stands for the stream of requests that belong to none."""
 
 
 @dataclass
 class Stats:
-    """What was done for a stream, an account or both."""
+    """Statistics of a stream, an account or both."""
 
     rows: int = 0
     deleted: int = 0
-    """Rows among them that say that something is gone."""
+    """How many of the rows are tombstones."""
     requests: int = 0
     retries: int = 0
     seconds_waited: float = 0.0
     vanished: int = 0
-    """Objects left out because they were deleted while they were read."""
+    """Number of objects that were deleted while they were read."""
 
     def add(self, other: Stats) -> None:
-        """Add the figures of something else."""
+        """Add other statistics."""
         for one in fields(self):
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
 @dataclass
 class RunStats:
-    """What a run has written and what it could not read; kept by the thread that writes."""
+    """Rows and failures of a run; only used by the thread that writes."""
 
     rows: Counter[StreamAccount] = field(default_factory=Counter)
     deleted: Counter[StreamAccount] = field(default_factory=Counter)
@@ -56,7 +56,7 @@ class RunStats:
     failed: list[Job] = field(default_factory=list)
 
     def add(self, page: Page, rows: Mapping[str, int], deleted: Mapping[str, int]) -> None:
-        """Add what was written of a page, by stream."""
+        """Add the rows of a page, by stream."""
         account = page.job.account
         for name, count in rows.items():
             self.rows[name, account] += count
@@ -69,7 +69,7 @@ class RunStats:
 def stats_by_stream(
     stats: RunStats, costs: Mapping[Endpoint, Cost], accounts: Iterable[Account]
 ) -> dict[StreamAccount, Stats]:
-    """Bring together what is known of each stream and account, less those that did nothing."""
+    """Return the statistics of each stream and account that has any."""
     ids = {account.header: account.id for account in accounts}
     found: defaultdict[StreamAccount, Stats] = defaultdict(Stats)
     for key, rows in stats.rows.items():
@@ -85,7 +85,7 @@ def stats_by_stream(
 
 
 def stream_of(route: str) -> str:
-    """Return the stream that a route is read for."""
+    """Return the stream that a route is requested for."""
     for nested in NESTED.values():
         if route == nested.route:
             return nested.name
@@ -97,16 +97,16 @@ def stream_of(route: str) -> str:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How far the bookmarks of a stream stand, over all accounts of the run."""
+    """How far a stream has been read in all accounts of the run."""
 
     until: int
-    """Unix seconds up to which the account that is farthest behind is known; 0 for none."""
+    """The oldest end of the accounts' bookmarks, in unix seconds; 0 for none."""
     unfinished: int
-    """Accounts of which something is still missing before that."""
+    """Number of accounts with gaps before their end."""
 
 
 def coverage(bookmarks: Iterable[Bookmark], start: int) -> Coverage:
-    """Return how far bookmarks stand that should reach back to `start`."""
+    """Return the coverage of bookmarks that should begin at `start`."""
     reached = []
     unfinished = 0
     for bookmark in bookmarks:
@@ -122,7 +122,7 @@ def coverage(bookmarks: Iterable[Bookmark], start: int) -> Coverage:
 def coverages(
     bookmarks: Bookmarks, accounts: Collection[Account], streams: Iterable[str], start: int
 ) -> dict[str, Coverage]:
-    """Return how far the bookmarks of each stream stand; `start` is the oldest time wanted."""
+    """Return the coverage of each stream; `start` is the oldest wanted creation time."""
     found = {}
     for name in streams:
         listed = LISTED[NESTED[name].parent if name in NESTED else name]
@@ -133,14 +133,14 @@ def coverages(
     return found
 
 
-def left_out(
-    converters: Mapping[str, Converter], unexplained: Mapping[str, int]
+def unwritten_objects(
+    converters: Mapping[str, Converter], gone: Mapping[str, int]
 ) -> dict[str, dict[str, int]]:
-    """Return by stream how many objects could not become rows, and why."""
+    """Return how many objects of each stream are not in the output, by reason."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for name, converter in converters.items():
         if converter.unusable:
             found[name]["without_a_key"] = converter.unusable
-    for name, count in unexplained.items():
+    for name, count in gone.items():
         found[name]["gone_without_an_event"] = count
     return dict(found)

@@ -1,4 +1,4 @@
-"""The closing summary of a run: a table for people and one line of JSON for programs (G7)."""
+"""The summary at the end of a run: a table and a line of JSON."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ACCOUNTS_SHOWN = 20
-"""Accounts in the table at most, those with trouble first."""
+"""Maximum number of accounts in the table, those with failures first."""
 
 ACCOUNTS_IN_JSON = 200
-"""Accounts in the JSON line at most, those with trouble first."""
+"""Maximum number of accounts in the JSON line, those with failures first."""
 
-FIGURES = 5
-"""Columns of figures in the table, after the first one."""
+NUMBER_COLUMNS = 5
+"""Number of right-aligned columns after the first one."""
 
 FEED = "(event feed)"
-"""Stands for the stream of events where that is read and not selected."""
+"""Stands for the events stream if it is read but not selected."""
 
 
 def announce(summary: Summary, streams: Iterable[str]) -> None:
@@ -47,9 +47,9 @@ def announce(summary: Summary, streams: Iterable[str]) -> None:
 
 
 class Summary:
-    """Everything that the table and the JSON line tell."""
+    """The contents of the table and of the JSON line."""
 
-    def __init__(  # noqa: PLR0913 - each is counted by somebody else
+    def __init__(  # noqa: PLR0913 - each comes from another module
         self,
         *,
         outcome: str,
@@ -59,7 +59,7 @@ class Summary:
         coverages: Mapping[str, Coverage],
         notes: Mapping[str, Mapping[str, int]],
     ) -> None:
-        """Sum up; `notes` has further counts by stream, such as objects without a key."""
+        """Sum up a run; `notes` has more counts by stream, such as objects without a key."""
         self._outcome = outcome
         self._seconds = seconds
         self._failures = failures
@@ -77,11 +77,11 @@ class Summary:
                 self._accounts.setdefault(account, Stats())
 
     def _label(self, stream: str) -> str:
-        """Return the name to show; the feed is read whether its stream is selected or not."""
+        """Return the name of a stream in the summary."""
         return FEED if stream == "events" and stream not in self._coverages else stream
 
     def as_json(self) -> dict[str, Any]:
-        """Return the summary for programs; as long for thousands of accounts as for hundreds."""
+        """Return the JSON entry; its size is limited even with thousands of accounts."""
         shown = self._ranked_accounts()[:ACCOUNTS_IN_JSON]
         accounts: dict[str, dict[str, Any]] = {account: {} for account in shown}
         for (stream, account), one in sorted(self._stats.items()):
@@ -105,12 +105,12 @@ class Summary:
         return entry
 
     def _names(self) -> list[str]:
-        """Return the streams that did something, failed or have a note, in order."""
+        """Return the streams with statistics, failures or notes, in order."""
         failed = {self._label(group.stream) for group in self._failures if group.stream}
         return sorted({*self._streams, *failed, *self._notes} - {""})
 
     def _ranked_accounts(self) -> list[str]:
-        """Return the accounts: those with trouble first, then those with most rows."""
+        """Return the accounts: those with failures first, then those with most rows."""
         failed = {account for one in self._failures for account in one.accounts}
         return sorted(
             self._accounts,
@@ -150,16 +150,16 @@ class Summary:
         return "\n".join(lines)
 
     def _accounts_shown(self) -> tuple[list[str], int]:
-        """Return the accounts in the table, and how many are not: one alone needs no line."""
-        foremost = self._ranked_accounts()
+        """Return the accounts in the table, and the number of others; a single one has no line."""
+        ranked = self._ranked_accounts()
         failed = {account for one in self._failures if not one.stream for account in one.accounts}
-        if len(foremost) == 1 and not failed:
+        if len(ranked) == 1 and not failed:
             return [], 0
-        if len(foremost) > ACCOUNTS_SHOWN:
-            of_note = {account for one in self._failures for account in one.accounts}
-            shown = [name for name in foremost if name in of_note][:ACCOUNTS_SHOWN]
-            return shown, len(foremost) - len(shown)
-        return foremost, 0
+        if len(ranked) > ACCOUNTS_SHOWN:
+            with_failures = {account for one in self._failures for account in one.accounts}
+            shown = [name for name in ranked if name in with_failures][:ACCOUNTS_SHOWN]
+            return shown, len(ranked) - len(shown)
+        return ranked, 0
 
     def _until(self, stream: str) -> str:
         coverage = self._coverages.get(stream)
@@ -205,7 +205,7 @@ def _full_json(one: Stats) -> dict[str, Any]:
 
 
 def _compact_json(one: Stats) -> dict[str, Any]:
-    """Return figures without those that are nothing, the rows aside."""
+    """Return the statistics that are not zero, and always the rows."""
     return {name: value for name, value in _full_json(one).items() if value or name == "rows"}
 
 
@@ -223,11 +223,11 @@ def _moment(seconds: int) -> datetime:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines whose columns stand below each other, figures to the right."""
+    """Return lines with aligned columns, numbers to the right."""
     widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
     return [
         "  ".join(
-            cell.rjust(width) if 0 < place <= FIGURES else cell.ljust(width)
+            cell.rjust(width) if 0 < place <= NUMBER_COLUMNS else cell.ljust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=False))
         ).rstrip()
         for row in rows

@@ -1,4 +1,4 @@
-"""How long a run will still take, by what is left of each list and what its pages cost."""
+"""Estimate of the time left, from the pages left of each list and the requests per page."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from tap_stripe_connect.api.request_stats import Cost, Endpoint
 
 Group = tuple[str, Purpose]
-"""The jobs of all accounts that read one list for one purpose."""
+"""A list and a purpose; the jobs of all accounts form one group."""
 
 
 @dataclass
 class WorkLeft:
-    """What some jobs have written, and what they still have to read, in pages."""
+    """Pages that jobs have written, and pages left to read."""
 
     done: float = 0.0
     left: float = 0.0
     uncertainty: float = 0.0
-    """How much more or less than that is left, perhaps."""
+    """How much `left` may be off."""
 
     def add(self, other: WorkLeft) -> None:
-        """Add the work of others."""
+        """Add the work of other jobs."""
         self.done += other.done
         self.left += other.left
         self.uncertainty += other.uncertainty
@@ -41,10 +41,10 @@ def seconds_left(
     elapsed: float,
     per_endpoint: float,
 ) -> float:
-    """Return the seconds that the work left takes at the speed of the `elapsed` ones.
+    """Return the seconds left, from the speed in the `elapsed` seconds.
 
-    Once the short lists are read the long ones do not become faster than `per_endpoint`, the
-    requests a second that Stripe allows one endpoint.
+    Once only long lists are left, the speed is limited by `per_endpoint`, the requests per second
+    that Stripe allows for one endpoint.
     """
     spent: Counter[str] = Counter()
     for (_, route), cost in costs.items():
@@ -71,7 +71,7 @@ def seconds_left(
 
 
 def _list_of(route: str) -> str:
-    """Return the list whose objects a route is asked for."""
+    """Return the list that a route is requested for."""
     stream = stream_of(route)
     if stream == LOOKUPS:
         return ""

@@ -493,7 +493,7 @@ def test_a26_twenty_five_busy_days_are_claimed_day_by_day(
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.workers.MAX_WORKERS", 1)
     monkeypatch.setattr("tap_stripe_connect.sync.plan.refetch.WALK_OBJECTS", 40)
     monkeypatch.setattr("tap_stripe_connect.sync.plan.refetch.MIN_STEPS", 25)
-    monkeypatch.setattr("tap_stripe_connect.sync.emit.writer.STATE_SHARE", 0)
+    monkeypatch.setattr("tap_stripe_connect.sync.emit.writer.STATE_COST_FACTOR", 0)
     account = stripe.world.platform
     bulk.load(account, customers=1000, start=NOW - 3 * YEAR, until=NOW - DAY)
     first = run(config_for(stripe), catalog=selecting("customers"))

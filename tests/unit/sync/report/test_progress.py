@@ -63,7 +63,7 @@ def test_time_left_follows_the_rows_to_come(clock: Clock) -> None:
     """A quarter of the years read in ten seconds: a quarter of the pages, thirty seconds left."""
     progress = Progress(RequestStats(), clock=clock)
     job = load(NOW - 4 * YEAR)
-    progress.expect([job], NOW)
+    progress.add_jobs([job], NOW)
     progress.wrote(page(job, 9900, (NOW - YEAR, END_OF_TIME)), 19_800)
     clock.now = 10
     assert progress.line() == (
@@ -77,7 +77,7 @@ def test_a_long_list_outweighs_short_ones(clock: Clock) -> None:
     progress = Progress(RequestStats(), clock=clock)
     short = [load(NOW - YEAR) for _ in range(8)]
     long = load(NOW - YEAR)
-    progress.expect([*short, long], NOW)
+    progress.add_jobs([*short, long], NOW)
     for job in short:
         progress.wrote(page(job, 3, (NOW - YEAR, END_OF_TIME)), 3)
         progress.finished(job)
@@ -89,7 +89,7 @@ def test_lists_that_have_not_begun_count_like_those_that_have(clock: Clock) -> N
     """One account of four done is a quarter."""
     progress = Progress(RequestStats(), clock=clock)
     jobs = [load(NOW - YEAR) for _ in range(4)]
-    progress.expect(jobs, NOW)
+    progress.add_jobs(jobs, NOW)
     assert "nothing read yet" in progress.line()
     progress.wrote(page(jobs[0], 500, (NOW - YEAR, END_OF_TIME)), 500)
     progress.finished(jobs[0])
@@ -101,20 +101,20 @@ def test_objects_read_again_are_counted_singly(clock: Clock) -> None:
     progress = Progress(RequestStats(), clock=clock)
     changes = {f"ch_{place}": Change(NOW, NOW) for place in range(1000)}
     job = Job(LISTED["charges"], ONE, ONE, RefetchWork(changes, frozenset()), Purpose.REFETCH)
-    progress.expect([job], NOW)
+    progress.add_jobs([job], NOW)
     for _ in range(500):
         progress.wrote(page(job, 1), 1)
     clock.now = 5
     line = progress.line()
     assert "55% read, 500 rows (100/s)" in line
-    assert "re-reading changed charges of acct_1One" in line
+    assert "refetching changed charges of acct_1One" in line
 
 
 def test_the_feed_tells_how_far_back_it_was_read(clock: Clock) -> None:
     """Reading events takes long after a long gap, and writes no row."""
     progress = Progress(RequestStats(), clock=clock)
     job = load(NOW - 10 * DAY, stream="events")
-    progress.expect([job], NOW)
+    progress.add_jobs([job], NOW)
     progress.wrote(page(job, 100, (NOW - 2 * DAY, END_OF_TIME)), 0)
     assert progress.line().endswith("events of acct_1One read back to 2025-12-30 00:00")
 
@@ -124,7 +124,7 @@ def test_speeds_are_those_since_the_last_line(clock: Clock) -> None:
     request_stats = RequestStats()
     progress = Progress(request_stats, clock=clock)
     job = load(NOW - YEAR)
-    progress.expect([job], NOW)
+    progress.add_jobs([job], NOW)
     progress.wrote(page(job, 90, (NOW - YEAR // 2, END_OF_TIME)), 90)
     for _ in range(60):
         request_stats.sent(None, "/v1/charges")
@@ -141,7 +141,7 @@ def test_jobs_without_work_are_not_expected(clock: Clock) -> None:
     """A plan that is done at once neither counts nor disturbs."""
     progress = Progress(RequestStats(), clock=clock)
     job = Job(LISTED["charges"], ONE, ONE, Backfill([]))
-    progress.expect([job], NOW)
+    progress.add_jobs([job], NOW)
     progress.finished(job)
     assert "nothing read yet" in progress.line()
 

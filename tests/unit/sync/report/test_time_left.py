@@ -146,7 +146,7 @@ def lines(listing: Listing, every: int) -> tuple[list[Told], float]:
     """Return what was told after each so many pages, and how long it took in the end."""
     request_stats, clock = RequestStats(), Clock()
     progress = Progress(request_stats, clock=clock)
-    progress.expect([listing.job], NOW)
+    progress.add_jobs([listing.job], NOW)
     said = []
     for number, page in enumerate(listing.pages(), 1):
         request_stats.sent(None, "/v1/charges")
@@ -208,7 +208,7 @@ def test_a_long_list_does_not_become_faster_when_the_short_ones_are_read() -> No
     for name in sizes:
         window = Window(NOW - YEAR, END_OF_TIME, frozenset({name}))
         jobs[name] = Job(LISTED[name], "acct_1Example", None, Backfill([window]))
-    progress.expect(jobs.values(), NOW)
+    progress.add_jobs(jobs.values(), NOW)
     edges = {
         name: [NOW - YEAR * part // size for part in range(size + 1)]
         for name, size in sizes.items()
@@ -233,7 +233,7 @@ def test_nested_lists_that_take_a_request_each_are_counted() -> None:
     job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([window]))
     quick = Window(NOW - YEAR, END_OF_TIME, frozenset({"charges"}))
     other = Job(LISTED["charges"], "acct_1Example", None, Backfill([quick]))
-    progress.expect([job, other], NOW)
+    progress.add_jobs([job, other], NOW)
     for _ in range(500):
         request_stats.sent(None, "/v1/charges")
     progress.wrote(Page(other, frozenset({"charges"}), [{}] * 50_000, (NOW - YEAR // 2, NOW)), 1)
@@ -254,14 +254,14 @@ def test_objects_that_are_retrieved_cost_a_load_nothing() -> None:
     again = Job(
         LISTED["charges"], "acct_1Example", None, RefetchWork(changes, frozenset()), Purpose.REFETCH
     )
-    progress.expect([again], NOW)
+    progress.add_jobs([again], NOW)
     for name in changes:
         request_stats.sent(None, "/v1/charges/{id}")
         progress.wrote(Page(again, frozenset(), [{"id": name}]), 1)
     progress.finished(again)
     window = Window(NOW - YEAR, END_OF_TIME, frozenset({"charges"}))
     load = Job(LISTED["charges"], "acct_1Example", None, Backfill([window]))
-    progress.expect([load], NOW)
+    progress.add_jobs([load], NOW)
     request_stats.sent(None, "/v1/charges")
     progress.wrote(Page(load, frozenset({"charges"}), [{}] * 100, (NOW - YEAR // 100, NOW)), 100)
     clock.now = 41
