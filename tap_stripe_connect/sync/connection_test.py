@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tap_stripe_connect.accounts import Account
     from tap_stripe_connect.api.client import Client
     from tap_stripe_connect.catalog import Nested
-    from tap_stripe_connect.sync.emit.records import Json, Records
+    from tap_stripe_connect.sync.emit.conversions import Json
+    from tap_stripe_connect.sync.emit.records import Records
 
 MAX_ACCOUNTS = 10
 """Maximum number of accounts to test."""

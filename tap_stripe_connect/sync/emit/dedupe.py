@@ -14,7 +14,8 @@ from tap_stripe_connect.sync.state.ranges import unix_time
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tap_stripe_connect.sync.emit.records import Json, Records
+    from tap_stripe_connect.sync.emit.conversions import Json
+    from tap_stripe_connect.sync.emit.records import Records
     from tap_stripe_connect.sync.plan.events import Change
     from tap_stripe_connect.sync.plan.jobs import Page
     from tap_stripe_connect.sync.plan.min_updated_at import MinUpdatedAt

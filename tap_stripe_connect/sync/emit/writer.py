@@ -21,9 +21,9 @@ from tap_stripe_connect.sync.report.stats import RunStats
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tap_stripe_connect.sync.emit.conversions import Json
     from tap_stripe_connect.sync.emit.dedupe import RecordFilter
     from tap_stripe_connect.sync.emit.messages import EmittingStream, MessageWriter
-    from tap_stripe_connect.sync.emit.records import Json
     from tap_stripe_connect.sync.fetch.engine import Engine
     from tap_stripe_connect.sync.plan.account_plan import Steps
     from tap_stripe_connect.sync.plan.jobs import Page

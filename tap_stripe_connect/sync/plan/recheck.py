@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tap_stripe_connect.catalog import Listed
-    from tap_stripe_connect.sync.emit.records import Json
+    from tap_stripe_connect.sync.emit.conversions import Json
     from tap_stripe_connect.sync.state.bookmark import Bookmark
     from tap_stripe_connect.sync.state.ranges import Range
 

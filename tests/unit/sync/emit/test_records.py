@@ -13,14 +13,8 @@ from hypothesis import strategies as st
 
 from tap_stripe_connect.catalog import LISTED, NESTED, STREAMS, Listed, Nested, nested_in
 from tap_stripe_connect.streams import schema_file
-from tap_stripe_connect.sync.emit.records import (
-    Compiler,
-    Converter,
-    RecordContext,
-    Records,
-    date_time,
-    reference,
-)
+from tap_stripe_connect.sync.emit.conversions import Compiler, date_time, reference
+from tap_stripe_connect.sync.emit.records import Converter, RecordContext, Records
 from tap_stripe_connect.sync.state.ranges import unix_time
 
 if TYPE_CHECKING:
