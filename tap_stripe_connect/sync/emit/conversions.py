@@ -1,4 +1,4 @@
-"""Conversion of the fields of Stripe's objects: a plan for each stream, compiled from its schema."""
+"""Conversion of the fields of Stripe's objects, with a plan compiled from each schema."""
 
 from __future__ import annotations
 

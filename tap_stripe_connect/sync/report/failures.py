@@ -64,20 +64,20 @@ class FailureGroup:
         """The log line; it contains the error of the first account."""
         who = accounts_text(self.accounts)
         if not self.stream:
-            lost = f"{who} could not be read"
+            outcome = f"{who} could not be read"
         elif self.feed and self.error.action is ErrorAction.SKIP_STREAM:
             return (
                 f"changes and deletions of {who} cannot be read, only new rows: "
                 f"{self.error.without_advice} - add the permission to the key"
             )
         elif self.feed:
-            lost = f"changes of {who} could not be read; the next run reads them"
+            outcome = f"changes of {who} could not be read; the next run reads them"
         elif self.expected:
-            lost = f"{self.stream} of {who} skipped because it is not enabled at Stripe"
+            outcome = f"{self.stream} of {who} skipped because it is not enabled at Stripe"
         else:
-            lost = f"{self.stream} of {who} could not be read"
+            outcome = f"{self.stream} of {who} could not be read"
         first = "; the first" if len(self.accounts) > 1 else ""
-        return f"{lost}{first}: {self.error}"
+        return f"{outcome}{first}: {self.error}"
 
     @property
     def remark(self) -> str:

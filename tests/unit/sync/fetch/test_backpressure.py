@@ -1,4 +1,4 @@
-"""How much is read ahead of what has been written."""
+"""How much is fetched ahead of the writer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = 400_000
 
 
 def requested(budget: InFlightBudget, page: int = PAGE) -> int:
-    """Ask for pages as long as there is room, and return how many that were."""
+    """Request pages as long as the budget allows; return their number."""
     count = 0
     while budget.can_request(page):
         budget.reserve(page)
@@ -27,13 +27,13 @@ def requested(budget: InFlightBudget, page: int = PAGE) -> int:
     return count
 
 
-def test_answers_that_take_long_are_many_at_a_time() -> None:
-    """Where what comes is written at once, a hundred ordinary pages are under way."""
+def test_many_requests_are_in_flight_while_the_writer_keeps_up() -> None:
+    """A hundred pages of ordinary size are in flight."""
     assert requested(InFlightBudget()) == MAX_REQUESTED // PAGE > 100
 
 
-def test_a_slow_writer_holds_back_those_who_read() -> None:
-    """Once pages wait no more are asked for than fit with them, until some are written."""
+def test_a_slow_writer_throttles_the_workers() -> None:
+    """While pages wait to be written, the budget for requests is smaller."""
     budget = InFlightBudget()
     waiting = MAX_RECEIVED + 1
     budget.received(waiting)
@@ -46,7 +46,7 @@ def test_a_slow_writer_holds_back_those_who_read() -> None:
 
 @pytest.mark.parametrize("page", [MAX_IN_FLIGHT + 1, MAX_REQUESTED + 1])
 def test_a_page_of_any_size_comes_alone(page: int) -> None:
-    """What is larger than all room there is still comes, when nothing else is under way."""
+    """A page larger than the budget is requested if nothing else is in flight."""
     budget = InFlightBudget()
     assert budget.can_request(page)
     budget.reserve(page)
@@ -59,8 +59,8 @@ def test_a_page_of_any_size_comes_alone(page: int) -> None:
     assert budget.can_request(page)
 
 
-def test_of_heavy_pages_fewer_are_under_way() -> None:
-    """Those that come at once must fit into memory, and no reader is started for more."""
+def test_fewer_large_pages_are_in_flight() -> None:
+    """They have to fit into memory even if all arrive at once."""
     budget, page = InFlightBudget(), LARGE_PAGE + 1
     assert budget.spare_requests(page) == MAX_REQUESTED_LARGE // page
     assert requested(budget, page) == budget.spare_requests(page) + MAX_REQUESTED_LARGE // page
@@ -68,7 +68,7 @@ def test_of_heavy_pages_fewer_are_under_way() -> None:
 
 
 def test_pages_that_wait_for_their_lists_are_few() -> None:
-    """One may always, or a page larger than all room would never come."""
+    """One page always may, or a page larger than the budget would never be read."""
     budget = InFlightBudget()
     assert budget.can_hold_unfinished(MAX_UNFINISHED + 1)
     budget.hold_unfinished(MAX_UNFINISHED)
@@ -77,8 +77,8 @@ def test_pages_that_wait_for_their_lists_are_few() -> None:
     assert budget.can_hold_unfinished(PAGE)
 
 
-def test_nested_lists_are_read_within_room_of_their_own() -> None:
-    """However slowly rows are written, and however many pages are asked for."""
+def test_nested_lists_have_a_budget_of_their_own() -> None:
+    """It does not depend on the writer or on requested pages."""
     budget = InFlightBudget()
     budget.reserve(MAX_REQUESTED)
     budget.received(MAX_IN_FLIGHT)

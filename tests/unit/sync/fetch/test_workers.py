@@ -36,7 +36,7 @@ def run_with(stripe: Simulator, monkeypatch: pytest.MonkeyPatch, threads: int) -
     monkeypatch.setattr(workers, "threading", scarce)
     monkeypatch.setattr(progress, "threading", scarce)
     bulk.load(stripe.world.platform, charges=ROWS, customers=ROWS, start=NOW - 9 * DAY, until=NOW)
-    # Long enough for one reader to leave requests unused.
+    # Long enough for one worker to leave requests unused.
     stripe.faults.add(Fault(delay=0.15))
     return run(config_for(stripe), catalog=selecting("charges", "customers"))
 
@@ -48,33 +48,33 @@ def test_a_run_goes_on_with_the_threads_that_there_are(
     caplog: pytest.LogCaptureFixture,
     threads: int,
 ) -> None:
-    """A container's limit costs time, and one line; one of the threads tells of progress."""
+    """A container's limit costs time and a log line; one thread logs the progress."""
     output = run_with(stripe, monkeypatch, threads)
     assert output.exit_code == 0
     assert output.counts == {"charges": ROWS, "customers": ROWS}
-    (told,) = (line for line in caplog.messages if "thread" in line)
-    assert told.startswith(f"Sending at most {threads - 1} requests at a time: the limit on")
+    (limit_line,) = (line for line in caplog.messages if "thread" in line)
+    assert limit_line.startswith(f"Sending at most {threads - 1} requests at a time: the limit on")
 
 
 def test_without_a_single_thread_one_line_says_so(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It names the limits that there can be; nothing has been written but a STATE."""
-    with pytest.raises(NoThreadError) as told:
+    """It names the possible limits; nothing but a STATE has been written."""
+    with pytest.raises(NoThreadError) as caught:
         run_with(stripe, monkeypatch, 0)
-    assert "ulimit -u" in (line := told.value.format_message())
+    assert "ulimit -u" in (line := caught.value.format_message())
     assert "\n" not in line
-    assert told.value.exit_code == 1
+    assert caught.value.exit_code == 1
     assert not [record for record in caplog.records if record.exc_info]
 
 
-def test_progress_is_not_told_without_a_thread_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is read matters more."""
+def test_a_run_without_a_thread_for_progress_logs_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading matters more."""
 
     def refuse(_thread: Any) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    told = progress.Progress(SimpleNamespace(total=lambda: None))  # type: ignore[arg-type]
-    with told.reporting():
+    silent = progress.Progress(SimpleNamespace(total=lambda: None))  # type: ignore[arg-type]
+    with silent.reporting():
         pass

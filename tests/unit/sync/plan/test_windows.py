@@ -1,4 +1,4 @@
-"""Windows of creation time: set arithmetic, and walks by several readers against a fake list."""
+"""Windows of creation time: set operations, and parallel walks through a fake list."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ proper_ranges = st.lists(spans.filter(lambda span: span[0] < span[1]), max_size=
 
 NOW = 1_800_000_000
 DAY = 86_400
-READERS = 16
+WORKERS = 16
 ROWS = 100_000
 PAGE = 100
 DISORDER = 4
@@ -53,7 +53,7 @@ def seconds(of: Iterable[Range]) -> set[int]:
 
 
 def is_tidy(of: Sequence[Range]) -> bool:
-    """Tell whether ranges are ordered, apart from each other, and none of them empty."""
+    """Return whether ranges are ordered, separate and not empty."""
     edges = [edge for span in of for edge in span]
     return edges == sorted(set(edges))
 
@@ -93,22 +93,22 @@ def test_shared_out_reads_each_second_once(gaps: dict[str, list[Range]]) -> None
         second: frozenset(name for name in gaps if second in seconds(gaps[name]))
         for second in range(HORIZON)
     }
-    told = Counter(second for span, _ in pieces for second in range(*span))
-    assert set(told.values()) <= {1}
+    read = Counter(second for span, _ in pieces for second in range(*span))
+    assert set(read.values()) <= {1}
     for (start, end), streams in pieces:
         assert {lacking[second] for second in range(start, end)} == {streams}
-    assert set(told) == {second for second, streams in lacking.items() if streams}
+    assert set(read) == {second for second, streams in lacking.items() if streams}
     for (one, first), (other, second) in pairwise(pieces):
         assert one[1] < other[0] or first != second, "two pieces could be one"
 
 
 class FakeList:
-    """Lists rows the way Stripe does, and refuses a cursor that came from another filter."""
+    """Lists rows like Stripe, and fails for a cursor from another filter."""
 
     def __init__(
         self, stamps: Iterable[int], page: int = PAGE, shifts: Sequence[int] = (0,)
     ) -> None:
-        """Hold one row for each of `stamps`, some seconds off its place where `shifts` say so."""
+        """Create a row for each of `stamps`, out of order by `shifts` seconds."""
         places = [(stamp + shift, stamp) for stamp, shift in zip(stamps, cycle(shifts))]
         newest_first = enumerate(sorted(places, reverse=True))
         self.rows: list[dict[str, Any]] = [
@@ -151,10 +151,9 @@ def _place(name: str) -> int:
 
 
 class Walk:
-    """Several readers at work on one plan; what they have delivered and claimed."""
+    """Several workers that read one plan, with the rows delivered and claimed."""
 
     def __init__(self, fake: FakeList, plan: Backfill) -> None:
-        """Start with no request sent."""
         self._fake = fake
         self._plan = plan
         self._in_flight: list[tuple[Window, list[dict[str, Any]], bool]] = []
@@ -162,23 +161,23 @@ class Walk:
         self.claimed: list[Range] = []
 
     @property
-    def readers(self) -> int:
-        """How many pages are on their way."""
+    def workers(self) -> int:
+        """Number of requests in flight."""
         return len(self._in_flight)
 
     def pick_up(self) -> None:
-        """Send the next request of a window; its answer arrives later."""
+        """Send the next request of a window; its response arrives later."""
         window = self._plan.acquire()
         self._in_flight.append((window, *self._fake.answer(window.parameters())))
 
     def overtake(self) -> None:
-        """Ask once more for a page that is on its way already."""
+        """Hedge a request in flight."""
         window = self._plan.hedge(1.0, -1.0)
         if window:
             self._in_flight.append((window, *self._fake.answer(window.parameters())))
 
     def deliver(self, place: int = 0) -> None:
-        """Let one of the answers arrive; one that was overtaken is of no use."""
+        """Deliver a response, unless a hedge superseded it."""
         window, rows, has_more = self._in_flight.pop(place)
         if window.superseded:
             return
@@ -188,7 +187,7 @@ class Walk:
         self._plan.release(window)
 
     def check_claims(self) -> None:
-        """Fail if a row of a claimed second has not been delivered, or one of any second twice."""
+        """Fail if a claimed row has not been delivered, or a row was delivered twice."""
         for row in self._fake.rows:
             assert row["created"] < 0 or self.delivered[row["id"]] <= 1
             if any(start <= row["created"] < end for start, end in self.claimed):
@@ -196,7 +195,7 @@ class Walk:
 
 
 def walked(fake: FakeList, gaps: list[Range], data: st.DataObject) -> Walk:
-    """Let readers interleave in some way, and check every claim; return the finished walk."""
+    """Run interleaved workers, and check every claim; return the finished walk."""
     plan = Backfill(Window(*span, frozenset({"charges"})) for span in gaps)
     walk = Walk(fake, plan)
     overtaking = iter(data.draw(st.lists(st.booleans(), max_size=9), label="overtake"))
@@ -210,11 +209,11 @@ def walked(fake: FakeList, gaps: list[Range], data: st.DataObject) -> Walk:
         while not plan.done:
             if next(overtaking, False):
                 walk.overtake()
-            can_start = plan.has_work and walk.readers < 4
-            if can_start and (not walk.readers or data.draw(st.booleans(), label="pick up")):
+            can_start = plan.has_work and walk.workers < 4
+            if can_start and (not walk.workers or data.draw(st.booleans(), label="pick up")):
                 walk.pick_up()
             else:
-                walk.deliver(data.draw(st.integers(0, walk.readers - 1), label="deliver"))
+                walk.deliver(data.draw(st.integers(0, walk.workers - 1), label="deliver"))
                 walk.check_claims()
     assert walk.claimed == gaps
     return walk
@@ -275,12 +274,12 @@ def one_second(rows: int) -> list[int]:
 
 
 def requests_for(stamps: Sequence[int]) -> int:
-    """Return how many requests 16 readers, answered in turn, send for a whole history."""
+    """Return the number of requests of 16 workers for a whole history."""
     fake = FakeList(stamps)
     plan = Backfill([Window(0, END_OF_TIME, frozenset({"charges"}))])
     walk = Walk(fake, plan)
     while not plan.done:
-        while plan.has_work and walk.readers < READERS:
+        while plan.has_work and walk.workers < WORKERS:
             walk.pick_up()
         walk.deliver()
     assert walk.delivered == Counter(row["id"] for row in fake.rows)
@@ -293,7 +292,7 @@ def requests_for(stamps: Sequence[int]) -> int:
 def test_requests_stay_near_the_number_of_pages(
     history: Callable[[int], list[int]], rows: int
 ) -> None:
-    """Sixteen readers need at most 1.2 requests for a full page, and 50 to find the rows (F5)."""
+    """Sixteen workers need at most 1.2 requests for a full page, and 50 to find the rows."""
     assert requests_for(history(rows)) <= 1.2 * (rows // PAGE) + 50
 
 
@@ -312,12 +311,12 @@ def test_an_empty_account_costs_one_request() -> None:
     ],
 )
 def test_filters_name_only_real_bounds(span: Range, query: dict[str, str]) -> None:
-    """An open side of a window is not sent, so that rows without a time are listed (A24)."""
+    """An open side of a window is not sent, so that rows without a time are listed."""
     assert Window(*span, frozenset()).parameters() == query
 
 
 def test_the_filter_outlives_a_split() -> None:
-    """A window keeps the filter of its cursor after giving half of itself away (A27)."""
+    """A window keeps the filter of its cursor after giving half of itself away."""
     window = Window(0, NOW, frozenset({"charges"}))
     rows = [{"id": f"ch_{age}", "created": NOW - age} for age in range(1, 101)]
     window.take(rows, has_more=True)
@@ -351,7 +350,7 @@ def test_older_halves_begin_where_there_can_be_rows() -> None:
 
 
 def test_both_halves_of_a_dense_window_have_seconds() -> None:
-    """However many pages two seconds hold, one of them goes to another reader."""
+    """Two seconds with many pages can be split."""
     window = Window(NOW - 3, NOW, frozenset({"charges"}), density=150.0)
     older = window.split()
     assert (older.start, older.end) == (NOW - 3, NOW - 2)
@@ -377,7 +376,7 @@ def test_what_may_follow_on_the_next_page_is_not_claimed() -> None:
 
 @pytest.mark.parametrize("nameless", [{"id": "ch_0"}, {"id": "ch_0", "created": None}])
 def test_rows_without_a_time_are_kept_and_claim_nothing(nameless: dict[str, Any]) -> None:
-    """A row without `created` is delivered wherever it comes, and moves no claim (A24)."""
+    """A row without `created` is delivered wherever it comes, and moves no claim."""
     window = Window(0, 100, frozenset())
     assert window.take([nameless], has_more=True) == ([nameless], (100, 100))
     assert window.parameters()["starting_after"] == "ch_0"
@@ -413,7 +412,7 @@ def test_waiting_windows_are_handed_out_newest_first() -> None:
 
 
 def test_an_abandoned_plan_is_done() -> None:
-    """Nothing is left to read after a plan has been given up, also where pages were awaited."""
+    """A cancelled plan has no work left, even with requests in flight."""
     plan = Backfill([Window(0, 10, frozenset()), Window(20, 30, frozenset())])
     plan.acquire()
     assert (plan.workers, plan.has_waiting, plan.has_work, plan.done) == (1, True, True, False)

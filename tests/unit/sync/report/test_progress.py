@@ -30,10 +30,9 @@ ONE = "acct_1One"
 
 
 class Clock:
-    """Time that only moves when told."""
+    """A clock that only advances when it is set."""
 
     def __init__(self) -> None:
-        """Begin at nought."""
         self.now = 0.0
 
     def __call__(self) -> float:
@@ -120,7 +119,7 @@ def test_the_feed_tells_how_far_back_it_was_read(clock: Clock) -> None:
 
 
 def test_speeds_are_those_since_the_last_line(clock: Clock) -> None:
-    """Retries and waits are told, and how long nothing has come."""
+    """The line contains retries, waits, and the time without new pages."""
     request_stats = RequestStats()
     progress = Progress(request_stats, clock=clock)
     job = load(NOW - YEAR)
@@ -147,7 +146,7 @@ def test_jobs_without_work_are_not_expected(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "told"),
+    ("length", "expected"),
     [
         (0.4, "0 s"),
         (59.4, "59 s"),
@@ -158,9 +157,9 @@ def test_jobs_without_work_are_not_expected(clock: Clock) -> None:
         (400_000, "4 days"),
     ],
 )
-def test_durations_read_well(length: float, told: str) -> None:
+def test_durations_read_well(length: float, expected: str) -> None:
     """Two units at most."""
-    assert duration(length) == told
+    assert duration(length) == expected
 
 
 def test_ten_minutes_without_a_row_have_a_line_each_half_minute(
@@ -169,7 +168,7 @@ def test_ten_minutes_without_a_row_have_a_line_each_half_minute(
     monkeypatch: pytest.MonkeyPatch,
     clock: Clock,
 ) -> None:
-    """The run is seen to be alive while Stripe does not answer (G6)."""
+    """Progress lines appear while Stripe does not respond."""
     caplog.set_level(logging.INFO)
     ten_minutes_over = threading.Event()
 
@@ -180,11 +179,11 @@ def test_ten_minutes_without_a_row_have_a_line_each_half_minute(
         clock.now += length
         return False
 
-    ask = Client.page
+    request_page = Client.page
 
     def page_after_ten_minutes(self: Client, *given: Any, **named: Any) -> Any:
         ten_minutes_over.wait()
-        return ask(self, *given, **named)
+        return request_page(self, *given, **named)
 
     monkeypatch.setattr(session, "Progress", partial(Progress, clock=clock, wait=wait))
     monkeypatch.setattr(Client, "page", page_after_ten_minutes)
@@ -203,7 +202,7 @@ def test_ten_minutes_without_a_row_have_a_line_each_half_minute(
 def test_a_short_run_has_no_progress_line(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Half a minute has to pass before there is anything to tell."""
+    """The first line appears after half a minute."""
     caplog.set_level(logging.INFO)
     run(config_for(stripe), catalog=selecting("coupons"))
     assert not [one for one in caplog.messages if one.startswith("Progress")]

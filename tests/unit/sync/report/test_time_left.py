@@ -1,4 +1,4 @@
-"""The time left that a run tells is true, wherever in its history the rows lie."""
+"""The estimated time left is right, whatever the distribution of the rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UNITS = {"s": 1, "min": 60, "h": 3600, "days": DAY}
 
 
 class Clock:
-    """Time that only moves when told."""
+    """A clock that only advances when it is set."""
 
     now = 0.0
 
@@ -94,30 +94,30 @@ HISTORIES = [
 
 
 class Listing:
-    """One list, read by several readers, a page at a time each."""
+    """One list, read by several workers, a page at a time each."""
 
-    def __init__(self, history: list[int], readers: int, start: int = 0) -> None:
+    def __init__(self, history: list[int], workers: int, start: int = 0) -> None:
         """Read a history, the oldest row first, from `start` on."""
         self._ages = [-moment for moment in reversed(history)]
-        self._workers = readers
-        self._under_way: list[Window] = []
+        self._workers = workers
+        self._in_progress: list[Window] = []
         self.plan = Backfill([Window(start, END_OF_TIME, frozenset({"charges"}))])
         self.job = Job(LISTED["charges"], "acct_1Example", None, self.plan)
 
     def pages(self) -> Iterator[Page]:
         """Yield the pages as the engine would."""
         while not self.plan.done:
-            while len(self._under_way) < self._workers and self.plan.has_work:
-                self._under_way.append(self.plan.acquire())
-            window = self._under_way.pop(0)
+            while len(self._in_progress) < self._workers and self.plan.has_work:
+                self._in_progress.append(self.plan.acquire())
+            window = self._in_progress.pop(0)
             rows, has_more = self._page(window)
             kept, covered = window.take(rows, has_more=has_more)
             self.plan.release(window)
             yield Page(self.job, window.streams, kept, covered)
 
     def _page(self, window: Window) -> tuple[list[dict[str, object]], bool]:
-        asked = window.parameters()
-        until, since = asked.get("created[lt]"), asked.get("created[gte]")
+        query = window.parameters()
+        until, since = query.get("created[lt]"), query.get("created[gte]")
         begin = bisect_left(self._ages, 1 - int(until)) if until else 0
         end = bisect_left(self._ages, 1 - int(since)) if since else len(self._ages)
         begin = int(window.cursor) + 1 if window.cursor else begin
@@ -126,24 +126,24 @@ class Listing:
         return rows, last < end
 
 
-class Told(NamedTuple):
-    """What a line of progress said of the time left."""
+class TimeLeft(NamedTuple):
+    """The time left in a progress line."""
 
     at: float
     seconds: float
     at_most: bool
 
 
-def told(line: str, at: float) -> Told:
-    """Read a line of progress."""
+def time_left(line: str, at: float) -> TimeLeft:
+    """Parse a progress line."""
     found = re.search(r"(at most )?about ((?:\d+ (?:s|min|h|days) ?)+)left", line)
     assert found, line
     parts = re.findall(r"(\d+) (\w+)", found[2])
-    return Told(at, sum(int(number) * UNITS[unit] for number, unit in parts), bool(found[1]))
+    return TimeLeft(at, sum(int(number) * UNITS[unit] for number, unit in parts), bool(found[1]))
 
 
-def lines(listing: Listing, every: int) -> tuple[list[Told], float]:
-    """Return what was told after each so many pages, and how long it took in the end."""
+def lines(listing: Listing, every: int) -> tuple[list[TimeLeft], float]:
+    """Return the time left after every few pages, and how long the run took."""
     request_stats, clock = RequestStats(), Clock()
     progress = Progress(request_stats, clock=clock)
     progress.add_jobs([listing.job], NOW)
@@ -153,12 +153,12 @@ def lines(listing: Listing, every: int) -> tuple[list[Told], float]:
         clock.now = number / SPEED
         progress.wrote(page, len(page.objects))
         if number % every == 0:
-            said.append(told(progress.line(), clock.now))
+            said.append(time_left(progress.line(), clock.now))
     return said, clock.now
 
 
-def check(said: list[Told], took: float) -> int:
-    """Fail where what was told after the first tenth is wrong; return how much was told."""
+def check(said: list[TimeLeft], took: float) -> int:
+    """Fail if an estimate after the first tenth is wrong; return how many were exact."""
     later = [one for one in said if one.at >= took / 10]
     for one in later:
         left = took - one.at
@@ -167,16 +167,16 @@ def check(said: list[Told], took: float) -> int:
     return sum(not one.at_most for one in later)
 
 
-@pytest.mark.parametrize("readers", [2, 4, 16, 64])
+@pytest.mark.parametrize("workers", [2, 4, 16, 64])
 @pytest.mark.parametrize("history", HISTORIES)
 def test_the_time_left_is_right_within_a_factor_of_two(
-    history: Callable[[int], list[int]], readers: int
+    history: Callable[[int], list[int]], workers: int
 ) -> None:
-    """From a tenth of the run on; where only a bound is known it is told as one."""
-    said, took = lines(Listing(history(ROWS), readers), 5)
+    """From a tenth of the run on, unless the line says "at most"."""
+    said, took = lines(Listing(history(ROWS), workers), 5)
     precise = check(said, took)
-    # Few readers do not see in time where the rows end.
-    assert precise >= 0.9 * 0.9 * len(said) or readers < 16 or history is with_weekends
+    # With few workers it takes long until the end of the rows is known.
+    assert precise >= 0.9 * 0.9 * len(said) or workers < 16 or history is with_weekends
 
 
 def test_two_million_rows_of_the_last_two_years_take_minutes() -> None:
@@ -187,15 +187,15 @@ def test_two_million_rows_of_the_last_two_years_take_minutes() -> None:
 
 
 @pytest.mark.parametrize("history", HISTORIES)
-def test_a_single_reader_tells_a_bound(history: Callable[[int], list[int]]) -> None:
-    """Whoever walks back alone does not know where the rows begin; never seconds for minutes."""
+def test_a_single_worker_gives_an_upper_bound(history: Callable[[int], list[int]]) -> None:
+    """A single worker does not know where the rows begin, but never underestimates."""
     check(*lines(Listing(history(ROWS), 1), 20))
 
 
-@pytest.mark.parametrize("readers", [1, 8])
-def test_a_start_date_makes_a_single_reader_sure(readers: int) -> None:
-    """There is something to the very beginning of what was asked for, as far as one knows."""
-    said, took = lines(Listing(even(ROWS), readers, start=NOW - 9 * YEAR), 20)
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_start_date_makes_a_single_worker_sure(workers: int) -> None:
+    """Rows are expected from the start date on."""
+    said, took = lines(Listing(even(ROWS), workers, start=NOW - 9 * YEAR), 20)
     assert check(said, took) == len([one for one in said if one.at >= took / 10])
 
 
@@ -222,7 +222,7 @@ def test_a_long_list_does_not_become_faster_when_the_short_ones_are_read() -> No
                 progress.wrote(Page(jobs[name], frozenset({name}), [{}] * 100, span), 100)
         if place >= 40:
             left = 400 / 25 - clock.now
-            assert told(progress.line(), clock.now).seconds == pytest.approx(left, abs=1.5)
+            assert time_left(progress.line(), clock.now).seconds == pytest.approx(left, abs=1.5)
 
 
 def test_nested_lists_that_take_a_request_each_are_counted() -> None:
@@ -243,11 +243,11 @@ def test_nested_lists_that_take_a_request_each_are_counted() -> None:
     span = NOW - YEAR // 50, NOW
     progress.wrote(Page(job, frozenset({"invoices"}), [{}] * 100, span), 1)
     clock.now = 20
-    assert told(progress.line(), 20).seconds == pytest.approx(49 * 100 / 25 / 2, rel=0.1)
+    assert time_left(progress.line(), 20).seconds == pytest.approx(49 * 100 / 25 / 2, rel=0.1)
 
 
 def test_objects_that_are_retrieved_cost_a_load_nothing() -> None:
-    """What changed is read again by requests of its own, of which a load has none."""
+    """Only a refetch makes requests for single objects."""
     request_stats, clock = RequestStats(), Clock()
     progress = Progress(request_stats, clock=clock, per_endpoint=25)
     changes = {f"ch_{place}": Change(NOW, NOW) for place in range(1000)}
@@ -265,14 +265,14 @@ def test_objects_that_are_retrieved_cost_a_load_nothing() -> None:
     request_stats.sent(None, "/v1/charges")
     progress.wrote(Page(load, frozenset({"charges"}), [{}] * 100, (NOW - YEAR // 100, NOW)), 100)
     clock.now = 41
-    assert told(progress.line(), 41).seconds < 10
+    assert time_left(progress.line(), 41).seconds < 10
 
 
-# The rows that are still to come
+# Rows left
 
 
 def estimated(wanted: Range, *pages: tuple[Range, int]) -> tuple[float, float]:
-    """Return the rows that are left after some pages, and how many more or less there may be."""
+    """Return the number of rows left after some pages, and its uncertainty."""
     estimate = Estimate([wanted], NOW)
     for covered, rows in pages:
         estimate.read(covered, rows)
@@ -317,12 +317,12 @@ def estimated(wanted: Range, *pages: tuple[Range, int]) -> tuple[float, float]:
 def test_what_lies_between_is_as_dense_as_its_ends(
     wanted: Range, pages: list[tuple[Range, int]], left: tuple[float, float]
 ) -> None:
-    """Neither the years before Stripe nor those to come hold anything."""
+    """There are no rows before Stripe began, and none in the future."""
     assert estimated(wanted, *pages) == left
 
 
 def test_the_order_of_pages_does_not_matter() -> None:
-    """Readers side by side hand over what they have in any order."""
+    """Workers finish in any order."""
     pages = [((NOW - 100 * (place + 1), NOW - 100 * place), place) for place in range(12)]
     before = estimated((NOW - 2000, NOW), *pages)
     for seed in range(20):
@@ -331,7 +331,7 @@ def test_the_order_of_pages_does_not_matter() -> None:
 
 
 def test_ranges_of_which_nothing_is_read_are_like_the_others() -> None:
-    """Several gaps of a state are read one after another."""
+    """The gaps of a state are read one after another."""
     estimate = Estimate([(NOW - 1000, NOW), (NOW - 9000, NOW - 8000)], NOW)
     estimate.read((NOW - 1000, NOW), 500)
     assert estimate.rows_left() == (500, 0)

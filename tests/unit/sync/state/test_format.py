@@ -134,7 +134,7 @@ def test_level_accounts_share_one_value() -> None:
 
 @pytest.mark.parametrize("known", range(1, 5))
 def test_a_new_account_starts_from_nothing(known: int) -> None:
-    """An account connected later has no bookmark, however many others are level (D5)."""
+    """An account connected later has no bookmark, however many others are level."""
     saved = Bookmarks()
     for account in ACCOUNTS[:known]:
         saved.set("charges", account, DONE)
@@ -150,7 +150,7 @@ def test_a_new_account_starts_from_nothing(known: int) -> None:
 
 
 def test_what_is_not_ours_passes_through() -> None:
-    """Foreign bookmarks, unselected streams and unknown top-level keys stay as given (E8)."""
+    """Foreign bookmarks, unselected streams and unknown top-level keys stay as given."""
     state = deepcopy(VALID)
     state["bookmarks"] |= {
         "not_selected": {"covered": [], "level_accounts": 1, "added later": [None]},
@@ -251,17 +251,17 @@ def fault_of(state: Any) -> str:
 
 
 def check_damage(state: Any, path: Path) -> None:
-    """Fail if a state with junk at `path` is refused in other words than it should be."""
+    """Fail if a state with junk at `path` raises an error without the path."""
     fault = fault_of(state)
     if not fault:
         return
-    # A fault in one item may be told of the list that holds it, or of what is inside it;
-    # and streams count on the accounts that the header lists.
-    told = {written(path[:length]) for length in range(len(path) + 1)}
+    # The error may name the item, the list around it or a key inside it. Streams also depend on
+    # the accounts in the header.
+    allowed = {written(path[:length]) for length in range(len(path) + 1)}
     if path[:1] in {(), (HEADER,)}:
-        told |= {"bookmarks.charges.level_accounts", "bookmarks", f"{HEADER}.version"}
+        allowed |= {"bookmarks.charges.level_accounts", "bookmarks", f"{HEADER}.version"}
     name = fault.removeprefix("state: ").partition(" is ")[0]
-    assert name in told or name.startswith((f"{written(path)}.", f"{written(path)}["))
+    assert name in allowed or name.startswith((f"{written(path)}.", f"{written(path)}["))
     assert "start without a state" in fault
     assert len(fault.splitlines()) == 1
 
@@ -369,7 +369,7 @@ def test_a_list_in_another_order_is_not_believed() -> None:
 
 
 def test_a_platform_of_level_accounts_has_a_small_state() -> None:
-    """5,000 level accounts and 30 streams take less than a megabyte (D7, E6)."""
+    """5,000 level accounts and 30 streams take less than a megabyte."""
     saved = Bookmarks()
     accounts = [f"acct_1{number:015d}" for number in range(5_000)]
     for account in accounts:
@@ -384,7 +384,7 @@ def test_a_platform_of_level_accounts_has_a_small_state() -> None:
 
 
 def test_recent_digests_stay_few() -> None:
-    """A bookmark keeps as many digests as fit into 4 KB, and none where there are more (A6)."""
+    """A bookmark keeps as many digests as fit into 4 KB, and none where there are more."""
     enough = {f"ch_1{number:023d}": f"{number:016x}" for number in range(RECENT_KEPT)}
     kept = Bookmark(recent=recent_digests(enough))
     assert recent_by_object(kept) == enough
@@ -418,7 +418,7 @@ def test_claims_grow_by_what_was_written_and_end_at_the_limit(
 
 
 def test_neighbours_that_share_a_value_are_written_as_a_run() -> None:
-    """Halfway through thousands of accounts a state stays small, and means the same (D7)."""
+    """Halfway through thousands of accounts a state stays small, and means the same."""
     accounts = [f"acct_1N{place:04}" for place in range(2000)]
     saved = Bookmarks()
     for place, account in enumerate(accounts):

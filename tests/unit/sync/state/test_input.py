@@ -107,10 +107,10 @@ def test_what_is_no_state_is_refused_by_name(text: str, said: str) -> None:
     """Taken for no state it would load everything again."""
     with pytest.raises((ValueError, StateError)) as caught:
         Bookmarks(json.loads(state_text(io.StringIO(text))))
-    told = str(caught.value)
-    assert said in told
-    assert len(told.splitlines()) == 1
-    assert "PlantedSecret" not in told
+    message = str(caught.value)
+    assert said in message
+    assert len(message.splitlines()) == 1
+    assert "PlantedSecret" not in message
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_a_file_that_is_no_state_ends_the_run_in_one_line(
     result = cli(*line[3:], "--state", str(tmp_path / "saved.json"))
     assert (result.returncode, result.stdout) == (1, "")
     assert "Traceback" not in result.stderr
-    (told,) = (one for one in result.stderr.splitlines() if one.startswith("Error:"))
-    assert said in told
+    (error,) = (one for one in result.stderr.splitlines() if one.startswith("Error:"))
+    assert said in error
     assert stripe.journal.count() == 0
 
 
@@ -192,7 +192,7 @@ def test_the_forms_are_for_states_only() -> None:
 
 
 class Line(str):
-    """A line of which one can tell how many others there are at the same time."""
+    """A line that reports how many others exist at the same time."""
 
     __slots__ = ()
     alive = 0
