@@ -116,7 +116,7 @@ class RecordFilter:
         parent: str,
         context: RecordContext,
     ) -> Iterator[tuple[str, Json]]:
-        """Yield tombstones of nested objects that are no longer in their parent (B4, B5)."""
+        """Yield tombstones of nested objects that are no longer in their parent."""
         for (stream, _), last in former.items():
             if stream in streams:
                 nested = NESTED[stream]

@@ -47,7 +47,7 @@ def _iso(seconds: int) -> str | None:
 
 
 def reference(value: object) -> object:
-    """Return the id of what Stripe sent as an id or as the object itself (B8)."""
+    """Return the id of what Stripe sent as an id or as the object itself."""
     return value.get("id") if isinstance(value, dict) else value
 
 
@@ -185,9 +185,9 @@ class Converter:
         """Compile the plan from the stream's whole schema file."""
         self.stream = stream
         self.unknown: set[str] = set()
-        """Fields that Stripe sent and the schema does not know yet (B9)."""
+        """Fields that Stripe sent and the schema does not know yet."""
         self.unusable = 0
-        """Objects that are of another kind or lack a part of the key (A11, A21, B6)."""
+        """Objects that are of another kind or lack a part of the key."""
         self._invalid_rows: list[str] = []
         self._invalid_count = 0
         self._known = frozenset(schema["properties"])
@@ -299,7 +299,7 @@ class Records:
 
 
 def nested_objects(value: Mapping[str, Any], nested: Nested) -> list[Json]:
-    """Return the objects in a nested list; none where Stripe sent something else (B6)."""
+    """Return the objects in a nested list; none where Stripe sent something else."""
     found = value.get(nested.list_field)
     held = found.get("data") if isinstance(found, dict) else None
     return [child for child in held if isinstance(child, dict)] if isinstance(held, list) else []

@@ -23,7 +23,7 @@ encode = msgspec.json.encode
 
 @dataclass(slots=True)
 class Change:
-    """What the feed tells of one object; its payloads are never shown as rows (A2)."""
+    """What the feed tells of one object; its payloads are never shown as rows."""
 
     first: int
     """Time of its oldest event read, in unix seconds; the feed is not claimed beyond it."""
@@ -102,7 +102,7 @@ class Changes:
         return self._by_stream.keys()
 
     def add(self, event: Json) -> None:
-        """Add one event, in any order; types that nobody has heard of work too (A9).
+        """Add one event, in any order; types that nobody has heard of work too.
 
         A platform's feed can hold events of connected accounts; they say nothing of its own
         objects.
@@ -159,7 +159,7 @@ def _note_children(change: Change, nested: Nested, event: Json, value: Json) -> 
 
 
 def remember(change: Change, nested: Nested, parent: Mapping[str, Any]) -> None:
-    """Keep the nested objects of a parent, to tell later which of them are gone (B4)."""
+    """Keep the nested objects of a parent, to tell later which of them are gone."""
     nested_list = parent.get(nested.list_field)
     rows = nested_list.get("data") if isinstance(nested_list, dict) else None
     for row in rows if isinstance(rows, list) else ():
@@ -168,7 +168,7 @@ def remember(change: Change, nested: Nested, parent: Mapping[str, Any]) -> None:
 
 
 def _touched(value: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Yield the objects that this one's change alters without an event of theirs (A22)."""
+    """Yield the objects that this one's change alters without an event of theirs."""
     for listed, path in TOUCHED.get(value.get("object", ""), ()):
         found: Any = value
         for step in path.split("."):

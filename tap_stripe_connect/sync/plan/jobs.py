@@ -152,7 +152,7 @@ class Job:
         return self.plan.done and not self.unfinished
 
     def page_failed(self, size: int) -> None:
-        """Ask for smaller pages than those of `size` rows from now on (C5)."""
+        """Ask for smaller pages than those of `size` rows from now on."""
         self.max_rows = min(self.max_rows, SMALLER[size])
         self.pages_since_failure = 0
 
@@ -181,5 +181,5 @@ class Page:
     absent: tuple[str, ...] = ()
     """Ids that were looked for and do not exist."""
     vanished: int = 0
-    """Objects left out because they were deleted while they were read (C9)."""
+    """Objects left out because they were deleted while they were read."""
     weight: int = 0

@@ -244,7 +244,7 @@ class ListState:
                 del counts[name]
 
     def reached(self) -> int:
-        """Return the moment up to which everything that the feed told has been written (A26)."""
+        """Return the moment up to which everything that the feed told has been written."""
         if not self._pending:
             return self._until
         counts, firsts = self._pending.counts, self._pending.firsts

@@ -20,7 +20,7 @@ TOGETHER = 1000
 
 STEPS = 10
 """Steps in which the feed's position moves on, at least, where more than `TOGETHER` objects have
-changed: the work of less than one of them is lost with a run that is killed (A26)."""
+changed: the work of less than one of them is lost with a run that is killed."""
 
 LONGEST_STEP = 10_000
 """Objects of a step, at most."""
@@ -104,7 +104,7 @@ class RefetchWork:
     """The list calls and retrieves that read the changed objects of one list again.
 
     What is not found in a list after all is retrieved, so a wrong guess costs a request and never
-    a row (F4).
+    a row.
     """
 
     def __init__(self, changes: Mapping[str, Change], streams: frozenset[str]) -> None:
@@ -113,7 +113,7 @@ class RefetchWork:
         self._streams = streams
         self.objects = len(changes)
         """How many there were to read at first."""
-        # Oldest events first, so that the feed's position can follow what has been written (A26).
+        # Oldest events first, so that the feed's position can follow what has been written.
         self._names = deque(sorted(changes, key=lambda name: (changes[name].first, name)))
         self._step = min(max(TOGETHER, -(-len(changes) // STEPS)), LONGEST_STEP)
         self._waiting: deque[Window | RetrieveTask] = deque()

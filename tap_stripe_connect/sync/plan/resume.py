@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tap_stripe_connect.sync.state.bookmark import EMPTY, Bookmark, last_covered
 
 FEED_REACH = 28 * 86_400
-"""Seconds back to which the feed is trusted; Stripe keeps events for 30 days (A4)."""
+"""Seconds back to which the feed is trusted; Stripe keeps events for 30 days."""
 
 RETENTION = 30 * 86_400
 """Seconds for which Stripe keeps events; what is left of them still tells of deletions."""
@@ -29,7 +29,7 @@ def trusted(bookmark: Bookmark, now: int, earlier: int) -> Bookmark:
     `now` is Stripe's time, `earlier` that of the clock that is behind: the feed is followed
     from no later moment than that one allows.
 
-    One in the future is put back as far as the feed reaches (E7). After a hole in the feed
+    One in the future is put back as far as the feed reaches. After a hole in the feed
     everything that may have been written has to be listed anew, whatever start_date says by now;
     what the feed still has tells of deletions.
     """

@@ -19,7 +19,7 @@ SPARSE_FACTOR = 32
 """How many times sparser the older half of a window is taken to be, until its first page comes.
 
 Enough for the half of a long one to be split before that, though its halves are not, and little
-enough that years without any rows are not searched again and again (F5).
+enough that years without any rows are not searched again and again.
 """
 
 DISORDER = 10
@@ -46,7 +46,7 @@ class Window:
     wanted: set[str] | None = None
     """Ids still looked for; None where every row is wanted."""
     filter: Range = field(init=False)
-    """The exact range that the cursor belongs to; a cursor is never used with another (A27)."""
+    """The exact range that the cursor belongs to; a cursor is never used with another."""
     cursor: str | None = None
     reached: int = field(init=False)
     """Lowered as pages arrive: the walk has met nothing below it."""
@@ -89,7 +89,7 @@ class Window:
         return query
 
     def restart(self) -> None:
-        """Go on without the cursor, whose object Stripe no longer knows (C10)."""
+        """Go on without the cursor, whose object Stripe no longer knows."""
         self.stalled_restarts = (
             self.stalled_restarts + 1 if self.filter == (self.start, self.end) else 0
         )
@@ -142,7 +142,7 @@ class Window:
         }
 
     def _matches(self, row: dict[str, Any]) -> bool:
-        """Tell whether a row is this window's; one without a usable time always is (A24)."""
+        """Tell whether a row is this window's; one without a usable time always is."""
         created = row.get("created")
         return (
             # Below the oldest window there is no other.

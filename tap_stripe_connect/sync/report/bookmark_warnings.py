@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def lines(untrusted: Iterable[UntrustedBookmark], moment: str) -> list[str]:
-    """Return a line for all doubts that are alike (A4); the run writes nothing before `moment`."""
+    """Return a line for all doubts that are alike; the run writes nothing before `moment`."""
     accounts: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
     for one in untrusted:
         accounts[one.days, one.stream].append(one.account)

@@ -118,7 +118,7 @@ def named(accounts: Sequence[str]) -> str:
 
 
 def grouped_failures(failed: Iterable[Job]) -> list[FailureGroup]:
-    """Put failures together that differ only in the account (G9)."""
+    """Put failures together that differ only in the account."""
     found: dict[tuple[object, ...], FailureGroup] = {}
     for job in failed:
         error = job.failure
@@ -139,7 +139,7 @@ def grouped_failures(failed: Iterable[Job]) -> list[FailureGroup]:
 
 
 def fails_the_run(failed: Iterable[Job], settings: Settings) -> bool:
-    """Tell whether what could not be read makes the run end non-zero (G13)."""
+    """Tell whether what could not be read makes the run end non-zero."""
     pardoned = {ErrorAction.NOT_ENABLED}
     if settings.on_permission_error == "warn":
         pardoned.add(ErrorAction.SKIP_STREAM)

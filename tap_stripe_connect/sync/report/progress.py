@@ -1,4 +1,4 @@
-"""Progress lines: how much of a run is done, how fast it goes, how long it will take (G6)."""
+"""Progress lines: how much of a run is done, how fast it goes, how long it will take."""
 
 from __future__ import annotations
 

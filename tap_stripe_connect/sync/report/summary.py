@@ -1,4 +1,4 @@
-"""The closing summary of a run: a table for people and one line of JSON for programs (G7)."""
+"""The closing summary of a run: a table for people and one line of JSON for programs."""
 
 from __future__ import annotations
 

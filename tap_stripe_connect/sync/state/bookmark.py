@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RECENT_KEPT = 70
-"""Digests kept for each stream and account, so that a bookmark stays under 2 KB (A6)."""
+"""Digests kept for each stream and account, so that a bookmark stays under 2 KB."""
 
 
 class StateError(Exception):
@@ -30,7 +30,7 @@ class Bookmark:
     events_until: int = 0
     """What the event feed told up to this moment has been written too; 0 before a first load."""
     recent: frozenset[str] = frozenset()
-    """Digests of objects written whose newest change is not claimed yet (A6)."""
+    """Digests of objects written whose newest change is not claimed yet."""
     written_from: int | None = None
     """Creation time from which on rows may have been written that `covered` does not claim."""
     list_from: int | None = None
@@ -92,7 +92,7 @@ def last_covered(bookmark: Bookmark) -> int:
 
 
 def recent_digests(digests: Mapping[str, str]) -> frozenset[str]:
-    """Return what is worth keeping of digests by object: all, or none of too many (A6)."""
+    """Return what is worth keeping of digests by object: all, or none of too many."""
     if len(digests) > RECENT_KEPT:
         return frozenset()
     return frozenset(f"{name}:{digest}" for name, digest in digests.items())

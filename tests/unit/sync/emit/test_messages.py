@@ -48,7 +48,7 @@ def test_the_short_way_writes_what_the_sdk_writes(
 
 
 def test_deselected_fields_are_in_neither_schema_nor_records(business: Simulator) -> None:
-    """Only what was selected and the keys remain, nested fields too (G1)."""
+    """Only what was selected and the keys remain, nested fields too."""
     fields = ["id", "address.country"]
     output = run(
         config_for(business), catalog=selecting("customers", only_fields={"customers": fields})
@@ -101,7 +101,7 @@ def test_flattening_is_honoured(business: Simulator) -> None:
 
 
 def test_one_schema_for_each_stream_comes_first(business: Simulator) -> None:
-    """All come before the first record, and with them a STATE that stamps the feed (F8, A8)."""
+    """All come before the first record, and with them a STATE that stamps the feed."""
     output = run(config_for(business), every_state=True)
     schemas = [one["stream"] for one in output.messages if one["type"] == "SCHEMA"]
     assert sorted(schemas) == sorted({stream.name for stream in STREAMS})
@@ -114,7 +114,7 @@ def test_one_schema_for_each_stream_comes_first(business: Simulator) -> None:
 
 
 def test_events_are_never_replaced(business: Simulator) -> None:
-    """No ACTIVATE_VERSION is ever sent; it would delete events that Stripe has dropped (A25)."""
+    """No ACTIVATE_VERSION is ever sent; it would delete events that Stripe has dropped."""
     catalog = selecting("events")
     for entry in catalog["streams"]:
         entry["replication_method"] = "FULL_TABLE"

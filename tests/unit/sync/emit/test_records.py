@@ -166,7 +166,7 @@ def validator(stream: Listed | Nested) -> jsonschema.Draft7Validator:
 
 @every_stream
 def test_every_field_is_converted_as_its_schema_says(stream: Listed | Nested) -> None:
-    """Times become date-times, expanded objects ids, and all else stays (B7, B8, B12, H6)."""
+    """Times become date-times, expanded objects ids, and all else stays."""
     sent, wanted = sent_and_wanted(stream)
     using = converter(stream)
     assert convert(using, sent) == wanted | {
@@ -200,7 +200,7 @@ def without_null_items(value: Any) -> Any:
 
 @every_stream
 def test_references_sent_as_ids_stay_ids(stream: Listed | Nested) -> None:
-    """The usual short form of an id-or-object field gives the same record as the long one (B8)."""
+    """The usual short form of an id-or-object field gives the same record as the long one."""
     sent, wanted = sent_and_wanted(stream)
     _, short = sent_and_wanted(stream)
     times = [path for path in paths(wanted) if node(wanted, path) == DATE_TIME]
@@ -211,7 +211,7 @@ def test_references_sent_as_ids_stay_ids(stream: Listed | Nested) -> None:
 
 @every_stream
 def test_an_object_of_nothing_but_nulls_gives_a_record(stream: Listed | Nested) -> None:
-    """Every field but the key may be null, and then is null in the record (B10)."""
+    """Every field but the key may be null, and then is null in the record."""
     sent, _ = sent_and_wanted(stream)
     key = {name: sent[name] for name in ("object", *stream.key) if name in sent}
     record = convert(converter(stream), dict.fromkeys(sent) | key)
@@ -226,7 +226,7 @@ def test_an_object_of_nothing_but_nulls_gives_a_record(stream: Listed | Nested) 
 
 @every_stream
 def test_an_object_of_nothing_but_its_key_gives_a_record(stream: Listed | Nested) -> None:
-    """Every field but the key may be missing, and then is left out of the record (B10)."""
+    """Every field but the key may be missing, and then is left out of the record."""
     sent, _ = sent_and_wanted(stream)
     key = {name: sent[name] for name in ("object", *stream.key) if name in sent}
     record = convert(converter(stream), dict(key))
@@ -236,7 +236,7 @@ def test_an_object_of_nothing_but_its_key_gives_a_record(stream: Listed | Nested
 
 @every_stream
 def test_no_wrong_type_raises(stream: Listed | Nested) -> None:
-    """Anything in the place of any field at any depth gives a record that can be written (B10)."""
+    """Anything in the place of any field at any depth gives a record that can be written."""
     sent, _ = sent_and_wanted(stream)
     text = msgspec.json.encode(sent)
     using = converter(stream)
@@ -256,7 +256,7 @@ def test_no_wrong_type_raises(stream: Listed | Nested) -> None:
 
 @every_nested
 def test_no_damage_to_a_nested_list_raises(nested: Nested) -> None:
-    """Anything in the place of a nested list or of what it holds leaves the parent whole (B6)."""
+    """Anything in the place of a nested list or of what it holds leaves the parent whole."""
     listed = LISTED[nested.parent]
     text = msgspec.json.encode(with_children(listed))
     expected = next(iter(records_of(listed, msgspec.json.decode(text), {listed.name})))
@@ -285,7 +285,7 @@ def records_of(
 @every_nested
 @pytest.mark.parametrize("created", JUNK, ids=repr)
 def test_no_damaged_time_of_a_child_raises(nested: Nested, created: Any) -> None:
-    """A child whose own time is no time has that of its parent's change (B10)."""
+    """A child whose own time is no time has that of its parent's change."""
     listed = LISTED[nested.parent]
     value = with_children(listed)
     value[nested.list_field]["data"] = value[nested.list_field]["data"][:1]
@@ -323,7 +323,7 @@ json_values = st.recursive(
 @stable
 @given(data=st.data())
 def test_any_mixture_of_damage_gives_a_record(stream: Listed | Nested, data: st.DataObject) -> None:
-    """Several fields of any value at once never raise (B10)."""
+    """Several fields of any value at once never raise."""
     sent, _ = sent_and_wanted(stream)
     fields = sorted(sent.keys() - {"object", *stream.key})
     damage = data.draw(st.dictionaries(st.sampled_from(fields), json_values, max_size=8))
@@ -332,7 +332,7 @@ def test_any_mixture_of_damage_gives_a_record(stream: Listed | Nested, data: st.
 
 @every_stream
 def test_unknown_fields_are_kept_apart(stream: Listed | Nested) -> None:
-    """What the schema does not know goes to `additional_fields` as it is, and is noted (B9)."""
+    """What the schema does not know goes to `additional_fields` as it is, and is noted."""
     sent, wanted = sent_and_wanted(stream)
     using = converter(stream)
     new = {"brand_new_field": {"created": SECONDS, "deep": [None, 1.0]}, "another": None}
@@ -359,7 +359,7 @@ def test_the_taps_columns_are_the_taps(stream: Listed | Nested) -> None:
     ids=lambda stream: stream.name,
 )
 def test_metadata_arrives_byte_for_byte(stream: Listed | Nested) -> None:
-    """Keys with dots, digits and letters of any script survive, in their order (B12)."""
+    """Keys with dots, digits and letters of any script survive, in their order."""
     sent, _ = sent_and_wanted(stream)
     text = '{"a.b":"1","123":"x","Ünï":"y","":"","created":"1700000000"}'.encode()
     sent["metadata"] = msgspec.json.decode(text)
@@ -369,7 +369,7 @@ def test_metadata_arrives_byte_for_byte(stream: Listed | Nested) -> None:
 
 
 def test_payloads_of_events_are_untouched() -> None:
-    """`events.data` is what Stripe sent, with its times and expanded objects (B13)."""
+    """`events.data` is what Stripe sent, with its times and expanded objects."""
     sent, _ = sent_and_wanted(LISTED["events"])
     payload, _ = sent_and_wanted(LISTED["invoices"])
     sent["data"] = {"object": payload, "previous_attributes": {"due_date": SECONDS, "new": [None]}}
@@ -429,7 +429,7 @@ def test_only_what_is_selected_is_made(listed: Listed) -> None:
 def test_objects_of_another_kind_or_without_id_are_counted(
     stream: Listed | Nested, fault: dict[str, Any]
 ) -> None:
-    """What cannot be a row of the stream is left out and counted, not sent (A11, A21)."""
+    """What cannot be a row of the stream is left out and counted, not sent."""
     using = converter(stream)
     sent, _ = sent_and_wanted(stream)
     assert convert(using, sent | fault) is None
@@ -450,7 +450,7 @@ def test_a_line_that_belongs_to_no_invoice_is_counted() -> None:
 @every_listed
 @pytest.mark.parametrize("absent", [True, False], ids=["missing", "null"])
 def test_rows_without_a_time_or_mode_are_sent(listed: Listed, *, absent: bool) -> None:
-    """An object without `created` is a record without `updated_at`; the mode is the key's (A24)."""
+    """An object without `created` is a record without `updated_at`; the mode is the key's."""
     value = with_children(listed)
     for name in ("created", "livemode"):
         value[name] = None
@@ -477,7 +477,7 @@ def test_rows_without_a_time_or_mode_are_sent(listed: Listed, *, absent: bool) -
     ],
 )
 def test_date_times_are_iso_in_utc(value: int | None, wanted: str | None) -> None:
-    """Unix seconds become ISO 8601 in UTC, as far as its four digits of a year go (B7)."""
+    """Unix seconds become ISO 8601 in UTC, as far as its four digits of a year go."""
     assert date_time(value) == wanted
 
 
@@ -560,5 +560,5 @@ def test_only_whole_seconds_are_a_moment(value: object, wanted: int | None) -> N
     [("cus_1", "cus_1"), ({"id": "cus_1", "deleted": True}, "cus_1"), ({}, None), (None, None)],
 )
 def test_references_are_ids(value: object, wanted: object) -> None:
-    """An id-or-object field gives the id, also of an object that has been deleted (B8)."""
+    """An id-or-object field gives the id, also of an object that has been deleted."""
     assert reference(value) == wanted

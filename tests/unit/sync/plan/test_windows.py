@@ -293,7 +293,7 @@ def requests_for(stamps: Sequence[int]) -> int:
 def test_requests_stay_near_the_number_of_pages(
     history: Callable[[int], list[int]], rows: int
 ) -> None:
-    """Sixteen readers need at most 1.2 requests for a full page, and 50 to find the rows (F5)."""
+    """Sixteen readers need at most 1.2 requests for a full page, and 50 to find the rows."""
     assert requests_for(history(rows)) <= 1.2 * (rows // PAGE) + 50
 
 
@@ -312,12 +312,12 @@ def test_an_empty_account_costs_one_request() -> None:
     ],
 )
 def test_filters_name_only_real_bounds(span: Range, query: dict[str, str]) -> None:
-    """An open side of a window is not sent, so that rows without a time are listed (A24)."""
+    """An open side of a window is not sent, so that rows without a time are listed."""
     assert Window(*span, frozenset()).parameters() == query
 
 
 def test_the_filter_outlives_a_split() -> None:
-    """A window keeps the filter of its cursor after giving half of itself away (A27)."""
+    """A window keeps the filter of its cursor after giving half of itself away."""
     window = Window(0, NOW, frozenset({"charges"}))
     rows = [{"id": f"ch_{age}", "created": NOW - age} for age in range(1, 101)]
     window.take(rows, has_more=True)
@@ -377,7 +377,7 @@ def test_what_may_follow_on_the_next_page_is_not_claimed() -> None:
 
 @pytest.mark.parametrize("nameless", [{"id": "ch_0"}, {"id": "ch_0", "created": None}])
 def test_rows_without_a_time_are_kept_and_claim_nothing(nameless: dict[str, Any]) -> None:
-    """A row without `created` is delivered wherever it comes, and moves no claim (A24)."""
+    """A row without `created` is delivered wherever it comes, and moves no claim."""
     window = Window(0, 100, frozenset())
     assert window.take([nameless], has_more=True) == ([nameless], (100, 100))
     assert window.parameters()["starting_after"] == "ch_0"

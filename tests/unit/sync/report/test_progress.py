@@ -169,7 +169,7 @@ def test_ten_minutes_without_a_row_have_a_line_each_half_minute(
     monkeypatch: pytest.MonkeyPatch,
     clock: Clock,
 ) -> None:
-    """The run is seen to be alive while Stripe does not answer (G6)."""
+    """The run is seen to be alive while Stripe does not answer."""
     caplog.set_level(logging.INFO)
     ten_minutes_over = threading.Event()
 

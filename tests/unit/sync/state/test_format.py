@@ -134,7 +134,7 @@ def test_level_accounts_share_one_value() -> None:
 
 @pytest.mark.parametrize("known", range(1, 5))
 def test_a_new_account_starts_from_nothing(known: int) -> None:
-    """An account connected later has no bookmark, however many others are level (D5)."""
+    """An account connected later has no bookmark, however many others are level."""
     saved = Bookmarks()
     for account in ACCOUNTS[:known]:
         saved.set("charges", account, DONE)
@@ -150,7 +150,7 @@ def test_a_new_account_starts_from_nothing(known: int) -> None:
 
 
 def test_what_is_not_ours_passes_through() -> None:
-    """Foreign bookmarks, unselected streams and unknown top-level keys stay as given (E8)."""
+    """Foreign bookmarks, unselected streams and unknown top-level keys stay as given."""
     state = deepcopy(VALID)
     state["bookmarks"] |= {
         "not_selected": {"covered": [], "level_accounts": 1, "added later": [None]},
@@ -369,7 +369,7 @@ def test_a_list_in_another_order_is_not_believed() -> None:
 
 
 def test_a_platform_of_level_accounts_has_a_small_state() -> None:
-    """5,000 level accounts and 30 streams take less than a megabyte (D7, E6)."""
+    """5,000 level accounts and 30 streams take less than a megabyte."""
     saved = Bookmarks()
     accounts = [f"acct_1{number:015d}" for number in range(5_000)]
     for account in accounts:
@@ -384,7 +384,7 @@ def test_a_platform_of_level_accounts_has_a_small_state() -> None:
 
 
 def test_recent_digests_stay_few() -> None:
-    """A bookmark keeps as many digests as fit into 4 KB, and none where there are more (A6)."""
+    """A bookmark keeps as many digests as fit into 4 KB, and none where there are more."""
     enough = {f"ch_1{number:023d}": f"{number:016x}" for number in range(RECENT_KEPT)}
     kept = Bookmark(recent=recent_digests(enough))
     assert recent_by_object(kept) == enough
@@ -418,7 +418,7 @@ def test_claims_grow_by_what_was_written_and_end_at_the_limit(
 
 
 def test_neighbours_that_share_a_value_are_written_as_a_run() -> None:
-    """Halfway through thousands of accounts a state stays small, and means the same (D7)."""
+    """Halfway through thousands of accounts a state stays small, and means the same."""
     accounts = [f"acct_1N{place:04}" for place in range(2000)]
     saved = Bookmarks()
     for place, account in enumerate(accounts):
