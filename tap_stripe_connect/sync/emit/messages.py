@@ -47,7 +47,6 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
     """Writes messages to stdout, whole lines only."""
 
     def __init__(self) -> None:
-        """Begin with nothing gathered."""
         self._gathered = bytearray()
 
     def serialize_message(self, message: Message) -> bytes:

@@ -157,7 +157,7 @@ class Job:
         self.pages_since_failure = 0
 
     def page_succeeded(self) -> None:
-        """Take note of a page that came; after enough of them try larger ones again."""
+        """Record a page that arrived; after enough of them, request larger ones again."""
         self.pages_since_failure += 1
         if self.max_rows in LARGER and self.pages_since_failure >= PAGES_BEFORE_GROWTH:
             self.max_rows, self.pages_since_failure = LARGER[self.max_rows], 0

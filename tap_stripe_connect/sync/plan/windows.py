@@ -142,7 +142,7 @@ class Window:
         }
 
     def _matches(self, row: dict[str, Any]) -> bool:
-        """Tell whether a row is this window's; one without a usable time always is."""
+        """Return whether a row belongs to this window; one without a usable time always does."""
         created = row.get("created")
         return (
             # Below the oldest window there is no other.

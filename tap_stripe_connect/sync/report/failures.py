@@ -139,7 +139,7 @@ def grouped_failures(failed: Iterable[Job]) -> list[FailureGroup]:
 
 
 def fails_the_run(failed: Iterable[Job], settings: Settings) -> bool:
-    """Tell whether what could not be read makes the run end non-zero."""
+    """Return whether what could not be read makes the run end non-zero."""
     pardoned = {ErrorAction.NOT_ENABLED}
     if settings.on_permission_error == "warn":
         pardoned.add(ErrorAction.SKIP_STREAM)

@@ -37,7 +37,7 @@ class Part:
     """How much of one job has been written, and how much is left."""
 
     def __init__(self, job: Job, until: int) -> None:
-        """Begin with nothing written; nothing is created after `until`, in unix seconds."""
+        """Start at no rows; nothing is created after `until`, in unix seconds."""
         plan = job.plan
         self.group = job.listed.name, job.purpose
         self.started = False
@@ -95,12 +95,12 @@ class Progress:
     # What happens, told by the thread that writes
 
     def expect(self, jobs: Iterable[Job], until: int) -> None:
-        """Take note of work to come; nothing is created after `until`, in unix seconds."""
+        """Add work to come; nothing is created after `until`, in unix seconds."""
         with self._lock:
             self._open |= {job: Part(job, until) for job in jobs if not job.plan.done}
 
     def wrote(self, page: Page, rows: int) -> None:
-        """Take note of a page whose rows have been written."""
+        """Record a page whose rows have been written."""
         with self._lock:
             self._rows += rows
             self._latest = page
@@ -109,7 +109,7 @@ class Progress:
                 part.wrote(page)
 
     def finished(self, job: Job) -> None:
-        """Take note that nothing more comes of a job."""
+        """Record that a job is done."""
         with self._lock:
             if part := self._open.pop(job, None):
                 self._closed += 1

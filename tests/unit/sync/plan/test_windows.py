@@ -53,7 +53,7 @@ def seconds(of: Iterable[Range]) -> set[int]:
 
 
 def is_tidy(of: Sequence[Range]) -> bool:
-    """Tell whether ranges are ordered, apart from each other, and none of them empty."""
+    """Return whether ranges are ordered, apart from each other, and none of them empty."""
     edges = [edge for span in of for edge in span]
     return edges == sorted(set(edges))
 

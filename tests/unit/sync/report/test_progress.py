@@ -33,7 +33,7 @@ class Clock:
     """Time that only moves when told."""
 
     def __init__(self) -> None:
-        """Begin at nought."""
+        """Start at zero."""
         self.now = 0.0
 
     def __call__(self) -> float:
