@@ -94,7 +94,7 @@ class Shift:
     """Sends each answer to whoever asks next, over all connections, for some requests."""
 
     def __init__(self, first: int, last: int, stripped: tuple[str, ...] = ()) -> None:
-        """Begin at the request `first` by sending the answer before it once more."""
+        """From the request `first` on, send the response before it once more."""
         self._shifted = range(first, last + 1)
         self._stripped = stripped
         self._lock = threading.Lock()

@@ -194,7 +194,7 @@ def test_rows_that_a_stream_map_drops_are_not_counted(
 
 
 def interrupted_after(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
-    """Let a signal come in the middle of the page after so many."""
+    """Send a signal in the middle of the page after so many."""
     of = RecordFilter.records_of
     seen = []
 

@@ -60,7 +60,7 @@ def test_the_platform_is_the_keys_own_account(stripe: Simulator) -> None:
 def test_a_restricted_key_need_not_know_the_name(
     stripe: Simulator, permissions: list[str], *, known: bool
 ) -> None:
-    """A key that may not see the account itself still says that it can act on it (D1)."""
+    """A key that may not see the account itself still says that it can act on it."""
     stripe.world.add_signup(ACCOUNT, name="Example")
     stripe.world.add_account(ACCOUNT)
     key = stripe.world.add_key("rk_test_1Example", permissions=permissions)
@@ -95,7 +95,7 @@ def test_a_refusal_is_no_emptiness(stripe: Simulator, path: str) -> None:
 
 
 def test_a_withdrawn_account_is_denied(stripe: Simulator) -> None:
-    """What Stripe says about it is the reason, on one line without the key (D17)."""
+    """What Stripe says about it is the reason, on one line without the key."""
     stripe.world.add_account(ACCOUNT)
     stripe.world.disconnect(ACCOUNT)
     found = look(stripe, contents=True)
@@ -117,7 +117,7 @@ def test_a_withdrawn_account_is_denied(stripe: Simulator) -> None:
 def test_wrong_combinations_take_one_request(
     stripe: Simulator, key: str, account: str | None, text: str
 ) -> None:
-    """A key of no platform, of another mode or of no account fails at once and says why (D10)."""
+    """A key of no platform, of another mode or of no account fails at once and says why."""
     stripe.world.add_account(ACCOUNT)
     if account is not None:
         stripe.world.add_account(account)

@@ -167,7 +167,7 @@ def test_preflight_follows_redirects_and_takes_any_page(
 def test_preflight_says_what_the_browser_would_show(
     application: Application, client_id: str, redirect_uri: str, line: str, advice: str
 ) -> None:
-    """Stripe's errors on its own page are told here, with the text for the Dashboard (D15)."""
+    """Stripe's errors on its own page are told here, with the text for the Dashboard."""
     asked = replace(application, client_id=client_id, redirect_uri=redirect_uri)
     refusal = refusal_of(lambda: preflight(asked))
     assert line in refusal.line
@@ -197,7 +197,7 @@ def test_preflight_asks_nobody_about_what_cannot_be(
 
 
 def test_preflight_explains_a_scope(stripe: Simulator, application: Application) -> None:
-    """What Stripe's text about the scope means is told (D16)."""
+    """What Stripe's text about the scope means is told."""
     body = {"error": "invalid_scope", "error_description": "Invalid scope: read_write"}
     stripe.faults.add(Fault(match="^/oauth/authorize", status=400, body=body))
     assert "read_write" in refusal_of(lambda: preflight(application)).line
@@ -284,7 +284,7 @@ def test_tokens_are_not_needed(
 def test_a_lost_answer_is_not_asked_for_again(
     stripe: Simulator, platform: Platform, application: Application, fault: Fault
 ) -> None:
-    """Whatever became of the answer, the code is sent once, and a new approval is advised (D13)."""
+    """Whatever became of the answer, the code is sent once, and a new approval is advised."""
     code = platform.code()
     # What Stripe does before its answer is lost: the code is spent.
     stripe.world.connect.exchange_code(_key(stripe.world), code)
@@ -334,7 +334,7 @@ def test_the_key_follows_no_redirect(
 def test_a_second_exchange_cuts_the_connection(
     stripe: Simulator, platform: Platform, application: Application
 ) -> None:
-    """Stripe's text for a code that was used is told as what happened (D13)."""
+    """Stripe's text for a code that was used is told as what happened."""
     code = platform.code()
     exchange(application, KEY, code)
     refusal = refusal_of(lambda: exchange(application, KEY, code), KEY, code)
@@ -381,7 +381,7 @@ def test_keys_are_refused_with_a_reason(
 
 
 def test_disconnecting(stripe: Simulator, platform: Platform, application: Application) -> None:
-    """It ends the access; what was not connected any more is no failure (D19, item 21)."""
+    """It ends the access; what was not connected any more is no failure."""
     platform.exchange(platform.code())
     assert deauthorize(application, KEY, ACCOUNT)
     assert not stripe.world.connected(ACCOUNT)

@@ -226,7 +226,7 @@ def test_parallel_answers_are_one_exchange(stage: Stage) -> None:
 
 
 def test_a_denial_saves_nothing(stage: Stage) -> None:
-    """It ends the attempt with a sentence and its own exit code, and sends nothing (D15)."""
+    """It ends the attempt with a sentence and its own exit code, and sends nothing."""
     sitting = stage.sitting()
     outcome = stage.finish(sitting, decision="deny")
     assert (outcome.kind, outcome.kind.exit) == (Kind.DENIED, Exit.DENIED)
@@ -263,7 +263,7 @@ def test_other_errors_are_quoted_tamely(stage: Stage) -> None:
     ids=repr,
 )
 def test_a_failed_exchange_is_not_repeated(stage: Stage, fault: Fault, kind: Kind) -> None:
-    """Neither the sitting nor who comes again asks twice; the next link works (D13)."""
+    """Neither the sitting nor who comes again asks twice; the next link works."""
     sitting = stage.sitting()
     fault.match, fault.times = f"^{TOKEN}", 1
     stage.stripe.faults.add(fault)
@@ -286,7 +286,7 @@ def test_an_account_of_the_settings_is_already_connected(stage: Stage) -> None:
 
 
 def test_an_empty_account_is_not_saved_unasked(stage: Stage) -> None:
-    """Stripe may have made it instead of the one that another platform controls (D16, item 20)."""
+    """Stripe may have made it instead of the one that another platform controls."""
     stage.stripe.world.add_signup("acct_1Held", controlled_by="acct_1Platform").create("charge", {})
     sitting = stage.sitting()
     outcome = stage.finish(sitting, "acct_1Held")
@@ -328,7 +328,7 @@ def test_renewing_an_empty_account_asks_nothing(stage: Stage) -> None:
 
 
 def test_another_mode_is_not_saved(stage: Stage) -> None:
-    """What Stripe says of the mode counts, whatever the key looks like (D12, item 12)."""
+    """What Stripe says of the mode counts, whatever the key looks like."""
     body = {"stripe_user_id": ACCOUNT, "livemode": True, "scope": "read_write"}
     stage.stripe.faults.add(Fault(match=f"^{TOKEN}", body=body))
     sitting = stage.sitting()
@@ -341,7 +341,7 @@ def test_another_mode_is_not_saved(stage: Stage) -> None:
 
 
 def test_an_account_that_cannot_be_read_is_not_saved(stage: Stage) -> None:
-    """Stripe said yes, but the key gets no further: that is no success (D10)."""
+    """Stripe said yes, but the key gets no further: that is no success."""
     sitting = stage.sitting()
     refused = {"error": {"message": "does not have access to account", "code": "account_invalid"}}
     stage.stripe.faults.add(Fault(match="^/v1/account", status=403, body=refused))
@@ -411,7 +411,7 @@ def test_a_broken_program_lets_nobody_wait(stage: Stage) -> None:
 def test_keys_that_do_not_fit_are_refused_first(
     stage: Stage, given: dict[str, str], line: str, requests_sent: int
 ) -> None:
-    """Before any link is shown, in at most two requests, without showing a key (D10, item 14)."""
+    """Before any link is shown, in at most two requests, without showing a key."""
     stage.stripe.world.add_account("acct_1Theirs")
     stage.stripe.world.add_key("sk_test_1Theirs", account="acct_1Theirs")
     with pytest.raises(Refusal) as caught:
@@ -422,7 +422,7 @@ def test_keys_that_do_not_fit_are_refused_first(
 
 
 def test_a_foreign_client_id_is_explained(stage: Stage) -> None:
-    """A code of another platform's client id ends with the three causes (D12)."""
+    """A code of another platform's client id ends with the three causes."""
     theirs = Application("ca_1Theirs", CALLBACK, livemode=False, url=stage.stripe.url)
     outcome = stage.finish(stage.sitting(application=theirs))
     assert (outcome.kind, outcome.kind.exit) == (Kind.FAILED, Exit.FAILED)
@@ -466,7 +466,7 @@ def test_streams_are_all_unless_chosen(stage: Stage) -> None:
 def test_secrets_stay_inside(
     stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keys, codes, states and tokens reach no outcome, log or repr, whatever goes wrong (D18)."""
+    """Keys, codes, states and tokens reach no outcome, log or repr, whatever goes wrong."""
     caplog.set_level(logging.DEBUG)
     faults = [
         Fault(),
@@ -498,7 +498,7 @@ def test_secrets_stay_inside(
 
 
 def test_only_the_two_oauth_posts_change_anything(stage: Stage) -> None:
-    """All else that a sitting sends is a GET (D16)."""
+    """All else that a sitting sends is a GET."""
     sitting = stage.sitting(account_ids=[OTHER])
     sitting.accounts()
     query = landed(stage.answer(sitting.link()))

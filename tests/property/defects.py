@@ -137,7 +137,7 @@ DEFECTS: tuple[Defect, ...] = (
         Digests,
         "unwritten",
         faulty.digested(lambda said, name: (name, said[0])),
-        circumstances=(Feature.UNSAVED,),
+        circumstances=(Feature.FINALISED,),
     ),
     one(
         "touched outside",
