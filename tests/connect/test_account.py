@@ -108,10 +108,10 @@ def test_a_withdrawn_account_is_denied(stripe: Simulator) -> None:
 @pytest.mark.parametrize(
     ("key", "account", "text"),
     [
-        ("sk_test_1Theirs", "acct_1Theirs", "no platform"),
-        ("sk_test_1Planted", None, "must be a current key"),
+        ("sk_test_1Theirs", "acct_1Theirs", "does not belong to a Connect platform"),
+        ("sk_test_1Planted", None, "must be a valid key"),
         ("pk_test_1Planted", None, "publishable API key"),
-        ("sk_live_1Planted", None, "must be a current key"),
+        ("sk_live_1Planted", None, "must be a valid key"),
     ],
 )
 def test_wrong_combinations_take_one_request(
@@ -161,7 +161,7 @@ def test_nothing_listens() -> None:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
     found = look_at(url, "sk_test_1Planted", API_VERSION, ACCOUNT)
     assert found.access is Access.UNKNOWN
-    assert "cannot be reached" in found.reason
+    assert "Cannot reach Stripe at" in found.reason
 
 
 def test_another_accounts_answer_is_noticed(stripe: Simulator) -> None:
@@ -169,7 +169,7 @@ def test_another_accounts_answer_is_noticed(stripe: Simulator) -> None:
     stripe.faults.add(Fault(match="^/v1/account", body={"id": OWN, "object": "account"}))
     found = look(stripe)
     assert (found.id, found.access) == (ACCOUNT, Access.UNKNOWN)
-    assert "another account" in found.reason
+    assert "it is not account acct_1Example" in found.reason
 
 
 @pytest.mark.parametrize(

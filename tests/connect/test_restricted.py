@@ -112,8 +112,8 @@ def test_a_listed_key_serves_the_tap(stripe: Simulator) -> None:
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
-        (Fault(match="^/v1/charges", status=500), "trouble"),
-        (Fault(match="^/v1/charges", body={}), "answer"),
+        (Fault(match="^/v1/charges", status=500), "Stripe has a problem"),
+        (Fault(match="^/v1/charges", body={}), "is not Stripe"),
         (None, "Invalid API Key"),
     ],
     ids=["error", "no list", "key"],

@@ -68,7 +68,7 @@ def test_a_stream_is_one_line(checkout: Path) -> None:
     (row,) = re.findall(r"```python\n *(.+)\n *```", text)
     before = files(checkout)
     family = checkout / "tap_stripe_connect" / "catalog" / "core.py"
-    table = family.read_text("utf-8").replace("STREAMS = (\n", f"STREAMS = (\n    {row}\n", 1)
+    table = family.read_text("utf-8").replace("STREAMS = (\n", f"STREAMS = (\n    {row},\n", 1)
     family.write_text(table, "utf-8")
     for task in ("schemas", "docs"):
         for command in dev.TASKS[task].commands:
