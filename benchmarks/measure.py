@@ -61,7 +61,7 @@ class Benchmark:
                 for name, largest in scenario.largest.items()
                 if size <= largest and name not in self.unavailable
             ]
-            state = self._earlier_run(scenario, size) if scenario.resumes else None
+            state = self._earlier_run(scenario, size) if scenario.resumes_after else None
             self._warm_up(scenario, names)
             with PageServer(scenario.load(size, self.now)) as server:
                 for name in names * self.turns:
@@ -103,7 +103,7 @@ class Benchmark:
 
     def _warm_up(self, scenario: Scenario, names: Iterable[str]) -> None:
         """Run each subject once without measuring it."""
-        small = replace(scenario, resumes=False, changes=0, conditions=Conditions())
+        small = replace(scenario, resumes_after=0, changes=0, conditions=Conditions())
         with PageServer(small.load(WARM_UP, self.now)) as server:
             for name in names:
                 self._turn(small, WARM_UP, name, server)

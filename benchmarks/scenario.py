@@ -14,8 +14,6 @@ from tap_stripe_connect.catalog import LISTED, NESTED
 from tap_stripe_connect.catalog.endpoints import PAGE_SIZE
 
 SIZES = (10_000, 100_000, 1_000_000)
-BETWEEN = 10 * DAY
-"""Seconds between the earlier run, which is not measured, and the measured one."""
 FILLED = frozenset({"charges", "customers", "invoices"})
 """Streams whose lists have objects; all others are empty."""
 SPARE = 50
@@ -34,8 +32,8 @@ class Scenario:
     """Number of objects in each list, or of events if there are any."""
     spread: Callable[[int, int], tuple[Span, ...]] = even
     conditions: Conditions = field(default_factory=Conditions)
-    resumes: bool = False
-    """Whether an earlier run, which is not measured, has read all objects."""
+    resumes_after: int = 0
+    """Seconds since an earlier run, which is not measured, read all objects; 0 for a first run."""
     changes: int = 0
     """Events per object since that run."""
     lines: int = LINES
@@ -62,18 +60,18 @@ class Scenario:
         if self.changes:
             count = self.objects(size) * self.changes
             # After the earlier run, and before the horizon of this one.
-            spans["event"] = (Span(count, now - BETWEEN + DAY // 2, now - DAY // 2),)
+            spans["event"] = (Span(count, now - self.resumes_after + DAY // 2, now - DAY // 2),)
         return Load(now, spans, self.conditions, self.lines)
 
     def earlier_load(self, size: int, now: int) -> Load:
         """Return what the page server serves to the earlier run."""
-        moment = now - BETWEEN if self.resumes else now
+        moment = now - self.resumes_after
         spread = self.spread(self.objects(size), moment)
         return Load(moment, dict.fromkeys(self.lists, spread), lines=self.lines)
 
     def records(self, size: int) -> int:
         """Return how many records a tap must write."""
-        if self.resumes:
+        if self.resumes_after:
             return self.objects(size) if self.changes else 0
         return size * (len(self.lists) + self.lines * self._nested)
 
@@ -84,14 +82,14 @@ class Scenario:
 
     def rows(self, size: int) -> int:
         """Return how many objects the lists have, without embedded line items."""
-        if self.resumes:
+        if self.resumes_after:
             return size if self.changes else 0
         return size * len(self.lists)
 
     def pages(self, size: int) -> int:
         """Return how many full pages a tap needs, plus one request per changed object."""
         objects = self.objects(size)
-        if not self.resumes:
+        if not self.resumes_after:
             return len(self.lists) * -(-objects // PAGE_SIZE) + self.nested_pages(size)
         return -(-objects * self.changes // PAGE_SIZE) + objects if self.changes else 0
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from benchmarks.load import Conditions, dense_day, dense_second, empty_years
+from benchmarks.load import DAY, Conditions, dense_day, dense_second, empty_years
 from benchmarks.scenario import (
     Scenario,
     Threshold,
@@ -121,11 +121,11 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
             ),
         ),
         "idle": Scenario(
-            about="a run that finds nothing new, all streams",
+            about="a run that finds nothing new and has no checks due, all streams",
             streams=tuple(stream.name for stream in STREAMS),
             largest={"ours": 100, "release": 100},
             sizes=(100,),
-            resumes=True,
+            resumes_after=DAY // 2,
             thresholds=(
                 Threshold("requests", requests, maximum=2),
                 Threshold("seconds", wall, maximum=1.5),
@@ -136,7 +136,7 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
             streams=("charges",),
             largest={"ours": 2_000_000},
             sizes=(2_000_000,),
-            resumes=True,
+            resumes_after=10 * DAY,
             changes=100,
             thresholds=(Threshold("MB", memory, maximum=400), _SPARING),
         ),

@@ -17,7 +17,7 @@ from tap_stripe_connect.sync.fetch.workers import CPU_SAMPLE_SECONDS, WorkerPool
 from tap_stripe_connect.sync.plan.jobs import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from tap_stripe_connect.api.client import Client
     from tap_stripe_connect.sync.fetch.fetcher import Results
@@ -49,8 +49,10 @@ class Engine:
             client, self._condition, self._queue, self._budget, hedge_timer, self._results
         )
 
-    def add(self, jobs: Iterable[Job]) -> None:
+    def add(self, jobs: Sequence[Job]) -> None:
         """Add jobs; call it from the thread that iterates over `pages`."""
+        if not jobs:
+            return  # most pages lead to none, and all idle workers would wake in vain
         with self._condition:
             for job in jobs:
                 self._unfinished += 1
