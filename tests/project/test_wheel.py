@@ -12,7 +12,7 @@ import pytest
 import dev
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +41,9 @@ def find(version: str) -> Path | None:
     return None
 
 
+PYTHONS = [path for version in VERSIONS if (path := find(version))]
+
+
 @pytest.fixture(scope="module")
 def uv() -> str:
     """Return the path of uv, which dev.py installed."""
@@ -59,13 +62,11 @@ def wheel(uv: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.mark.parametrize("python", PYTHONS)
-def test_the_wheel_starts_alone(python: str, uv: str, wheel: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("python", PYTHONS, ids=str)
+def test_the_wheel_starts_alone(python: Path, uv: str, wheel: Path, tmp_path: Path) -> None:
     """`--about` and `--discover` work with only the wheel and its requirements installed."""
-    if not (interpreter := find(python)):
-        pytest.skip(f"Python {python} is not installed")
     environment = tmp_path / "environment"
-    run(uv, "venv", "--python", interpreter, environment)
+    run(uv, "venv", "--python", python, environment)
     constraints = ROOT / dev.LOCK
     target = ("--python", environment / "bin" / "python", "--constraint", constraints)
     run(uv, "pip", "install", *target, wheel)
