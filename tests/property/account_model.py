@@ -18,10 +18,35 @@ Json = dict[str, Any]
 Name = tuple[str, str]
 """An object's kind and id."""
 
-PREFIX = {"charge": "ch", "customer": "cus", "invoice": "in", "subscription": "sub"}
+PREFIX = {
+    "charge": "ch",
+    "credit_note": "cn",
+    "customer": "cus",
+    "dispute": "dp",
+    "invoice": "in",
+    "payout": "po",
+    "price": "price",
+    "product": "prod",
+    "promotion_code": "promo",
+    "refund": "re",
+    "subscription": "sub",
+    "subscription_schedule": "sub_sched",
+    "tax_rate": "txr",
+    "transfer": "tr",
+}
 """Of ids that Stripe gives, each once; coupons and plans have ids that users choose again."""
-CHILDREN = {"invoice": ("lines", "il"), "subscription": ("items", "si")}
-NESTED_STREAM = {"invoice": "invoice_line_items", "subscription": "subscription_items"}
+CHILDREN = {
+    "credit_note": ("lines", "cnli"),
+    "invoice": ("lines", "il"),
+    "subscription": ("items", "si"),
+    "transfer": ("reversals", "trr"),
+}
+NESTED_STREAM = {
+    "credit_note": "credit_note_line_items",
+    "invoice": "invoice_line_items",
+    "subscription": "subscription_items",
+    "transfer": "transfer_reversals",
+}
 DAY = 86_400
 LAG = 300
 """Seconds within which the tap expects a change to become visible."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-DELETABLE = ("coupon", "customer", "invoice", "plan")
+DELETABLE = ("coupon", "customer", "invoice", "plan", "price", "product")
 FINAL = 100
 """Number of the first line that a finalized invoice has; those of drafts are lower."""
 OTHER = "acct_1One"
@@ -28,7 +28,7 @@ def children(kind: str, model: AccountModel, slot: int, first: int, count: int) 
     name, prefix = CHILDREN[kind]
     owner = "" if kind == "invoice" else f"{slot}x{model.made.get((kind, slot), 0)}x"
     ids = (f"{prefix}_{owner}{n}" for n in range(first, first + count))
-    if kind == "invoice":
+    if kind in {"credit_note", "invoice"}:
         return {name: [{"id": id_} for id_ in ids]}
     return {name: [{"id": id_, "created": model.world.clock.now} for id_ in ids]}
 

@@ -393,6 +393,25 @@ PASSED_OVER = one_account(
 )
 """A written object changes, and a later start_date excludes it."""
 
+REVERSED = tuple(
+    replace(
+        one_account(
+            Initial(Create(0, "transfer", 0, count=13), DAY),
+            Run(cut=part / 8),
+            SetChildren(0, "transfer", 0, first=1, count=12),
+            Create(0, "product", 0),
+            Wait(400),
+            Run(),
+            Delete(0, "product", 0),
+            Wait(400),
+            Run(),
+        ),
+        kinds=frozenset({"event", "product", "transfer"}),
+    )
+    for part in range(8)
+)
+"""A reversal leaves a transfer after a killed first load, and a product is deleted."""
+
 BY_FEATURE: Mapping[Feature, tuple[Schedule, ...]] = {
     Feature.DISORDER: OUT_OF_ORDER,
     Feature.CLOCKS: (*WRONG_CLOCKS, *FALSE_PAUSES),
@@ -417,6 +436,7 @@ BY_FEATURE: Mapping[Feature, tuple[Schedule, ...]] = {
     Feature.PAUSES: WEEKS_LATER,
     Feature.REUSED: REUSED_IDS,
     Feature.START_DATES: (PASSED_OVER,),
+    Feature.OTHER_KINDS: REVERSED,
     Feature.ORDER: OLDER_READS,
     Feature.LONG_PAUSE: GONE_IN_A_PAUSE,
     Feature.PAUSED_CHECKS: LATE_EVENTS_IN_A_PAUSE,

@@ -34,6 +34,7 @@ class Feature(Enum):
     PAUSES = "weeks pass between runs"
     REUSED = "ids of deleted objects are reused, at times within a second"
     START_DATES = "`start_date` differs from run to run"
+    OTHER_KINDS = "the objects are refunds, transfers with reversals, prices and the like"
 
     # Guarantees
 

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from tap_stripe_connect.catalog import LISTED
 from tests.property.account_model import CHILDREN, NEVER
+from tests.property.casts import NESTED_PATHS, casts_for, feature_sets, read_kinds
 from tests.property.changes import DELETABLE
 from tests.property.features import CIRCUMSTANCES, ENABLED, Feature
 from tests.property.injected_faults import ALWAYS, ODD_PAGES, SWAPPED
-from tests.property.schedule_run import ALL, EVENTS
+from tests.property.schedule_run import EVENTS, streams_of
 from tests.property.steps import (
     ACCURATE,
     USUAL,
+    USUAL_KINDS,
     BulkUpdate,
     Clocks,
     Connect,
@@ -38,27 +40,15 @@ from tests.property.steps import (
 from tests.support.harness import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from hypothesis.strategies import SearchStrategy
 
+    from tests.property.casts import Cast
     from tests.property.steps import Change, Step
 
 T = TypeVar("T")
 
-Cast = tuple[tuple[str, ...], tuple[int, ...]]
-
-CASTS: tuple[Cast, ...] = (
-    (("charge", "coupon", "customer", "invoice", "plan", "subscription"), (0, 0, 1, 2)),
-    (("charge",), (0,)),
-    (("charge", "coupon"), (0, 1)),
-    (("coupon", "plan"), (0, 1)),
-    (("customer",), (0,)),
-    (("invoice",), (0,)),
-    (("invoice", "subscription"), (0, 1)),
-    (("subscription",), (0,)),
-)
-"""Kinds of objects and accounts of a schedule: few, so that each changes often."""
 TEMPOS = (
     (0, 1, 1, 10, 60, 60, 200, 299),
     (0, 1, 60, 299, 300, 301, 400, 3600, DAY, 6 * DAY, 20 * DAY, 29 * DAY, 31 * DAY),
@@ -72,9 +62,9 @@ PAUSING_TEMPO = (0, 60, 400, DAY, 9 * DAY, 20 * DAY, 29 * DAY, 29 * DAY, 31 * DA
 
 slots = st.integers(0, 2)
 values = st.integers(0, 2)
-nested_paths = st.sampled_from(["/v1/subscription_items", r"/v1/invoices/\w+/lines"])
+ALL = streams_of(USUAL_KINDS)
 passing = list(ALWAYS)
-unselected = st.sampled_from(
+few_unselected = st.sampled_from(
     [
         *[()] * 12,
         ("subscriptions",),
@@ -101,6 +91,14 @@ wrong_clocks = st.sampled_from(
         Clocks(own=-2 * HOURS),
     ]
 )
+
+
+def unselected(kinds: Collection[str]) -> SearchStrategy[tuple[str, ...]]:
+    """Return streams that a run does not read."""
+    read = read_kinds(kinds)
+    if read == USUAL_KINDS:
+        return few_unselected
+    return st.sampled_from([*[()] * 12, *((name,) for name in streams_of(read))])
 
 
 def weighed(choices: Sequence[SearchStrategy[T]]) -> SearchStrategy[T]:
@@ -219,6 +217,9 @@ def faults_of(kinds: Collection[str], ranges: Ranges) -> SearchStrategy[Injected
     nested_effects = st.sampled_from([*passing, *lasting])
     skips = st.sampled_from([0, 0, 1, 2, 3])
     found = 2 * [st.builds(InjectedFault, effects, paths, skips)]
+    nested_paths = st.sampled_from(
+        [path for kind, path in NESTED_PATHS.items() if kind in kinds] or [""]
+    )
     nested = bool(CHILDREN.keys() & set(kinds))
     if nested:
         found.append(st.builds(InjectedFault, nested_effects, nested_paths, st.integers(0, 1)))
@@ -252,7 +253,7 @@ def runs_of(
     blind = Feature.BLIND_KEY in ranges.features
     return st.builds(
         Run,
-        unselected=unselected,
+        unselected=unselected(kinds),
         start=st.sampled_from([*[USUAL] * 6, None, 60, 5, -1]),
         denied=st.sampled_from(["", EVENTS]) if blind else denials,
         faults=weighed([st.just(()), *ranges.failing * [faults]]),
@@ -268,7 +269,9 @@ def runs_of(
             Feature.UNSAVED, st.sampled_from([False, False, True]), usual=False
         ),
         excluded=ranges.sometimes(Feature.LEFT_OUT, st.sampled_from([1, 2])),
-        full_table=ranges.sometimes(Feature.RELOADED, st.sampled_from(ALL), ""),
+        full_table=ranges.sometimes(
+            Feature.RELOADED, st.sampled_from(streams_of(read_kinds(kinds))), ""
+        ),
         hedging=ranges.sometimes(Feature.HASTY, st.booleans(), usual=False),
     )
 
@@ -316,35 +319,9 @@ def schedules_of(
         start=st.sampled_from(ranges.starts),
         disorder=ranges.sometimes(Feature.DISORDER, st.sampled_from([2, 5]), 0),
         recheck=st.sampled_from([None, 0, HOURS]) if checked else st.none(),
+        kinds=st.just(read_kinds(kinds)),
         digests_kept=ranges.sometimes(Feature.FORGETFUL, st.sampled_from([0, 1, 2])),
     )
-
-
-NEEDED: Mapping[Feature, frozenset[str]] = {
-    Feature.FINALISED: frozenset({"invoice"}),
-    Feature.NESTED: frozenset({"invoice", "subscription"}),
-    Feature.OTHERS_EVENTS: frozenset({"coupon"}),
-    Feature.REUSED: frozenset({"coupon", "plan"}),
-    Feature.VANISHED: frozenset(DELETABLE),
-}
-"""Kinds of objects of which a schedule needs some for a feature."""
-
-
-def feature_sets(features: frozenset[Feature]) -> list[frozenset[Feature]]:
-    """Return the features that are combined in one schedule: none, one, or all."""
-    found = sorted(CIRCUMSTANCES & features, key=lambda feature: feature.name)
-    single = [frozenset({feature}) for feature in found]
-    return [*[frozenset[Feature]()] * (1 + len(found) // 4), *single, frozenset(found)]
-
-
-FEW = 3
-"""Most features whose needs are considered; schedules with more take any cast."""
-
-
-def casts_for(chosen: frozenset[Feature]) -> list[Cast]:
-    """Return the casts that have what these features need."""
-    needed = [NEEDED[one] for one in chosen if one in NEEDED] if len(chosen) <= FEW else []
-    return [cast for cast in CASTS if all(kinds & set(cast[0]) for kinds in needed)]
 
 
 def schedules_with(

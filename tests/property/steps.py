@@ -144,6 +144,12 @@ class RepeatedRun:
 Step = Change | Wait | Connect | Run | RepeatedRun
 
 
+USUAL_KINDS = frozenset(
+    {"charge", "coupon", "customer", "event", "invoice", "plan", "subscription"}
+)
+"""Kinds of objects whose streams most schedules read."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """A whole schedule."""
@@ -162,3 +168,5 @@ class Schedule:
     """Seconds between feed checks; None for the default."""
     digests_kept: int | None = None
     """Digests that a STATE keeps of a stream; None for the default."""
+    kinds: frozenset[str] = USUAL_KINDS
+    """Kinds of objects whose streams are read."""
