@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any
 from tap_stripe_connect.sync.state.bookmark import (
     EMPTY,
     Bookmark,
-    StateError,
     as_object,
     bookmark_json,
     format_time,
@@ -35,12 +34,11 @@ from tap_stripe_connect.sync.state.bookmark import (
     read_bookmark,
 )
 from tap_stripe_connect.sync.state.input import check_bookmarks, unwrapped
+from tap_stripe_connect.sync.state.migrations import HEADER, VERSION, migrated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-VERSION = 1
-HEADER = "tap_stripe_connect"
 EVENT_FEED = "event_feed"
 """Key in the header of the event feeds' bookmarks, in the form of a stream's."""
 READ_AT = "read_at"
@@ -56,11 +54,10 @@ class Bookmarks:
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         """Read a state in any of its forms; raises StateError with the path of an invalid key."""
-        state = unwrapped({} if state is None else state)
+        state = migrated(unwrapped({} if state is None else state))
         streams = as_object(state.get("bookmarks", {}), "bookmarks")
         header = as_object(state.get(HEADER, {}), HEADER)
         self._others = {key: value for key, value in state.items() if key != "bookmarks"}
-        self._check_version(header)
         check_bookmarks(state)
         self.livemode: bool | None = header.get("livemode")
         if not isinstance(self.livemode, bool | None):
@@ -98,14 +95,6 @@ class Bookmarks:
                 self._changed.add(stream)
                 for account, known in bookmarks.items():
                     bookmarks[account] = replace(known, read_at=max(known.read_at, moment))
-
-    def _check_version(self, header: Mapping[str, Any]) -> None:
-        version = header.get("version", VERSION)
-        if type(version) is not int or version != VERSION:
-            raise StateError(
-                f"state: {HEADER}.version is {version!r}, but this release knows {VERSION}; "
-                "upgrade the tap, or start without a state"
-            )
 
     def _read_stream(self, name: str, entry: Mapping[str, Any]) -> dict[str, Bookmark]:
         path = f"bookmarks.{name}"

@@ -20,7 +20,8 @@ from tap_stripe_connect.sync.state.bookmark import (
     recent_by_object,
     recent_digests,
 )
-from tap_stripe_connect.sync.state.format import HEADER, MIN_RUN_LENGTH, VERSION, Bookmarks
+from tap_stripe_connect.sync.state.format import MIN_RUN_LENGTH, Bookmarks
+from tap_stripe_connect.sync.state.migrations import HEADER, VERSION
 from tap_stripe_connect.sync.state.ranges import clipped, merged
 
 if TYPE_CHECKING:
