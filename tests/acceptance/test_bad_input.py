@@ -1,4 +1,4 @@
-"""What users get wrong: one clear line, a non-zero exit, nothing half-written."""
+"""User errors: one clear line, a non-zero exit code, nothing half-written."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ SECRET = "sk_test_51PlantedSecretThatMustNotShow"
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
-    """Write the files of a command line."""
+    """Run the tap with configuration, state and catalog files."""
     return Files(tmp_path)
 
 
 class Files:
-    """Runs the tap with files that hold what a test says."""
+    """Runs the tap with files of given contents."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep the files in a folder."""
+        """Store the folder for the files."""
         self._folder = folder
 
     def run(self, **contents: Any) -> subprocess.CompletedProcess[str]:
-        """Run with `--config`, `--state`, `--catalog`; text is written as it is."""
+        """Run with `--config`, `--state`, `--catalog`; text is written unchanged."""
         arguments = []
         for name, content in contents.items():
             file = self._folder / f"{name}.json"
@@ -51,8 +51,8 @@ class Files:
         return cli(*arguments)
 
 
-def told(result: subprocess.CompletedProcess[str]) -> list[str]:
-    """Check that a run failed as it should, and return its lines of complaint."""
+def error_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """Check that a run failed cleanly, and return the error lines of its log."""
     assert result.returncode == 1
     assert result.stdout == "", "something was written"
     assert "Traceback" not in result.stderr
@@ -65,8 +65,8 @@ def told(result: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def test_a_wrong_key(stripe: Simulator, files: Files) -> None:
-    """Stripe's own words, the request's id and which setting to look at; two requests at most."""
-    (line,) = told(files.run(config=config_for(stripe, api_key=SECRET)))
+    """The error has Stripe's message, the request id and the setting; two requests at most."""
+    (line,) = error_lines(files.run(config=config_for(stripe, api_key=SECRET)))
     assert "Invalid API Key provided" in line
     assert "check api_key" in line
     assert "req_" in line
@@ -74,17 +74,17 @@ def test_a_wrong_key(stripe: Simulator, files: Files) -> None:
 
 
 def test_a_publishable_key(files: Files) -> None:
-    """It is refused before any request, with the kind of key to use instead."""
-    lines = told(files.run(config={"api_key": "pk_test_51PlantedSecretThatMustNotShow"}))
+    """It is rejected before any request, and the error names the kind of key to use."""
+    lines = error_lines(files.run(config={"api_key": "pk_test_51PlantedSecretThatMustNotShow"}))
     assert "api_key: this is a publishable key" in lines[0]
 
 
 def test_every_fault_of_a_configuration_at_once(stripe: Simulator, files: Files) -> None:
-    """Three faults give three lines, and no request is sent."""
+    """Three errors give three lines, and no request is sent."""
     config = config_for(
         stripe, start_date="yesterday-ish", account_ids=["me"], on_account_error="ignore"
     )
-    lines = told(files.run(config=config))
+    lines = error_lines(files.run(config=config))
     assert [line.split("| ")[-1].split(":")[0] for line in lines[:3]] == [
         "account_ids",
         "start_date",
@@ -94,25 +94,25 @@ def test_every_fault_of_a_configuration_at_once(stripe: Simulator, files: Files)
     assert stripe.journal.count() == 0
 
 
-def test_an_address_where_nothing_answers(files: Files) -> None:
-    """The setting is named, and it does not take many attempts."""
+def test_an_address_where_nothing_listens(files: Files) -> None:
+    """The error names the setting."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    (line,) = told(files.run(config={"api_key": SECRET, "api_url": url}))
+    (line,) = error_lines(files.run(config={"api_key": SECRET, "api_url": url}))
     assert f"Cannot reach Stripe at {url}" in line
     assert "Connection refused" in line
     assert "check api_url" in line
 
 
 def test_an_address_of_something_else(stripe: Simulator, files: Files) -> None:
-    """A server that is not Stripe's is not mistaken for an empty account."""
-    (line,) = told(files.run(config=config_for(stripe, api_url=f"{stripe.url}/elsewhere")))
+    """Another server is not mistaken for an empty account."""
+    (line,) = error_lines(files.run(config=config_for(stripe, api_url=f"{stripe.url}/elsewhere")))
     assert "/elsewhere" in line or "Unrecognized request URL" in line
 
 
 def test_an_account_that_is_not_connected(stripe: Simulator, files: Files) -> None:
-    """It is told once, with the setting to change; the run fails, others are read."""
+    """It is reported once, with the setting to change; the run fails, other accounts are read."""
     stripe.world.add_account("acct_1Known").create("coupon", {"id": "C"})
     config = config_for(stripe, account_ids=["acct_1Stranger", "acct_1Known"])
     result = files.run(config=config)
@@ -127,7 +127,7 @@ def test_an_account_that_is_not_connected(stripe: Simulator, files: Files) -> No
 
 
 def test_on_account_error_warn_lets_the_run_succeed(stripe: Simulator, files: Files) -> None:
-    """The account is told of all the same."""
+    """The account is reported nevertheless."""
     config = config_for(stripe, account_ids=["acct_1Stranger"], on_account_error="warn")
     result = files.run(config=config)
     assert result.returncode == 0
@@ -136,7 +136,7 @@ def test_on_account_error_warn_lets_the_run_succeed(stripe: Simulator, files: Fi
 
 @pytest.mark.parametrize(("setting", "code"), [("fail", 1), ("warn", 0)])
 def test_a_missing_permission(stripe: Simulator, files: Files, setting: str, code: int) -> None:
-    """The other streams arrive, the denied one keeps its bookmark and names the permission."""
+    """Other streams are read; the denied one keeps its bookmark, and the permission is named."""
     stripe.world.platform.create("coupon", {"id": "C"})
     stripe.world.add_key("rk_test_few", permissions=["rak_coupon_read"])
     config = config_for(stripe, api_key="rk_test_few", on_permission_error=setting)
@@ -150,7 +150,7 @@ def test_a_missing_permission(stripe: Simulator, files: Files, setting: str, cod
 
 
 def test_a_stream_that_keeps_failing(stripe: Simulator, files: Files) -> None:
-    """A server error that stays fails this stream alone, and the run."""
+    """A persistent server error fails only this stream, and the run."""
     stripe.world.platform.create("coupon", {"id": "C"})
     stripe.faults.add(
         Fault(match="/v1/charges", status=500, headers={"Stripe-Should-Retry": "false"})
@@ -164,7 +164,7 @@ def test_a_stream_that_keeps_failing(stripe: Simulator, files: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "said"),
+    ("state", "expected_text"),
     [
         ('{"bookmarks": {"charges": {"cov', "--state"),
         ("[]", "--state"),
@@ -174,24 +174,24 @@ def test_a_stream_that_keeps_failing(stripe: Simulator, files: Files) -> None:
         ({"tap_stripe_connect": {"version": 2}}, "tap_stripe_connect.version"),
     ],
 )
-def test_a_damaged_state(stripe: Simulator, files: Files, state: Any, said: str) -> None:
-    """The key that is wrong is named, no request is sent, no row is lost."""
-    (line,) = told(files.run(config=config_for(stripe), state=state))
-    assert said in line
+def test_a_damaged_state(stripe: Simulator, files: Files, state: Any, expected_text: str) -> None:
+    """The error names the invalid key, and no request is sent."""
+    (line,) = error_lines(files.run(config=config_for(stripe), state=state))
+    assert expected_text in line
     assert stripe.journal.count() == 0
 
 
 def test_a_state_of_the_other_mode(stripe: Simulator, files: Files) -> None:
-    """Live bookmarks are not taken for test data; no list is asked for."""
+    """Live bookmarks are rejected with a test key; no list is requested."""
     header = {"version": 1, "livemode": True, "accounts": []}
     state = {"bookmarks": {}, "tap_stripe_connect": header}
-    (line,) = told(files.run(config=config_for(stripe), state=state))
+    (line,) = error_lines(files.run(config=config_for(stripe), state=state))
     assert "live" in line
     assert {request.path for request in stripe.journal.requests} <= {"/v1/account"}
 
 
 def test_an_unknown_stream_in_the_catalog(stripe: Simulator, files: Files) -> None:
-    """It is named, with what to do; nothing is read."""
+    """The error names it and says what to do; nothing is read."""
     catalog = selecting("coupons")
     catalog["streams"].append(
         {
@@ -201,7 +201,7 @@ def test_an_unknown_stream_in_the_catalog(stripe: Simulator, files: Files) -> No
             "metadata": [{"breadcrumb": [], "metadata": {"selected": True}}],
         }
     )
-    (line,) = told(files.run(config=config_for(stripe), catalog=catalog))
+    (line,) = error_lines(files.run(config=config_for(stripe), catalog=catalog))
     assert "refundz" in line
     assert "--discover" in line
     assert stripe.journal.count() == 0
@@ -217,28 +217,28 @@ def test_an_unknown_stream_in_the_catalog(stripe: Simulator, files: Files) -> No
     ],
 )
 def test_a_damaged_catalog(stripe: Simulator, files: Files, catalog: Any) -> None:
-    """It is told in a line; nothing is read."""
-    (line,) = told(files.run(config=config_for(stripe), catalog=catalog))
+    """It is reported in one line; nothing is read."""
+    (line,) = error_lines(files.run(config=config_for(stripe), catalog=catalog))
     assert "catalog" in line
     assert stripe.journal.count() == 0
 
 
 @pytest.mark.parametrize("config", ['{"api_key": "sk_test_51PlantedSecr', "[1]"])
 def test_a_damaged_config_file(files: Files, config: str) -> None:
-    """The option is named; what the file holds is not shown."""
-    (line,) = told(files.run(config=config))
+    """The error names the option, and shows nothing of the file."""
+    (line,) = error_lines(files.run(config=config))
     assert "--config" in line
 
 
 def test_a_config_file_that_is_not_there() -> None:
-    """The option and the file are named."""
-    (line,) = told(cli("--config", "nowhere.json"))
+    """The error names the option and the file."""
+    (line,) = error_lines(cli("--config", "nowhere.json"))
     assert "--config" in line
     assert "nowhere.json" in line
 
 
 def test_an_expression_that_fails(stripe: Simulator, files: Files) -> None:
-    """One line has stream, object and expression; the state claims nothing of the stream."""
+    """One line has stream, object and expression; the stream's bookmark covers nothing."""
     stripe.world.platform.create("customer", {"id": "cus_1", "name": "Ada Private"})
     config = config_for(stripe, stream_maps={"customers": {"x": "md5(phone)"}})
     result = files.run(config=config, catalog=selecting("customers"))
@@ -262,10 +262,10 @@ def test_an_expression_that_fails(stripe: Simulator, files: Files) -> None:
         ({"__filter__": "phone.startswith('+')"}, "AttributeDoesNotExist: "),
     ],
 )
-def test_whatever_fails_in_an_expression_is_told_without_values(
+def test_errors_in_expressions_are_reported_without_values(
     stripe: Simulator, maps: dict[str, str], reason: str
 ) -> None:
-    """The reason is part of the message, and nothing that the object holds."""
+    """The message has the reason, but no value of the object."""
     stripe.world.platform.create("customer", {"id": "cus_1", "name": "Ada", "phone": None})
     config = config_for(stripe, stream_maps={"customers": maps})
     with pytest.raises(MapError) as failure:
@@ -276,7 +276,7 @@ def test_whatever_fails_in_an_expression_is_told_without_values(
 
 
 @pytest.mark.parametrize(
-    ("maps", "said"),
+    ("maps", "expected_text"),
     [
         ({"customers": {"x": "1 +"}}, "Failed to parse expression 1 +"),
         ({"customers": {"x": 5}}, "customers"),
@@ -286,18 +286,18 @@ def test_whatever_fails_in_an_expression_is_told_without_values(
         ({"__nothing__": None}, "__nothing__"),
     ],
 )
-def test_stream_maps_that_cannot_be_used(stripe: Simulator, maps: Any, said: str) -> None:
-    """The setting is named; no request is sent."""
+def test_stream_maps_that_cannot_be_used(stripe: Simulator, maps: Any, expected_text: str) -> None:
+    """The error names the setting; no request is sent."""
     with pytest.raises((TapError, ConfigValidationError)) as failure:
         run(config_for(stripe, stream_maps=maps))
     text = "; ".join(getattr(failure.value, "errors", [str(failure.value)]))
     assert "stream_maps" in text
-    assert said in text
+    assert expected_text in text
     assert stripe.journal.count() == 0
 
 
-def test_flattened_names_that_cannot_be_told_apart(stripe: Simulator) -> None:
-    """A length at which names clash is refused, and the setting is named."""
+def test_flattened_names_that_clash(stripe: Simulator) -> None:
+    """A length at which names clash is rejected, and the error names the setting."""
     config = config_for(
         stripe, flattening_enabled=True, flattening_max_depth=2, flattening_max_key_length=30
     )
@@ -310,27 +310,27 @@ def test_flattened_names_that_cannot_be_told_apart(stripe: Simulator) -> None:
     "name", ["stream_maps", "stream_map_config", "faker_config", "flattening_enabled"]
 )
 def test_a_null_setting_of_the_sdk_is_one_that_is_not_set(stripe: Simulator, name: str) -> None:
-    """Tools that write every setting write null for those without a value."""
+    """Some tools write every setting, with null for those without a value."""
     stripe.world.platform.create("coupon", {"id": "C"})
     output = run(config_for(stripe, **{name: None}), catalog=selecting("coupons"))
     assert output.counts == {"coupons": 1}
 
 
 @pytest.mark.parametrize(
-    ("setting", "wanted"), [("STREAM_MAPS", "JSON"), ("FLATTENING_MAX_DEPTH", "a whole number")]
+    ("setting", "expected"), [("STREAM_MAPS", "JSON"), ("FLATTENING_MAX_DEPTH", "a whole number")]
 )
 def test_a_damaged_environment_variable(
-    monkeypatch: pytest.MonkeyPatch, setting: str, wanted: str
+    monkeypatch: pytest.MonkeyPatch, setting: str, expected: str
 ) -> None:
-    """A setting of the SDK that cannot be read is told by the variable's name."""
+    """The error names the variable."""
     variable = f"TAP_STRIPE_CONNECT_{setting}"
     monkeypatch.setenv(variable, "nonsense")
-    with pytest.raises(TapError, match=f"{variable} is not {wanted}"):
+    with pytest.raises(TapError, match=f"{variable} is not {expected}"):
         TapStripeConnect(config={"api_key": SECRET}, parse_env_config=True)
 
 
-def test_a_misspelt_setting_is_told(stripe: Simulator, files: Files) -> None:
-    """It would do nothing, so its user is told what is near it."""
+def test_a_misspelt_setting_is_reported(stripe: Simulator, files: Files) -> None:
+    """It has no effect, so a warning suggests the nearest name."""
     result = files.run(config=config_for(stripe, acount_ids=["acct_1Known"]))
     assert result.returncode == 0
     assert "Unknown setting acount_ids has no effect; did you mean account_ids?" in result.stderr
@@ -339,7 +339,7 @@ def test_a_misspelt_setting_is_told(stripe: Simulator, files: Files) -> None:
 def test_a_server_that_never_answers(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, give_up: Callable[[str, float], None]
 ) -> None:
-    """The run fails after its timeouts, and the last STATE is whole."""
+    """The run fails after its timeouts, and the last STATE is complete."""
     give_up("/v1/charges", 0.2)
     monkeypatch.setattr(Client, "attempts", 2)
     monkeypatch.setattr(Client, "backoff", 0.01)
@@ -350,18 +350,20 @@ def test_a_server_that_never_answers(
     assert output.counts == {"coupons": 1}
     assert set(output.state["bookmarks"]) == {"coupons"}
 
-    def sizes(asked: list[Request]) -> list[int]:
-        found = [one.parameter("limit") for one in asked if "charges" in one.path]
+    def requested_sizes(requests: list[Request]) -> list[int]:
+        found = [one.parameter("limit") for one in requests if "charges" in one.path]
         return sorted((int(size) for size in found if size), reverse=True)
 
-    # Of those that were given up the server may hear later, and in any order.
-    wanted = [100, 100, 50, 50, 25, 25, 10, 10, 1, 1]
-    assert stripe.journal.wait_for(lambda asked: sizes(asked) == wanted, timeout=120)
+    # The server may receive requests late and in any order after they timed out.
+    expected = [100, 100, 50, 50, 25, 25, 10, 10, 1, 1]
+    assert stripe.journal.wait_for(
+        lambda requests: requested_sizes(requests) == expected, timeout=120
+    )
 
 
 @pytest.mark.parametrize("fault", [{"empty_page": True}, {"repeat_page": True}])
 def test_a_list_that_never_ends(stripe: Simulator, fault: dict[str, bool]) -> None:
-    """No progress is noticed; this stream fails, the others go on."""
+    """The missing progress is detected; this stream fails, the others go on."""
     bulk.load(stripe.world.platform, customers=250, start=NOW - 1000, until=NOW - 999)
     stripe.world.platform.create("coupon", {"id": "C"})
     stripe.faults.add(Fault(match="/v1/customers", **fault))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Two clocks, Stripe's and this machine's: the earlier one says what a run may claim."""
+"""Two clocks, Stripe's and this machine's: the earlier one limits what a bookmark covers."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ CHARGES = ("charges",)
 
 
 def dated(moment: int) -> dict[str, str]:
-    """Return the head of an answer of that moment, in unix seconds."""
+    """Return the `date` header of a response at a time in unix seconds."""
     return {"date": formatdate(moment, usegmt=True)}
 
 
 @pytest.fixture
-def _right_clock(stripe: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this machine's clock be that of the simulated world."""
+def _synchronized_clock(stripe: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set this machine's clock to that of the simulated world."""
     monkeypatch.setattr(Client, "wall_clock", staticmethod(lambda: stripe.world.clock.now))
 
 
-@pytest.mark.usefixtures("_right_clock")
+@pytest.mark.usefixtures("_synchronized_clock")
 def test_a_date_a_day_ahead_hides_no_charge(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is created on the day that a proxy's clock claimed to be over comes in a later run."""
+    """A later run reads what is created on the day that a proxy's clock skipped."""
     account = stripe.world.platform
     account.create("charge", {"id": "ch_before"}, at=NOW - DAY)
     ahead = stripe.faults.add(Fault(headers=dated(NOW + DAY)))
@@ -53,7 +53,7 @@ def test_a_date_a_day_ahead_hides_no_charge(
     }
 
 
-@pytest.mark.usefixtures("_right_clock")
+@pytest.mark.usefixtures("_synchronized_clock")
 @pytest.mark.parametrize(
     "fault",
     [
@@ -64,10 +64,10 @@ def test_a_date_a_day_ahead_hides_no_charge(
     ],
     ids=["gateway", "no request id", "cut off", "of another request"],
 )
-def test_only_what_is_certainly_stripes_tells_the_time(
+def test_only_dates_of_certain_stripe_responses_count(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, fault: dict[str, object]
 ) -> None:
-    """The date of a gateway's answer, or of a damaged one, may be any."""
+    """The date of a gateway's response, or of a damaged one, may be wrong."""
     monkeypatch.setattr(Client, "backoff", 0.001)
     headers = {**dated(NOW - 10 * DAY), **fault.pop("headers", {})}  # type: ignore[dict-item]
     stripe.faults.add(Fault(times=1, headers=headers, **fault))  # type: ignore[arg-type]
@@ -76,9 +76,9 @@ def test_only_what_is_certainly_stripes_tells_the_time(
     assert "2025-12-31T23:55:00" in str(output.state["bookmarks"])
 
 
-@pytest.mark.usefixtures("_right_clock")
-def test_a_refusal_of_stripes_tells_the_time(stripe: Simulator) -> None:
-    """A key that may not ask for its account has heard Stripe's date all the same."""
+@pytest.mark.usefixtures("_synchronized_clock")
+def test_the_date_of_an_error_response_of_stripe_counts(stripe: Simulator) -> None:
+    """A key without permission to read its account gets Stripe's date nevertheless."""
     stripe.world.add_key("rk_test_few", permissions={"rak_coupon_read", "rak_event_read"})
     stripe.faults.add(Fault(match="/v1/account", headers=dated(NOW - DAY)))
     output = run(config_for(stripe, api_key="rk_test_few"), catalog=selecting("coupons"))
@@ -89,7 +89,7 @@ def test_a_refusal_of_stripes_tells_the_time(stripe: Simulator) -> None:
 def test_a_slow_clock_here_does_not_hide_a_hole_in_the_feed(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """How far Stripe's events reach is told by Stripe's date: after a month all is listed again."""
+    """Stripe's date decides how far back its events reach: after a month all is listed again."""
     account = stripe.world.platform
     account.create("coupon", {"id": "C"}, at=NOW - DAY)
     first = run(config_for(stripe), catalog=selecting("coupons"))
@@ -102,7 +102,7 @@ def test_a_slow_clock_here_does_not_hide_a_hole_in_the_feed(
 
 
 @pytest.mark.parametrize(
-    ("url", "ahead", "said"),
+    ("url", "ahead", "expected_text"),
     [
         ("https://api.stripe.com", 0, ""),
         ("https://api.stripe.com", 120, ""),
@@ -117,23 +117,23 @@ def test_a_slow_clock_here_does_not_hide_a_hole_in_the_feed(
         ("http://127.0.0.1:1", -2 * DAY, ""),
     ],
 )
-def test_clocks_that_differ_by_minutes_are_told_once(
-    caplog: pytest.LogCaptureFixture, url: str, ahead: int, said: str
+def test_clocks_that_differ_by_minutes_are_reported_once(
+    caplog: pytest.LogCaptureFixture, url: str, ahead: int, expected_text: str
 ) -> None:
-    """A simulator on this machine may live in the past, without a word."""
+    """A simulator on this machine may be in the past without a warning."""
     reader = HeaderReader(url, lambda: NOW)
     for _ in range(2):
         reader.read({"Date": dated(NOW + ahead)["date"]})
     assert reader.server_time == NOW + ahead
-    assert len(caplog.messages) == bool(said)
-    assert said in caplog.text
+    assert len(caplog.messages) == bool(expected_text)
+    assert expected_text in caplog.text
 
 
 @pytest.mark.parametrize("date", ["", "soon", "Thu, 32 Foo 2026 00:00:00 GMT"])
 def test_without_a_date_this_machines_clock_counts(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, date: str
 ) -> None:
-    """A server that does not tell the time can be read."""
+    """A server that sends no date can be read."""
     monkeypatch.setattr(Client, "wall_clock", staticmethod(lambda: NOW - DAY))
     stripe.faults.add(Fault(headers={"date": date}))
     output = run(config_for(stripe), catalog=selecting("coupons"))
@@ -141,21 +141,21 @@ def test_without_a_date_this_machines_clock_counts(
     assert "2025-12-30T23:55:00" in str(output.state["bookmarks"])
 
 
-def test_a_notice_of_stripes_is_told_once(
+def test_a_notice_from_stripe_is_logged_once(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However many answers have it."""
+    """However many responses have it."""
     notice = "You are using an outdated API version."
     stripe.faults.add(Fault(headers={"stripe-notice": notice}))
     assert run(config_for(stripe), catalog=selecting("coupons", "plans")).exit_code == 0
-    told = [one for one in caplog.records if "outdated" in one.message]
-    assert [(one.levelname, one.message) for one in told] == [
+    notices = [one for one in caplog.records if "outdated" in one.message]
+    assert [(one.levelname, one.message) for one in notices] == [
         ("WARNING", f"Notice from Stripe: {notice}")
     ]
 
 
 def test_notices_that_all_differ_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    """A few are enough to look into it; they have neither control characters nor keys."""
+    """Five are enough; they have neither control characters nor keys."""
     reader = HeaderReader("https://api.stripe.com", lambda: NOW)
     for place in range(100):
         reader.read({"Stripe-Notice": f"Object {place}\x1b[1m of sk_test_51Planted is old"})

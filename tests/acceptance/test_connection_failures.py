@@ -1,4 +1,4 @@
-"""Reaching Stripe: what passes is tried again, what does not is told after one answer."""
+"""Reaching Stripe: passing failures are retried, permanent ones reported after one response."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-class PatientClient(Client):
-    """A client whose time passes with its pauses only, and takes none."""
+class VirtualTimeClient(Client):
+    """A client whose clock advances only when it sleeps, without really sleeping."""
 
     now = 0.0
 
@@ -46,9 +46,9 @@ class PatientClient(Client):
         self.now += seconds
 
 
-def patient(url: str) -> PatientClient:
+def client_for(url: str) -> VirtualTimeClient:
     """Return a client for an address."""
-    client = PatientClient(
+    client = VirtualTimeClient(
         url=url,
         api_key="sk_test_simulator",
         api_version=API_VERSION,
@@ -60,15 +60,15 @@ def patient(url: str) -> PatientClient:
 
 
 def failure_at(url: str) -> tuple[StripeError, float]:
-    """Return what the first request at an address ends with, and the seconds it waited."""
-    client = patient(url)
+    """Return the error of the first request at an address, and the seconds waited."""
+    client = client_for(url)
     with pytest.raises(StripeError) as caught:
         client.account()
     return caught.value, client.now
 
 
-def failed(stripe: Simulator, **settings: Any) -> StripeError:
-    """Return what ends a run whose first request fails."""
+def run_error(stripe: Simulator, **settings: Any) -> StripeError:
+    """Return the error that ends a run."""
     with pytest.raises(StripeError) as caught:
         run(config_for(stripe, **settings), catalog=selecting("coupons"))
     assert "\n" not in str(caught.value)
@@ -76,8 +76,8 @@ def failed(stripe: Simulator, **settings: Any) -> StripeError:
 
 
 @contextmanager
-def listening(answer: bytes, *, tls: bool = False) -> Iterator[tuple[int, list[bytes]]]:
-    """Answer each connection with some bytes; yields the port, and what was sent to it."""
+def listening(response: bytes, *, tls: bool = False) -> Iterator[tuple[int, list[bytes]]]:
+    """Send some bytes to each connection; yields the port and the list of received requests."""
     heads: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -93,7 +93,7 @@ def listening(answer: bytes, *, tls: bool = False) -> Iterator[tuple[int, list[b
                 try:
                     secured = context.wrap_socket(connection, server_side=True) if tls else None
                     heads.append((secured or connection).recv(65_536))
-                    (secured or connection).sendall(answer)
+                    (secured or connection).sendall(response)
                 except OSError:
                     continue
 
@@ -117,12 +117,12 @@ def listening(answer: bytes, *, tls: bool = False) -> Iterator[tuple[int, list[b
         {"status": 504, "body": ""},
         {"status": 429, "body": "slow down"},
     ],
-    ids=["reset", "cut off", "trouble", "gateway", "nothing", "too fast"],
+    ids=["reset", "cut off", "unavailable", "gateway", "empty", "rate limited"],
 )
-def test_a_hiccup_at_the_first_request_ends_no_run(
+def test_passing_failures_of_the_first_request_end_no_run(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
-    """Five failures in a row, and then Stripe is there."""
+    """Five failures in a row, then a response."""
     monkeypatch.setattr(Client, "backoff", 0.001)
     stripe.faults.add(Fault(match="/v1/account", times=5, **fault))
     stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - DAY)
@@ -136,10 +136,10 @@ def test_a_hiccup_at_the_first_request_ends_no_run(
     [{"reset": True}, {"status": 502, "body": "<html></html>", "headers": HTML}],
     ids=["reset", "gateway"],
 )
-def test_the_first_request_is_tried_for_half_a_minute(
+def test_the_first_request_is_retried_for_half_a_minute(
     stripe: Simulator, caplog: pytest.LogCaptureFixture, fault: dict[str, Any]
 ) -> None:
-    """It is said at once what is wrong, and that it is tried again; then the run ends."""
+    """The error and the retries are logged at once; then the run ends."""
     stripe.faults.add(Fault(**fault))
     error, waited = failure_at(stripe.url)
     assert error.action is ErrorAction.STOP
@@ -149,9 +149,9 @@ def test_the_first_request_is_tried_for_half_a_minute(
     assert error.message in line
 
 
-def test_once_stripe_has_answered_requests_are_tried_for_longer(stripe: Simulator) -> None:
-    """An outage in the middle of a run is waited for about a minute."""
-    client = patient(stripe.url)
+def test_later_requests_are_retried_for_longer(stripe: Simulator) -> None:
+    """An outage in the middle of a run is retried for about a minute."""
+    client = client_for(stripe.url)
     client.account()
     stripe.faults.add(Fault(match="/v1/charges", reset=True))
     with pytest.raises(StripeError, match="Lost the response"):
@@ -160,16 +160,16 @@ def test_once_stripe_has_answered_requests_are_tried_for_longer(stripe: Simulato
     assert stripe.journal.count(path="/v1/charges") == client.attempts
 
 
-def test_an_unknown_name_is_told_at_once() -> None:
-    """No name server knows it, and none will in half a minute."""
+def test_an_unknown_host_name_is_reported_at_once() -> None:
+    """Retrying for half a minute would not help."""
     error, waited = failure_at("https://nowhere.invalid")
     assert waited == 0
     assert "Cannot reach Stripe at https://nowhere.invalid" in error.message
     assert "check api_url" in error.advice
 
 
-def test_a_port_where_nobody_listens_is_told_at_once() -> None:
-    """The address is wrong, or the server is not started."""
+def test_a_port_where_nothing_listens_is_reported_at_once() -> None:
+    """The address is wrong, or the server is not running."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -178,8 +178,8 @@ def test_a_port_where_nobody_listens_is_told_at_once() -> None:
     assert "Connection refused" in error.message
 
 
-def test_an_unknown_authority_is_told_at_once_with_what_to_set() -> None:
-    """Where a company's proxy opens TLS, Python has to be told of its authority."""
+def test_an_unknown_certificate_authority_is_reported_at_once() -> None:
+    """If a company's proxy decrypts TLS, Python has to trust its certificate authority."""
     with listening(b"", tls=True) as (port, heads):
         error, waited = failure_at(f"https://127.0.0.1:{port}")
     assert waited == 0
@@ -188,26 +188,26 @@ def test_an_unknown_authority_is_told_at_once_with_what_to_set() -> None:
     assert "set REQUESTS_CA_BUNDLE" in error.advice
 
 
-def test_a_trusted_authority_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the README says to set is enough."""
+def test_a_trusted_certificate_authority_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable that the README names is enough."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
     body = b'{"id":"acct_1Example","object":"account"}'
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
     with listening(head + body, tls=True) as (port, heads):
-        found = patient(f"https://127.0.0.1:{port}").account()
+        found = client_for(f"https://127.0.0.1:{port}").account()
     assert found.document["id"] == "acct_1Example"
     assert len(heads) == 1
 
 
-def test_a_bundle_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable is named, as nothing else says where the path comes from."""
+def test_a_missing_ca_bundle_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the variable, as nothing else shows where the path comes from."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
     error, waited = failure_at("https://127.0.0.1:1")
     assert waited == 0
     assert "check REQUESTS_CA_BUNDLE" in error.advice
 
 
-def test_https_at_a_port_of_http_is_told_at_once(stripe: Simulator) -> None:
+def test_https_at_a_port_of_http_is_reported_at_once(stripe: Simulator) -> None:
     """The scheme of the address is wrong."""
     error, waited = failure_at(stripe.url.replace("http:", "https:"))
     assert waited == 0
@@ -217,12 +217,12 @@ def test_https_at_a_port_of_http_is_told_at_once(stripe: Simulator) -> None:
 # Proxies
 
 
-def test_a_proxy_that_refuses_is_named_without_its_password(
+def test_a_proxy_that_rejects_is_named_without_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is told after one try that the proxy wants a password."""
-    answer = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
-    with listening(answer) as (port, heads):
+    """One attempt; the error says that the proxy requires a password."""
+    response = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    with listening(response) as (port, heads):
         monkeypatch.setenv("https_proxy", f"http://planted:Secret7@127.0.0.1:{port}")
         error, waited = failure_at("https://api.stripe.com")
         assert len(heads) == 1
@@ -236,7 +236,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(
 
 
 def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the proxy that is looked for in vain, not Stripe."""
+    """The error is about the proxy, not Stripe."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         monkeypatch.setenv("https_proxy", f"127.0.0.1:{unused.getsockname()[1]}")
@@ -245,8 +245,8 @@ def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     assert "through the proxy http://127.0.0.1:" in error.message
 
 
-def test_a_proxy_in_trouble_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A 503 of the proxy passes, as one of Stripe does."""
+def test_errors_of_a_proxy_are_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 503 of the proxy is retried, as one of Stripe is."""
     with listening(b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n") as (port, heads):
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
         _, waited = failure_at("https://api.stripe.com")
@@ -255,10 +255,8 @@ def test_a_proxy_in_trouble_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("given", ["http://[", "http://host:port", "//", "http://", "%"])
-def test_a_proxy_in_odd_words_raises_nothing_odd(
-    monkeypatch: pytest.MonkeyPatch, given: str
-) -> None:
-    """What the environment holds may be anything."""
+def test_a_malformed_proxy_address_is_reported(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """The environment variable may have any value."""
     monkeypatch.setenv("https_proxy", given)
     error, waited = failure_at("https://api.stripe.com")
     assert waited == 0
@@ -266,11 +264,11 @@ def test_a_proxy_in_odd_words_raises_nothing_odd(
 
 
 def test_passwords_in_errors_of_the_network_are_hidden() -> None:
-    """Libraries quote the address of a proxy as it was given."""
-    told = network.root_cause(
+    """Libraries quote the address of a proxy unchanged."""
+    text = network.root_cause(
         requests.exceptions.InvalidURL("Failed to parse: http://me:pa/ss@x:1")
     )
-    assert "pa/ss" not in told
+    assert "pa/ss" not in text
     assert "pa@ss" not in network.root_cause(ValueError("Failed to parse: http://me:pa@ss@x:1"))
 
 
@@ -278,7 +276,7 @@ def test_passwords_in_errors_of_the_network_are_hidden() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "expected_text"),
     [
         (
             {"body": PORTAL, "headers": HTML},
@@ -303,50 +301,50 @@ def test_passwords_in_errors_of_the_network_are_hidden() -> None:
         ({"body": "pong", "headers": {"content-type": "text/plain"}}, "status 200, text/plain"),
     ],
 )
-def test_what_is_not_stripe_is_told_after_one_answer(
-    stripe: Simulator, fault: dict[str, Any], said: str
+def test_what_is_not_stripe_is_reported_after_one_response(
+    stripe: Simulator, fault: dict[str, Any], expected_text: str
 ) -> None:
-    """One line says what answered, and none asks for permissions or another try."""
+    """The error describes the response, and suggests neither permissions nor another run."""
     stripe.faults.add(Fault(**fault))
-    error = failed(stripe)
+    error = run_error(stripe)
     assert error.action is ErrorAction.STOP
     assert stripe.journal.count() == 1
     assert error.message.startswith(f"The server at {stripe.url} is not Stripe: ")
-    assert said in error.message
+    assert expected_text in error.message
     assert "permission" not in str(error)
     assert "run again" not in str(error)
 
 
-def test_titles_of_others_are_shortened_and_harmless(stripe: Simulator) -> None:
-    """A page can have any title."""
+def test_foreign_titles_are_shortened_and_sanitized(stripe: Simulator) -> None:
+    """A title can be anything."""
     title = "\x1b]0;owned\x07 sk_live_51PlantedSecret \u202e" + "very " * 50
     stripe.faults.add(Fault(body=f"<TITLE lang=x>{title}</TITLE>", headers=HTML))
-    message = failed(stripe).message
+    message = run_error(stripe).message
     assert "Planted" not in message
     assert not {"\x1b", "\x07", "\u202e"} & set(message)
     assert len(message) < 220
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "expected_text"),
     [("/v1", "remove /v1 from the end of api_url"), ("/else", "its path /else may be wrong")],
 )
 @pytest.mark.parametrize("html", [True, False])
-def test_a_path_too_many_in_the_address_is_told(
-    stripe: Simulator, path: str, said: str, *, html: bool
+def test_an_extra_path_in_the_address_is_reported(
+    stripe: Simulator, path: str, expected_text: str, *, html: bool
 ) -> None:
-    """Stripe says that it does not know the URL; what is wrong with the setting, the tap says."""
+    """Stripe reports an unrecognized URL; the tap adds what is wrong with the setting."""
     if html:
         stripe.faults.add(Fault(status=404, body="<html></html>", headers=HTML))
-    error = failed(stripe, api_url=f"{stripe.url}{path}")
-    assert said in error.advice
+    error = run_error(stripe, api_url=f"{stripe.url}{path}")
+    assert expected_text in error.advice
     assert stripe.journal.count() == 1
 
 
-def test_a_firewall_in_the_middle_of_a_run_costs_its_stream_alone(
+def test_a_firewall_in_the_middle_of_a_run_fails_only_its_stream(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It refuses one path for good: one request, and the others go on."""
+    """It blocks one path permanently: one request, and the other streams go on."""
     stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - DAY)
     blocked = {"status": 403, "body": "<title>Blocked</title>", "headers": HTML}
     stripe.faults.add(Fault(match="/v1/charges", **blocked))  # type: ignore[arg-type]
@@ -359,9 +357,9 @@ def test_a_firewall_in_the_middle_of_a_run_costs_its_stream_alone(
 
 
 def test_a_login_in_the_middle_of_a_run_ends_it(stripe: Simulator) -> None:
-    """Every list would be asked for in vain."""
+    """Requests for other lists would fail, too."""
     stripe.faults.add(Fault(match="/v1/c", status=302, body="", headers={"location": "/login"}))
-    error = failed(stripe)
+    error = run_error(stripe)
     assert "a redirect to /login" in error.message
     assert stripe.journal.count(path="/v1/coupons") == 1
 
@@ -374,12 +372,12 @@ def test_a_login_in_the_middle_of_a_run_ends_it(stripe: Simulator) -> None:
         {"status": 403, "truncate": 0.5},
         {"body": '{"object":"list","data":[{"id":"x"'},
     ],
-    ids=["page", "gateway", "refusal cut off", "list cut off"],
+    ids=["page", "gateway", "error cut off", "list cut off"],
 )
-def test_passing_pages_of_others_in_the_middle_of_a_run_cost_no_row(
+def test_passing_foreign_pages_in_the_middle_of_a_run_lose_no_row(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
-    """Once Stripe has answered it is there, and what comes in between is damage."""
+    """After a response from Stripe, foreign pages count as damaged responses."""
     monkeypatch.setattr(Client, "backoff", 0.001)
     stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - DAY)
     stripe.faults.add(Fault(match="/v1/coupons", times=3, **fault))
@@ -403,12 +401,12 @@ def test_passing_pages_of_others_in_the_middle_of_a_run_cost_no_row(
 def test_a_stripe_that_does_not_know_the_account_is_read_with_a_warning(
     stripe: Simulator, caplog: pytest.LogCaptureFixture, fault: dict[str, Any]
 ) -> None:
-    """Rows without a known account are no small matter; fakes of Stripe can be read, too."""
+    """Rows without a known account deserve a warning; fakes of Stripe can be read nevertheless."""
     stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - DAY)
     stripe.faults.add(Fault(match="/v1/account$", **fault))
     output = run(config_for(stripe), catalog=selecting("coupons"))
     assert output.exit_code == 0
     assert [row["account_id"] for row in output.records("coupons")] == ["acct_unknown"]
-    (told,) = [one for one in caplog.records if "acct_unknown" in one.message]
-    assert told.levelname == "WARNING"
+    (warning,) = [one for one in caplog.records if "acct_unknown" in one.message]
+    assert warning.levelname == "WARNING"
     assert stripe.journal.count(path="/v1/account") == 1

@@ -1,4 +1,4 @@
-"""Checks of the event feed: what it shows late, never tells of, or cannot tell of."""
+"""Rechecks: events that are shown late, and changes without events."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 HOUR = 3600
 
 
-class Tale:
-    """Runs one after the other over an account in which time passes."""
+class Runs:
+    """Successive runs over an account, with time passing between them."""
 
     def __init__(self, stripe: Simulator, *streams: str, **settings: Any) -> None:
         self.stripe = stripe
@@ -45,7 +45,7 @@ class Tale:
         self.warehouse.load(output.messages)
         return output
 
-    def names(self, stream: str, field: str) -> dict[str, Any]:
+    def column(self, stream: str, field: str) -> dict[str, Any]:
         """Return a column of a table by id."""
         return {row["id"]: row[field] for row in self.warehouse.tables[stream].values()}
 
@@ -55,8 +55,8 @@ class Tale:
         return {"at": now, "visible_at": int(now + hours * HOUR)}
 
 
-def paths(stripe: Simulator) -> list[str]:
-    """Return the routes asked for, the key's own account aside, in order of their names."""
+def requested_routes(stripe: Simulator) -> list[str]:
+    """Return the requested routes except for the key's own account, sorted."""
     return sorted(one.template for one in stripe.journal.requests if one.path != "/v1/account")
 
 
@@ -64,130 +64,130 @@ def paths(stripe: Simulator) -> list[str]:
 def test_an_event_that_is_shown_late_is_followed_within_a_day_and_a_run(
     stripe: Simulator, hours: float
 ) -> None:
-    """A new customer and a changed one, whose events no run saw in time."""
-    tale = Tale(stripe, "customers")
-    tale.account.create("customer", {"id": "cus_old", "name": "before"}, at=NOW - 90 * DAY)
-    tale.run_after(0)
-    tale.run_after(HOUR)
-    tale.account.update("customer", "cus_old", {"name": "after"}, event=None)
-    changed = tale.account.get("customer", "cus_old") or {}
-    tale.account.add_event("customer.updated", changed, **tale.hidden(hours))
-    tale.account.insert({**changed, "id": "cus_new", "created": stripe.world.clock.now})
-    created = tale.account.get("customer", "cus_new") or {}
-    tale.account.add_event("customer.created", created, **tale.hidden(hours))
+    """A new customer and a changed one, whose events become visible late."""
+    runs = Runs(stripe, "customers")
+    runs.account.create("customer", {"id": "cus_old", "name": "before"}, at=NOW - 90 * DAY)
+    runs.run_after(0)
+    runs.run_after(HOUR)
+    runs.account.update("customer", "cus_old", {"name": "after"}, event=None)
+    changed = runs.account.get("customer", "cus_old") or {}
+    runs.account.add_event("customer.updated", changed, **runs.hidden(hours))
+    runs.account.insert({**changed, "id": "cus_new", "created": stripe.world.clock.now})
+    created = runs.account.get("customer", "cus_new") or {}
+    runs.account.add_event("customer.created", created, **runs.hidden(hours))
     for _ in range(9):
-        tale.run_after(6 * HOUR)
-    assert tale.names("customers", "name") == {"cus_old": "after", "cus_new": "after"}
+        runs.run_after(6 * HOUR)
+    assert runs.column("customers", "name") == {"cus_old": "after", "cus_new": "after"}
 
 
 @pytest.mark.parametrize("pause", [0, 6 * DAY])
 def test_an_event_that_is_shown_late_becomes_a_row_too(stripe: Simulator, pause: int) -> None:
-    """Also where the next run comes days after it was shown."""
-    tale = Tale(stripe, "customers", "events")
-    tale.run_after(0)
-    customer = tale.account.create("customer", {"id": "cus_1"}, at=NOW)
-    tale.run_after(HOUR)
-    tale.run_after(HOUR)
-    event = tale.account.add_event("customer.updated", customer, **tale.hidden(20))
-    tale.run_after(4 * HOUR)
-    tale.run_after(HOUR + pause)
+    """Also if the next run starts days after it became visible."""
+    runs = Runs(stripe, "customers", "events")
+    runs.run_after(0)
+    customer = runs.account.create("customer", {"id": "cus_1"}, at=NOW)
+    runs.run_after(HOUR)
+    runs.run_after(HOUR)
+    event = runs.account.add_event("customer.updated", customer, **runs.hidden(20))
+    runs.run_after(4 * HOUR)
+    runs.run_after(HOUR + pause)
     if not pause:
-        tale.run_after(DAY)
-    assert event["id"] in tale.names("events", "id")
+        runs.run_after(DAY)
+    assert event["id"] in runs.column("events", "id")
 
 
 def test_an_object_without_any_event_is_found_within_a_day_and_a_run(stripe: Simulator) -> None:
-    """In rare cases Stripe never makes an event."""
-    tale = Tale(stripe, "customers", "invoices", "invoice_line_items")
-    tale.run_after(0)
-    tale.run_after(HOUR)
-    tale.account.insert({"id": "cus_1", "object": "customer", "created": NOW + HOUR + 60})
+    """In rare cases Stripe never creates an event."""
+    runs = Runs(stripe, "customers", "invoices", "invoice_line_items")
+    runs.run_after(0)
+    runs.run_after(HOUR)
+    runs.account.insert({"id": "cus_1", "object": "customer", "created": NOW + HOUR + 60})
     lines = {"object": "list", "data": [{"id": "il_1", "object": "line_item"}]}
-    tale.account.insert(
+    runs.account.insert(
         {"id": "in_1", "object": "invoice", "created": NOW + HOUR + 60, "lines": lines}
     )
     for _ in range(6):
-        tale.run_after(6 * HOUR)
-    assert set(tale.names("customers", "id")) == {"cus_1"}
-    assert set(tale.names("invoices", "id")) == {"in_1"}
-    assert set(tale.names("invoice_line_items", "id")) == {"il_1"}
+        runs.run_after(6 * HOUR)
+    assert set(runs.column("customers", "id")) == {"cus_1"}
+    assert set(runs.column("invoices", "id")) == {"in_1"}
+    assert set(runs.column("invoice_line_items", "id")) == {"il_1"}
 
 
 def test_a_charge_that_changed_without_an_event_is_found_within_a_day_and_a_run(
     stripe: Simulator,
 ) -> None:
     """The days whose rows differ from the last check are listed again; the others are not."""
-    tale = Tale(stripe, "charges")
+    runs = Runs(stripe, "charges")
     for age in range(5):
-        tale.account.create("charge", {"id": f"ch_{age}"}, at=NOW - age * DAY - HOUR)
-    tale.run_after(0)
-    tale.run_after(DAY)
-    tale.account.update("charge", "ch_3", {"description": "silent"}, event=None)
-    found = tale.run_after(DAY)
+        runs.account.create("charge", {"id": f"ch_{age}"}, at=NOW - age * DAY - HOUR)
+    runs.run_after(0)
+    runs.run_after(DAY)
+    runs.account.update("charge", "ch_3", {"description": "silent"}, event=None)
+    found = runs.run_after(DAY)
     assert [row["id"] for row in found.records("charges")] == ["ch_3"]
     assert found.records("charges")[0]["description"] == "silent"
-    assert tale.run_after(DAY).counts == {}
+    assert runs.run_after(DAY).counts == {}
 
 
 def test_an_idle_account_costs_two_requests_and_one_per_list_when_a_check_is_due(
     stripe: Simulator,
 ) -> None:
     """The check of each list is a page; nothing is written again."""
-    tale = Tale(stripe, "charges", "customers", "coupons", "plans")
+    runs = Runs(stripe, "charges", "customers", "coupons", "plans")
     for object_ in ("charge", "customer", "coupon", "plan"):
-        tale.account.create(object_, {"id": f"x_{object_}"}, at=NOW - 90 * DAY)
-    tale.run_after(0)
-    assert tale.run_after(HOUR).counts == {}
-    assert paths(stripe) == ["/v1/events"]
-    assert tale.run_after(DAY).counts == {}
-    assert paths(stripe) == [
+        runs.account.create(object_, {"id": f"x_{object_}"}, at=NOW - 90 * DAY)
+    runs.run_after(0)
+    assert runs.run_after(HOUR).counts == {}
+    assert requested_routes(stripe) == ["/v1/events"]
+    assert runs.run_after(DAY).counts == {}
+    assert requested_routes(stripe) == [
         "/v1/charges",
         "/v1/coupons",
         "/v1/customers",
         "/v1/events",
         "/v1/plans",
     ]
-    tale.run_after(HOUR)
-    assert paths(stripe) == ["/v1/events"]
+    runs.run_after(HOUR)
+    assert requested_routes(stripe) == ["/v1/events"]
 
 
-def test_what_the_feed_told_is_not_written_again_by_a_check(stripe: Simulator) -> None:
-    """Objects of the last two days that events name have been written by earlier runs."""
-    tale = Tale(stripe, "customers", recheck_interval=0)
-    tale.run_after(0)
+def test_what_the_feed_reported_is_not_written_again_by_a_check(stripe: Simulator) -> None:
+    """Earlier runs have written the objects that events of the last two days name."""
+    runs = Runs(stripe, "customers", recheck_interval=0)
+    runs.run_after(0)
     for number in range(20):
-        tale.account.create("customer", {"id": f"cus_{number}"})
+        runs.account.create("customer", {"id": f"cus_{number}"})
         stripe.world.clock.advance(HOUR)
-    assert tale.run_after(HOUR).counts == {"customers": 20}
-    assert tale.run_after(HOUR).counts == {}
-    assert tale.run_after(HOUR).counts == {}
+    assert runs.run_after(HOUR).counts == {"customers": 20}
+    assert runs.run_after(HOUR).counts == {}
+    assert runs.run_after(HOUR).counts == {}
 
 
 def test_updated_at_never_goes_back_where_an_event_is_shown_late(stripe: Simulator) -> None:
-    """The late event is older than the change that was written last."""
-    tale = Tale(stripe, "customers")
-    tale.account.create("customer", {"id": "cus_1"}, at=NOW - 90 * DAY)
-    tale.run_after(0)
-    tale.run_after(HOUR)
-    shown = tale.account.get("customer", "cus_1") or {}
-    tale.account.add_event("customer.updated", shown, **tale.hidden(5))
+    """The late event is older than the last change that was written."""
+    runs = Runs(stripe, "customers")
+    runs.account.create("customer", {"id": "cus_1"}, at=NOW - 90 * DAY)
+    runs.run_after(0)
+    runs.run_after(HOUR)
+    shown = runs.account.get("customer", "cus_1") or {}
+    runs.account.add_event("customer.updated", shown, **runs.hidden(5))
     stripe.world.clock.advance(4 * HOUR)
-    tale.account.update("customer", "cus_1", {"name": "new"})
-    tale.run_after(HOUR)
-    before = tale.names("customers", "updated_at")["cus_1"]
+    runs.account.update("customer", "cus_1", {"name": "new"})
+    runs.run_after(HOUR)
+    before = runs.column("customers", "updated_at")["cus_1"]
     for _ in range(6):
-        output = tale.run_after(6 * HOUR)
+        output = runs.run_after(6 * HOUR)
         for row in output.records("customers"):
             assert row["updated_at"] >= before
             before = row["updated_at"]
 
 
-def test_a_state_without_what_was_seen_costs_one_check_and_no_row(stripe: Simulator) -> None:
+def test_a_state_without_checked_at_costs_one_check_and_no_row(stripe: Simulator) -> None:
     """States of older releases have neither `checked_at` nor `event_feed`."""
-    tale = Tale(stripe, "customers")
-    tale.account.create("customer", {"id": "cus_1"}, at=NOW - DAY)
-    output = tale.run_after(HOUR)
+    runs = Runs(stripe, "customers")
+    runs.account.create("customer", {"id": "cus_1"}, at=NOW - DAY)
+    output = runs.run_after(HOUR)
     entry = output.state["bookmarks"]["customers"]
     del entry["checked_at"]
-    assert tale.run_after(HOUR).counts == {}
-    assert paths(stripe) == ["/v1/customers", "/v1/events"]
+    assert runs.run_after(HOUR).counts == {}
+    assert requested_routes(stripe) == ["/v1/customers", "/v1/events"]
