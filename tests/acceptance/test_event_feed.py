@@ -1,4 +1,4 @@
-"""Runs after the first: what changed, what is gone, what the feed can no longer tell."""
+"""Runs after the first: changes, deletions, and gaps in the event feed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STATE_DOCS = (Path(__file__).parents[2] / "docs/state.md").read_text("utf-8")
 
 
 def requests_of(stripe: Simulator) -> list[str]:
-    """Return the routes that were asked for, the key's own account aside."""
+    """Return the requested routes, except for the key's own account."""
     return [one.template for one in stripe.journal.requests if one.path != "/v1/account"]
 
 
@@ -114,7 +114,7 @@ def test_an_invented_event_type_triggers_a_new_read(stripe: Simulator) -> None:
 
 
 def test_a_dispute_re_reads_its_charge(stripe: Simulator) -> None:
-    """Only `charge.dispute.created` tells of it; refunds do the same."""
+    """Only `charge.dispute.created` reports it; refunds do the same."""
     stripe.world.platform.create("charge", {"id": "ch_1"}, at=NOW - 2 * DAY)
     first = run(config_for(stripe), catalog=selecting("charges"))
 
@@ -130,7 +130,7 @@ def test_a_dispute_re_reads_its_charge(stripe: Simulator) -> None:
 
 
 def test_two_events_of_one_second_are_one_row(stripe: Simulator) -> None:
-    """In whatever order the feed lists them."""
+    """In any order of the feed."""
     stripe.world.platform.create("subscription", {"id": "sub_1"}, at=NOW - 2 * DAY)
     first = run(config_for(stripe), catalog=selecting("subscriptions"))
 
@@ -195,13 +195,13 @@ def test_thirteen_new_invoices_bring_only_their_lines(stripe: Simulator) -> None
 
     second = later(stripe, first, "invoices", "invoice_line_items", change=bill)
     assert second.counts == {"invoices": 13, "invoice_line_items": 39}
-    asked = [route for route in requests_of(stripe) if route.startswith("/v1/invoices")]
-    assert len(asked) <= 13
+    requests = [route for route in requests_of(stripe) if route.startswith("/v1/invoices")]
+    assert len(requests) <= 13
 
 
 @pytest.mark.parametrize("object_", ["customer", "coupon", "plan", "invoice"])
 def test_a_deleted_object_is_marked_once(stripe: Simulator, object_: str) -> None:
-    """Key, last known columns and the time of the deletion; then nothing more."""
+    """Key, last known columns and the time of the deletion; later runs write nothing."""
     stripe.world.platform.create(object_, {"id": "x_1", "metadata": {"a": "b"}}, at=NOW - 9 * DAY)
     first = run(config_for(stripe))
     stream = f"{object_}s"
@@ -225,7 +225,7 @@ def test_a_deletion_within_the_overlap_is_told_once(stripe: Simulator) -> None:
 
 
 def test_an_id_that_is_used_again_is_alive(stripe: Simulator) -> None:
-    """A coupon deleted and made anew between two runs is no deletion."""
+    """A coupon deleted and created again between two runs is no deletion."""
     stripe.world.platform.create("coupon", {"id": "C", "name": "old"}, at=NOW - 9 * DAY)
     first = run(config_for(stripe), catalog=selecting("coupons"))
 
@@ -295,7 +295,7 @@ def test_a_drafts_temporary_lines_are_marked_when_it_is_finalized(stripe: Simula
 
 
 def test_lines_of_a_deleted_draft_are_marked_too(stripe: Simulator) -> None:
-    """What was nested in an object goes with it."""
+    """Nested objects are deleted with their parent."""
     stripe.world.platform.create(
         "invoice", {"id": "in_1", "status": "draft", "lines": [{"id": "il_1"}]}, at=NOW - 9 * DAY
     )
@@ -332,7 +332,7 @@ def test_a_change_during_the_first_load_is_not_lost(stripe: Simulator) -> None:
 def test_a_gap_longer_than_events_are_kept_is_read_anew(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One warning with stream, account and gap, exit code 0, and the truth in the same run."""
+    """One warning with stream, account and gap, exit code 0, and current rows in the same run."""
     stripe.world.platform.create("customer", {"id": "cus_9"}, at=NOW - 400 * DAY)
     first = run(config_for(stripe), catalog=selecting("customers"))
     stripe.world.clock.advance(5 * DAY)
@@ -348,10 +348,10 @@ def test_a_gap_longer_than_events_are_kept_is_read_anew(
     assert bookmark["events_until"] == "2026-02-14T23:55:00+00:00"
 
 
-def test_deletions_that_the_feed_still_tells_are_marked_after_a_long_pause(
+def test_deletions_that_are_still_in_the_feed_are_marked_after_a_long_pause(
     stripe: Simulator,
 ) -> None:
-    """The pause is longer than the feed reaches; its last 30 days are followed all the same."""
+    """The pause is longer than the feed reaches; its last 30 days are followed nevertheless."""
     platform = stripe.world.platform
     for name in ("cus_early", "cus_late", "cus_stays"):
         platform.create("customer", {"id": name}, at=NOW - 400 * DAY)
@@ -377,7 +377,7 @@ def test_deletions_that_the_feed_still_tells_are_marked_after_a_long_pause(
 def test_updated_at_never_goes_back_when_everything_is_listed_again(
     stripe: Simulator, again: str
 ) -> None:
-    """A row that is listed again carries the time of that reading if nothing newer is known."""
+    """A row that is listed again has the time of that listing if nothing newer is known."""
     platform = stripe.world.platform
     platform.create("subscription", {"id": "sub_1", "items": [{"id": "si_1"}]}, at=NOW - 9 * DAY)
     streams = ("subscriptions", "subscription_items")
@@ -405,7 +405,7 @@ def test_updated_at_never_goes_back_when_everything_is_listed_again(
 def test_updated_at_never_goes_back_after_a_run_that_was_killed_while_listing_anew(
     stripe: Simulator,
 ) -> None:
-    """The rows of the killed run carry the time of its reading, which no bookmark claims yet."""
+    """The rows of the killed run have the time of its listing, which no bookmark covers yet."""
     account = stripe.world.platform
     account.create("customer", {"id": "cus_1", "name": "old"}, at=NOW - 90 * DAY)
     config = config_for(stripe)
@@ -429,7 +429,7 @@ def test_updated_at_never_goes_back_after_a_run_that_was_killed_while_listing_an
 def test_a_full_table_run_after_a_lost_state_carries_the_time_of_reading(
     stripe: Simulator,
 ) -> None:
-    """Rows may have been written by runs of which nothing is known any more."""
+    """Earlier runs whose state is lost may have written rows."""
     stripe.world.platform.create("customer", {"id": "cus_1"}, at=NOW - 9 * DAY)
     catalog = selecting("customers")
     for entry in catalog["streams"]:
@@ -439,7 +439,7 @@ def test_a_full_table_run_after_a_lost_state_carries_the_time_of_reading(
 
 
 def test_an_object_that_is_gone_without_a_deletion_event_is_marked(stripe: Simulator) -> None:
-    """A definite 404; its last event shows the last known columns."""
+    """A 404 that names the object; its last event has the last known columns."""
     platform = stripe.world.platform
     platform.create("customer", {"id": "cus_1", "name": "before"}, at=NOW - 9 * DAY)
     first = run(config_for(stripe), catalog=selecting("customers"))
@@ -460,7 +460,7 @@ def test_an_object_that_is_gone_without_a_deletion_event_is_marked(stripe: Simul
 def test_an_object_that_only_other_objects_events_name_is_marked_by_its_key(
     stripe: Simulator,
 ) -> None:
-    """Nothing shows its columns; the row of the warehouse is marked all the same."""
+    """No event has its columns; the row in the warehouse is marked nevertheless."""
     platform = stripe.world.platform
     platform.create("charge", {"id": "ch_1"}, at=NOW - 9 * DAY)
     first = run(config_for(stripe), catalog=selecting("charges"))
@@ -515,7 +515,7 @@ def test_the_temporary_line_of_a_draft_is_marked_when_the_draft_is_finalized(
 
 
 def test_a_run_that_is_killed_while_the_feed_is_read_goes_on_from_there() -> None:
-    """A feed of many pages is claimed oldest part first; the next run reads only the rest."""
+    """Checkpoints cover a long feed oldest part first; the next run reads only the rest."""
     world = World(now=NOW)
     platform = world.platform
     for number in range(5):
@@ -548,7 +548,7 @@ def test_a_run_that_is_killed_while_the_feed_is_read_goes_on_from_there() -> Non
 def test_what_was_deleted_in_a_long_pause_is_found_by_its_id_in_the_warehouse(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The statement of the docs marks just the rows that the full listing did not write again."""
+    """The statement in the docs marks exactly the rows that the full listing left out."""
     platform = stripe.world.platform
     for number in range(9):
         lines = [{"id": f"il_{number}"}]
@@ -594,9 +594,9 @@ def test_a_stream_selected_later_gets_its_history(stripe: Simulator) -> None:
     populate(stripe.world.platform, seed=1, customers=20, start=NOW - 3 * YEAR, until=NOW - DAY)
     first = run(config_for(stripe), catalog=selecting("customers", "invoices"))
     second = later(stripe, first, "customers", "invoices", "invoice_line_items", "charges")
-    wanted = expected(stripe.world.platform)
-    assert len(second.records("charges")) == len(wanted["charges"])
-    assert len(second.records("invoice_line_items")) == len(wanted["invoice_line_items"])
+    expected_rows = expected(stripe.world.platform)
+    assert len(second.records("charges")) == len(expected_rows["charges"])
+    assert len(second.records("invoice_line_items")) == len(expected_rows["invoice_line_items"])
     assert second.records("invoices") == second.records("customers") == []
     assert "/v1/customers" not in requests_of(stripe)
 
@@ -622,7 +622,7 @@ def test_a_late_event_is_not_lost(stripe: Simulator) -> None:
 def test_a_read_that_keeps_failing_leaves_the_bookmark(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No record from the payload, this stream failed, the others are not concerned."""
+    """No record from the payload; this stream fails, the others are not affected."""
     monkeypatch.setattr(Client, "attempts", 2)
     monkeypatch.setattr(Client, "backoff", 0.01)
     for object_ in ("charge", "coupon"):
@@ -643,8 +643,10 @@ def test_a_read_that_keeps_failing_leaves_the_bookmark(
     assert third.counts == {"charges": 1}
 
 
-def test_a_key_without_events_says_so(stripe: Simulator, caplog: pytest.LogCaptureFixture) -> None:
-    """The first run asks for it already, and says what is lost and which permission is missing."""
+def test_a_key_without_event_permission_is_reported(
+    stripe: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first run already reports what is lost, and which permission is missing."""
     stripe.world.add_key("rk_test_few", permissions={"rak_coupon_read"})
     first = run(config_for(stripe, api_key="rk_test_few"), catalog=selecting("coupons"))
     assert first.exit_code == 1
@@ -656,7 +658,7 @@ def test_a_key_without_events_says_so(stripe: Simulator, caplog: pytest.LogCaptu
 
 
 def test_new_rows_come_by_listing_where_the_key_may_not_read_events(stripe: Simulator) -> None:
-    """Later changes are lost until the permission is there; then the feed tells of them."""
+    """Changes are not read until the permission is granted; then they come from the feed."""
     platform = stripe.world.platform
     platform.create("coupon", {"id": "OLD"}, at=NOW - 9 * DAY)
     stripe.world.add_key("rk_test_few", permissions={"rak_coupon_read"})
@@ -676,7 +678,7 @@ def test_new_rows_come_by_listing_where_the_key_may_not_read_events(stripe: Simu
 
 
 def test_a_cursor_that_died_restarts_its_window(stripe: Simulator) -> None:
-    """The object that a page ended with is gone: no gap, no duplicate."""
+    """The object that a page ended with is deleted: no gap, no duplicate."""
     bulk.load(stripe.world.platform, customers=450, start=NOW - DAY, until=NOW - DAY + 100)
     dead: Json = {
         "error": {
@@ -700,7 +702,7 @@ def test_a_cursor_that_died_restarts_its_window(stripe: Simulator) -> None:
 def test_passing_faults_cost_no_row(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, fault: Json
 ) -> None:
-    """Damaged answers are asked for again with the same cursor."""
+    """Requests with damaged responses are retried with the same cursor."""
     monkeypatch.setattr(Client, "backoff", 0.01)
     bulk.load(stripe.world.platform, customers=1500, start=NOW - YEAR, until=NOW - DAY)
     for skip in (2, 5, 9):
@@ -711,7 +713,7 @@ def test_passing_faults_cost_no_row(
     assert len({row["id"] for row in output.records("customers")}) == 1500
 
 
-def test_pages_that_are_too_large_are_asked_for_in_smaller_ones(
+def test_pages_that_are_too_large_are_requested_in_smaller_sizes(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A list that fails above 30 rows is read in pages of 25."""
@@ -764,5 +766,5 @@ def test_a_busy_week_ends_in_what_stripe_says(stripe: Simulator) -> None:
         for key, row in warehouse.tables["customers"].items()
         if not row["_sdc_deleted_at"]
     }
-    wanted = expected(account)["customers"]
-    assert alive == {key: {**row, "updated_at": None} for key, row in wanted.items()}
+    expected_rows = expected(account)["customers"]
+    assert alive == {key: {**row, "updated_at": None} for key, row in expected_rows.items()}
