@@ -1,4 +1,4 @@
-"""The closing summary, and what is skipped without ending a run."""
+"""The closing summary, and failures that do not end a run."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ OWN = "acct_1Simulator"
 
 
 @pytest.fixture(autouse=True)
-def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what is logged, and do not wait long before retries."""
+def _capture_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Capture the log, and keep the backoff short."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(Client, "backoff", 0.01)
 
@@ -59,19 +59,19 @@ def table_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def line_of(caplog: pytest.LogCaptureFixture, name: str) -> str:
-    """Return the table's only line about a stream or account."""
+    """Return the table's only line of a stream or account."""
     (line,) = (one for one in table_of(caplog) if one.startswith(f"{name} "))
     return line
 
 
 def gone(name: str, object_: str = "invoice") -> Json:
-    """Return Stripe's answer about an object that does not exist."""
+    """Return Stripe's response for an object that does not exist."""
     message = f"No such {object_}: '{name}'"
     return {"error": {"code": "resource_missing", "param": "id", "message": message}}
 
 
 def invoices(account: Account, number: int, lines: int = 11) -> None:
-    """Create invoices whose lines Stripe cuts short, `in_0` and so on."""
+    """Create invoices `in_0` and so on, with truncated lists of lines."""
     for place in range(number):
         given = [{"id": f"il_{place}_{line}"} for line in range(lines)]
         account.create("invoice", {"id": f"in_{place}", "lines": given}, at=NOW - DAY - place)
@@ -80,7 +80,7 @@ def invoices(account: Account, number: int, lines: int = 11) -> None:
 def test_everything_that_was_skipped_is_told(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A denied stream, a revoked account and a vanished parent of one run, counts exact."""
+    """A denied stream, a revoked account and a deleted parent in one run, with exact counts."""
     for name in ("acct_1One", "acct_1Two", "acct_1Three"):
         account = stripe.world.add_account(name)
         account.create("coupon", {"id": "C"}, at=NOW - DAY)
@@ -99,23 +99,23 @@ def test_everything_that_was_skipped_is_told(
     )
     assert output.exit_code == 1
     assert output.counts == {"coupons": 2, "invoices": 5, "invoice_line_items": 55}
-    told = summary_of(caplog)
-    assert told["outcome"] == "incomplete"
-    assert told["rows"] == 62
-    assert told["requests"] == stripe.journal.count()
-    assert told["retries"] == 1
-    streams = told["streams"]
+    report = summary_of(caplog)
+    assert report["outcome"] == "incomplete"
+    assert report["rows"] == 62
+    assert report["requests"] == stripe.journal.count()
+    assert report["retries"] == 1
+    streams = report["streams"]
     assert {name: streams[name]["rows"] for name in output.counts} == output.counts
     assert streams["invoices"]["vanished"] == 1
     assert streams["charges"]["accounts_unfinished"] == 3
     assert streams["invoice_line_items"]["requests"] == 6
-    skipped = {one["reason"]: one for one in told["skipped"]}
+    skipped = {one["reason"]: one for one in report["skipped"]}
     assert set(skipped) == {"permission", "account"}
     assert skipped["permission"]["permission"] == "rak_charge_read"
     assert sorted(skipped["permission"]["account_ids"]) == ["acct_1One", "acct_1Three"]
     assert skipped["account"]["account_ids"] == ["acct_1Two"]
-    assert set(told["accounts"]) == {"acct_1One", "acct_1Two", "acct_1Three"}
-    assert told["accounts_not_shown"] == 0
+    assert set(report["accounts"]) == {"acct_1One", "acct_1Two", "acct_1Three"}
+    assert report["accounts_not_shown"] == 0
     assert "needs rak_charge_read for 2 accounts" in line_of(caplog, "charges")
     assert "1 vanished while being read" in line_of(caplog, "invoices")
     assert "could not be read: account_invalid" in line_of(caplog, "acct_1Two")
@@ -125,7 +125,7 @@ def test_everything_that_was_skipped_is_told(
 def test_requests_and_retries_are_counted_where_they_belong(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By account and stream; the feed and the question who we are have names of their own."""
+    """By account and stream; the event feed and the account lookup have names of their own."""
     stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - DAY)
     first = run(config_for(stripe), catalog=selecting("coupons"))
     stripe.world.platform.update("coupon", "C", {"name": "new"})
@@ -136,17 +136,18 @@ def test_requests_and_retries_are_counted_where_they_belong(
     stripe.faults.add(Fault(match="/v1/coupons", status=500, times=3))
     caplog.clear()
     second = run(config_for(stripe), state=first.state, catalog=selecting("coupons"))
-    told = summary_of(caplog)
+    report = summary_of(caplog)
     assert [bool(row["_sdc_deleted_at"]) for row in second.records("coupons")] == [True, False]
-    own = told["accounts"][OWN]
+    own = report["accounts"][OWN]
     assert own["coupons"].pop("seconds_waited", 0) >= 0
     assert own == {
         "(account lookup)": {"rows": 0, "requests": 1},
         "(event feed)": {"rows": 0, "requests": 1},
         "coupons": {"rows": 2, "deleted": 1, "requests": 4, "retries": 3},
     }
-    assert (told["rows"], told["deleted"], told["requests"], told["retries"]) == (2, 1, 6, 3)
-    assert told["streams"]["coupons"]["until"] == "2026-01-01T23:55:00+00:00"
+    totals = [report[name] for name in ("rows", "deleted", "requests", "retries")]
+    assert totals == [2, 1, 6, 3]
+    assert report["streams"]["coupons"]["until"] == "2026-01-01T23:55:00+00:00"
 
 
 def test_a_stream_that_did_nothing_is_not_in_the_table(
@@ -181,7 +182,7 @@ def test_every_stream_has_a_metric(stripe: Simulator, caplog: pytest.LogCaptureF
 def test_rows_that_a_stream_map_drops_are_not_counted(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What counts is what was written."""
+    """Only written rows count."""
     for name in ("A", "B"):
         stripe.world.platform.create("coupon", {"id": name})
     maps = {"coupons": {"__filter__": "record['id'] == 'A'"}}
@@ -193,27 +194,27 @@ def test_rows_that_a_stream_map_drops_are_not_counted(
 # Ways out
 
 
-def interrupted_after(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
-    """Send a signal in the middle of the page after so many."""
-    of = RecordFilter.records_of
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
+    """Interrupt the run in the middle of the page after a number of pages."""
+    original_records = RecordFilter.records_of
     seen = []
 
     def records(self: RecordFilter, output: PageOutput) -> Any:
         seen.append(output)
-        for row in of(self, output):
+        for row in original_records(self, output):
             if len(seen) > pages:
-                (transfer,) = transfers
-                transfer.interrupt(15)
+                (loop,) = loops
+                loop.interrupt(15)
             yield row
 
-    transfers: list[OutputLoop] = []
-    begin = OutputLoop.run
+    loops: list[OutputLoop] = []
+    original_run = OutputLoop.run
 
-    def carry(self: OutputLoop, *given: Any) -> None:
-        transfers.append(self)
-        begin(self, *given)
+    def captured_run(self: OutputLoop, *given: Any) -> None:
+        loops.append(self)
+        original_run(self, *given)
 
-    monkeypatch.setattr(OutputLoop, "run", carry)
+    monkeypatch.setattr(OutputLoop, "run", captured_run)
     monkeypatch.setattr(RecordFilter, "records_of", records)
 
 
@@ -222,14 +223,14 @@ def test_an_interrupted_run_sums_up_what_it_wrote(
 ) -> None:
     """The counts are those of the records on stdout."""
     bulk.load(stripe.world.platform, customers=500, start=NOW - YEAR, until=NOW - DAY)
-    interrupted_after(monkeypatch, 2)
+    interrupt_after(monkeypatch, 2)
     output = run(config_for(stripe), catalog=selecting("customers"))
     assert output.exit_code == 143
-    told = summary_of(caplog)
-    assert told["outcome"] == "interrupted"
-    assert told["rows"] == len(output.records("customers"))
-    assert 100 <= told["rows"] < 500
-    assert told["streams"]["customers"]["accounts_unfinished"] == 1
+    report = summary_of(caplog)
+    assert report["outcome"] == "interrupted"
+    assert report["rows"] == len(output.records("customers"))
+    assert 100 <= report["rows"] < 500
+    assert report["streams"]["customers"]["accounts_unfinished"] == 1
     assert "unfinished for 1 account" in line_of(caplog, "customers")
 
 
@@ -237,15 +238,15 @@ def test_an_interrupted_run_sums_up_what_it_wrote(
 def test_what_is_claimed_is_written_on_every_way_out(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """Rows that wait to be written in a block are not lost when a run ends early."""
+    """Buffered rows are written when a run ends early."""
     monkeypatch.setattr(messages, "BLOCK_BYTES", 1_000_000_000)
     bulk.load(stripe.world.platform, customers=500, start=NOW - YEAR, until=NOW - DAY)
     if way == "signal":
         # The first page is that of the event feed.
-        interrupted_after(monkeypatch, 2)
+        interrupt_after(monkeypatch, 2)
     else:
-        refused = {"error": {"message": "Invalid API Key provided"}}
-        stripe.faults.add(Fault(match="starting_after", status=401, body=refused))
+        error = {"error": {"message": "Invalid API Key provided"}}
+        stripe.faults.add(Fault(match="starting_after", status=401, body=error))
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     tap = TapStripeConnect(config=config_for(stripe), catalog=selecting("customers"))
     with contextlib.redirect_stdout(stdout), contextlib.suppress(StripeError, SystemExit):
@@ -264,11 +265,11 @@ def test_what_is_claimed_is_written_on_every_way_out(
 def test_a_fatal_error_is_summed_up_too(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A wrong key leaves one request, and nothing else."""
+    """A wrong key costs one request, and nothing else."""
     with pytest.raises(StripeError):
         run(config_for(stripe, api_key="sk_test_wrong"))
-    told = summary_of(caplog)
-    assert (told["outcome"], told["rows"], told["requests"]) == ("ended early", 0, 1)
+    report = summary_of(caplog)
+    assert (report["outcome"], report["rows"], report["requests"]) == ("ended early", 0, 1)
 
 
 # What vanishes while it is read
@@ -278,10 +279,10 @@ def test_a_fatal_error_is_summed_up_too(
 def test_parents_that_vanish_are_left_out_and_counted(
     stripe: Simulator, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
-    """One of 1,000 or all of them: the others arrive, no line for each."""
+    """One of 1,000 or all of them: the others are written, without a line for each."""
     invoices(stripe.world.platform, 1000)
     match = "in_500/lines" if number == 1 else "/lines"
-    # A refusal that names another object would not count.
+    # A 404 that names another object would not count.
     body = gone("in_500") if number == 1 else {"error": {"code": "resource_missing"}}
     stripe.faults.add(Fault(match=match, status=404, body=body))
     caplog.clear()
@@ -289,15 +290,15 @@ def test_parents_that_vanish_are_left_out_and_counted(
     assert output.exit_code == 0
     assert len(output.records("invoices")) == 1000 - number
     assert len(output.records("invoice_line_items")) == 11 * (1000 - number)
-    told = summary_of(caplog)
-    assert told["streams"]["invoices"]["vanished"] == number
-    assert told["streams"]["invoices"]["accounts_unfinished"] == 0
-    assert told["skipped"] == []
+    report = summary_of(caplog)
+    assert report["streams"]["invoices"]["vanished"] == number
+    assert report["streams"]["invoices"]["accounts_unfinished"] == 0
+    assert report["skipped"] == []
     assert sum("vanish" in one for one in caplog.messages) == 2
 
 
 def test_an_object_that_vanishes_while_it_is_read_again_is_marked(stripe: Simulator) -> None:
-    """Nothing half-read is written; its last event shows the last known columns."""
+    """No incomplete row is written; its last event has the last known columns."""
     invoices(stripe.world.platform, 1)
     first = run(config_for(stripe), catalog=selecting("invoices", "invoice_line_items"))
     stripe.world.clock.advance(DAY)
@@ -314,7 +315,7 @@ def test_an_object_that_vanishes_while_it_is_read_again_is_marked(stripe: Simula
 
 
 def test_objects_that_vanish_from_a_list_read_again_are_marked(stripe: Simulator) -> None:
-    """Of three invoices changed together, the two that are left arrive as they are."""
+    """Of three invoices changed together, the two that remain are written."""
     invoices(stripe.world.platform, 3)
     catalog = selecting("invoices", "invoice_line_items")
     first = run(config_for(stripe), catalog=catalog)
@@ -341,7 +342,7 @@ def test_objects_that_vanish_from_a_list_read_again_are_marked(stripe: Simulator
 def test_other_404s_are_errors(
     stripe: Simulator, caplog: pytest.LogCaptureFixture, match: str, body: Json
 ) -> None:
-    """A list that is not there fails, whatever the answer says."""
+    """A list that does not exist fails, whatever the response says."""
     invoices(stripe.world.platform, 1)
     stripe.faults.add(Fault(match=match, status=404, body=body))
     output = run(config_for(stripe))
@@ -360,10 +361,10 @@ def test_other_404s_are_errors(
         (400, "/v1/subscription_items", "No such subscription: 'in_12'", False),
     ],
 )
-def test_an_answer_says_which_object_is_missing(
+def test_a_response_names_the_missing_object(
     status: int, path: str, message: str, *, missing: bool
 ) -> None:
-    """A dead cursor or another object's absence is not that of the parent."""
+    """A deleted cursor or another missing object does not mean a missing parent."""
     error = StripeError(
         message,
         action=ErrorAction.FAIL_STREAM,
@@ -383,7 +384,7 @@ NOT_ENABLED = [rule for rule in RULES if rule.action is ErrorAction.NOT_ENABLED]
 @pytest.mark.parametrize("rule", NOT_ENABLED, ids=lambda rule: rule.text)
 @pytest.mark.parametrize("path", ["/v1/charges", "/v1/customers/cus_1/sources"])
 def test_stripes_words_count_only_where_the_product_lives(rule: Any, path: str) -> None:
-    """The same text about another list, or an unknown 400 there, is an error."""
+    """The same message for another list, or an unknown 400, is an error."""
     message = f"Your account is {rule.text}. See the Dashboard."
     own = f"{rule.path}cards"
     assert rule_for(400, "", message, own).action is ErrorAction.NOT_ENABLED
@@ -399,7 +400,7 @@ def test_a_product_that_is_not_enabled_is_one_information(
     path: str,
     code: int,
 ) -> None:
-    """Two accounts without the product: the run succeeds, and says so once."""
+    """Two accounts without the product: the run succeeds, and reports it once."""
     for name in ("acct_1One", "acct_1Two"):
         stripe.world.add_account(name).create("plan", {"id": "P"}, at=NOW - DAY)
     moved = replace(LISTED["coupons"], path=path)
@@ -418,9 +419,9 @@ def test_a_product_that_is_not_enabled_is_one_information(
         one for one in caplog.records if "not set up" in one.message and "{" not in one.message
     )
     assert record.levelno == (logging.WARNING if code else logging.INFO)
-    told = summary_of(caplog)
-    assert told["outcome"] == ("incomplete" if code else "complete")
-    assert [(one["reason"], one["accounts"]) for one in told["skipped"]] == [
+    report = summary_of(caplog)
+    assert report["outcome"] == ("incomplete" if code else "complete")
+    assert [(one["reason"], one["accounts"]) for one in report["skipped"]] == [
         ("error" if code else "not_enabled", 2)
     ]
 
@@ -475,23 +476,23 @@ def large(accounts: int, denied: int) -> Summary:
 
 
 def test_thousands_of_accounts_take_few_lines() -> None:
-    """Totals by stream, the accounts with trouble, and the number of the others."""
+    """Totals by stream, the accounts with failures, and the number of the others."""
     summary = large(5000, 300)
     lines = summary.table().splitlines()
     assert len(lines) == 1 + 1 + len(STREAMS) + 1 + 20 + 1
     assert lines[-1] == "and 4,980 other accounts"
     assert all("charges needs a permission" in line for line in lines[-21:-1])
     assert all(len(line) < 200 for line in lines)
-    told = summary.as_json()
-    assert told["rows"] == len(STREAMS) * sum(range(5000))
-    assert len(told["accounts"]) == 200
-    assert told["accounts_not_shown"] == 4800
-    assert told["skipped"][0]["accounts"] == 300
-    assert len(json.dumps(told)) < 200_000
+    report = summary.as_json()
+    assert report["rows"] == len(STREAMS) * sum(range(5000))
+    assert len(report["accounts"]) == 200
+    assert report["accounts_not_shown"] == 4800
+    assert report["skipped"][0]["accounts"] == 300
+    assert len(json.dumps(report)) < 200_000
 
 
 def test_columns_stand_below_each_other() -> None:
-    """Figures end, and words begin, in the same column of each line."""
+    """Numbers are right-aligned, and text is left-aligned."""
     lines = large(3, 0).table().splitlines()
     streams = lines[1 : 2 + len(STREAMS)]
     end = streams[0].index("rows") + len("rows")
@@ -504,9 +505,9 @@ def test_equal_failures_of_many_accounts_are_one_line() -> None:
     """The first accounts are named and all are counted; each account once."""
     jobs = [failed(f"acct_{place}", ErrorAction.SKIP_ACCOUNT) for place in range(900)]
     jobs += [failed(f"acct_{place}", ErrorAction.SKIP_ACCOUNT, "coupons") for place in range(900)]
-    (trouble,) = grouped_failures(jobs)
-    assert len(trouble.accounts) == 900
-    assert trouble.line.startswith(
+    (group,) = grouped_failures(jobs)
+    assert len(group.accounts) == 900
+    assert group.line.startswith(
         "900 accounts (acct_0, acct_1, acct_2, acct_3, acct_4, …) could not be read; the first: no"
     )
 
@@ -524,7 +525,7 @@ def test_equal_failures_of_many_accounts_are_one_line() -> None:
 def test_the_account_farthest_behind_counts(
     bookmarks: list[Bookmark], until: int, unfinished: int
 ) -> None:
-    """A stream stands where its oldest bookmark does; gaps make an account unfinished."""
+    """The oldest bookmark counts for a stream; gaps make an account unfinished."""
     assert coverage(bookmarks, 10) == Coverage(until, unfinished)
 
 
@@ -541,5 +542,5 @@ def test_the_account_farthest_behind_counts(
     ],
 )
 def test_each_route_is_of_a_stream(route: str, stream: str) -> None:
-    """Requests are counted for the stream whose rows they bring."""
+    """Requests are counted for the stream whose rows they read."""
     assert stream_of(route) == stream

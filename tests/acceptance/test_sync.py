@@ -1,4 +1,4 @@
-"""A sync against a simulated Stripe: what is read, how often, and what comes out."""
+"""A sync against a simulated Stripe: what is requested, how often, and what is written."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 YEAR = 365 * DAY
 FIRST_RUN = ("/v1/account", "/v1/events")
-"""Paths that every first run asks for: whose key it is, and whether it may read events."""
+"""Paths that every first run requests: the key's account, and whether it may read events."""
 
 
 def lists_of(stripe: Simulator, path: str) -> int:
@@ -43,7 +43,7 @@ def lists_of(stripe: Simulator, path: str) -> int:
 
 
 def invoice_of(stripe: Simulator, name: str, lines: int, **fields: object) -> None:
-    """Create an invoice of so many lines."""
+    """Create an invoice with a number of lines."""
     stripe.world.platform.create(
         "invoice",
         {
@@ -93,7 +93,7 @@ def test_a_later_run_writes_only_what_is_new(stripe: Simulator) -> None:
 
 
 def test_an_object_changed_within_the_overlap_is_written_again(stripe: Simulator) -> None:
-    """What was written before is recognised by its content, not by its id."""
+    """Rows written before are recognised by their content, not by their id."""
     account = stripe.world.platform
     account.create("customer", {"id": "cus_1", "name": "One"}, at=NOW - 10)
     first = run(config_for(stripe), catalog=selecting("customers"))
@@ -103,7 +103,7 @@ def test_an_object_changed_within_the_overlap_is_written_again(stripe: Simulator
 
 
 def test_bookmarks_stay_behind_stripes_clock(stripe: Simulator) -> None:
-    """No STATE claims anything newer than the lag allows."""
+    """No STATE covers anything newer than the lag allows."""
     stripe.world.platform.create("customer", {"id": "cus_1"}, at=NOW)
     output = run(config_for(stripe, lag_seconds=600))
     covered = output.state["bookmarks"]["customers"]["covered"]
@@ -128,7 +128,7 @@ def test_lists_cut_at_ten_are_completed(stripe: Simulator) -> None:
 
 
 def test_an_invoice_of_thousands_of_lines_stays_small(stripe: Simulator) -> None:
-    """The parent's row does not carry its children."""
+    """The parent's row does not contain its children."""
     invoice_of(stripe, "in_big", 5000)
     output = run(config_for(stripe), catalog=selecting("invoices", "invoice_line_items"))
     assert output.counts == {"invoices": 1, "invoice_line_items": 5000}
@@ -151,19 +151,19 @@ def test_embedded_children_cost_no_request(
     output = run(config_for(stripe), catalog=selecting(*selected))
     assert output.counts == counts
     assert {one.path for one in stripe.journal.requests} == {*FIRST_RUN, "/v1/invoices"}
-    asked = [tuple(one.query) for one in stripe.journal.requests]
-    assert len(asked) == len(set(asked))
+    queries = [tuple(one.query) for one in stripe.journal.requests]
+    assert len(queries) == len(set(queries))
 
 
 def test_unselected_streams_cost_no_request(stripe: Simulator) -> None:
-    """With customers alone selected nothing else is asked for."""
+    """With only customers selected nothing else is requested."""
     populate(stripe.world.platform, seed=1, customers=10, start=NOW - YEAR, until=NOW)
     run(config_for(stripe), catalog=selecting("customers"))
     assert {request.path for request in stripe.journal.requests} == {*FIRST_RUN, "/v1/customers"}
 
 
 def test_long_lists_are_not_completed_for_a_child_that_is_not_selected(stripe: Simulator) -> None:
-    """An invoice's further lines are not asked for when only invoices are selected."""
+    """An invoice's further lines are not requested if only invoices are selected."""
     invoice_of(stripe, "in_1", 25)
     run(config_for(stripe), catalog=selecting("invoices"))
     assert lists_of(stripe, "/v1/invoices/{id}/lines") == 0
@@ -204,7 +204,7 @@ def test_equal_line_ids_of_two_invoices_are_two_rows(stripe: Simulator) -> None:
 
 
 def test_equal_ids_of_two_accounts_are_two_rows(stripe: Simulator) -> None:
-    """Coupons carry ids that users choose; the account is part of every key."""
+    """Users choose the ids of coupons; the account is part of every key."""
     for name in ("acct_1One", "acct_1Two"):
         stripe.world.add_account(name).create("coupon", {"id": "SUMMER"})
     output = run(config_for(stripe, account_ids="acct_1One, acct_1Two"))
@@ -220,7 +220,7 @@ def test_equal_ids_of_two_accounts_are_two_rows(stripe: Simulator) -> None:
 
 
 def test_every_connected_account_can_be_read(stripe: Simulator) -> None:
-    """All accounts, the platform's own among them, less the excluded ones."""
+    """All accounts, including the platform's own, except for the excluded ones."""
     stripe.world.platform.create("coupon", {"id": "OWN"}, at=NOW - DAY)
     for place in range(120):
         account = stripe.world.add_account(f"acct_1N{place}")
@@ -235,7 +235,7 @@ def test_every_connected_account_can_be_read(stripe: Simulator) -> None:
 
 
 def test_an_account_added_later_gets_its_history(stripe: Simulator) -> None:
-    """The bookmark of one account says nothing of another."""
+    """Each account has its own bookmark."""
     for name in ("acct_1One", "acct_1Two"):
         stripe.world.add_account(name).create("coupon", {"id": name}, at=NOW - YEAR)
     first = run(config_for(stripe, account_ids=["acct_1One"]))
@@ -243,8 +243,8 @@ def test_an_account_added_later_gets_its_history(stripe: Simulator) -> None:
     assert [row["account_id"] for row in second.records("coupons")] == ["acct_1Two"]
 
 
-def test_a_key_that_may_not_ask_who_it_is_still_works(stripe: Simulator) -> None:
-    """The account is then taken from Stripe's refusal."""
+def test_a_key_that_may_not_read_its_own_account_works(stripe: Simulator) -> None:
+    """The account is then taken from Stripe's error response."""
     stripe.world.platform.create("coupon", {"id": "C"})
     stripe.world.add_key("rk_test_few", permissions=["rak_coupon_read", "rak_event_read"])
     output = run(config_for(stripe, api_key="rk_test_few"), catalog=selecting("coupons"))
@@ -253,7 +253,7 @@ def test_a_key_that_may_not_ask_who_it_is_still_works(stripe: Simulator) -> None
 
 
 def test_an_account_that_stripe_does_not_name_has_a_fixed_name(stripe: Simulator) -> None:
-    """Rows then say `acct_unknown`, the documented fallback."""
+    """Rows then have `acct_unknown`, the documented fallback."""
     stripe.world.platform.create("coupon", {"id": "C"})
     stripe.faults.add(Fault(match="/v1/account$", status=403, body={"error": {"message": "no"}}))
     output = run(config_for(stripe), catalog=selecting("coupons"))
@@ -282,10 +282,10 @@ def test_settings_come_from_the_environment(
     assert result.stdout.count('"stream":"coupons","record"') == 2
 
 
-def test_a_wrong_number_in_the_environment_is_one_fault_among_others(
+def test_a_wrong_number_in_the_environment_is_one_error_among_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It does not hide the other faults."""
+    """It does not hide the other errors."""
     monkeypatch.setenv("TAP_STRIPE_CONNECT_LAG_SECONDS", "soon")
     result = cli("--config=ENV")
     assert result.returncode == 1
@@ -332,7 +332,7 @@ def test_an_earlier_start_date_loads_the_missing_years_once(stripe: Simulator) -
 
 
 def test_what_others_refer_to_ignores_the_start_date(stripe: Simulator) -> None:
-    """An old customer of a new charge is loaded all the same."""
+    """An old customer of a new charge is loaded nevertheless."""
     stripe.world.platform.create("customer", {"id": "cus_old"}, at=NOW - 5 * YEAR)
     stripe.world.platform.create("charge", {"id": "ch_old"}, at=NOW - 5 * YEAR)
     stripe.world.platform.create("charge", {"id": "ch_1", "customer": "cus_old"}, at=NOW - DAY)
@@ -353,7 +353,7 @@ def test_a_bookmark_in_the_future_is_put_right(stripe: Simulator) -> None:
 
 
 def test_a_bookmark_of_another_tap_is_not_believed(stripe: Simulator) -> None:
-    """Its rows lie in the warehouse in another shape, so everything is loaded."""
+    """Its rows in the warehouse have another schema, so everything is loaded."""
     stripe.world.platform.create("coupon", {"id": "OLD"}, at=NOW - YEAR)
     state = {"bookmarks": {"coupons": {"replication_key_value": "2025-12-31T00:00:00Z"}}}
     output = run(config_for(stripe), state=state, catalog=selecting("coupons"))
@@ -362,7 +362,7 @@ def test_a_bookmark_of_another_tap_is_not_believed(stripe: Simulator) -> None:
 
 
 def test_full_table_in_the_catalog_reads_everything_again(stripe: Simulator) -> None:
-    """`replication-method: FULL_TABLE` is the way to a full refresh of one stream."""
+    """`replication-method: FULL_TABLE` refreshes one stream."""
     stripe.world.platform.create("coupon", {"id": "OLD"}, at=NOW - YEAR)
     catalog = selecting("coupons")
     first = run(config_for(stripe), catalog=catalog)
@@ -387,7 +387,7 @@ def test_fields_that_the_schema_does_not_know_are_kept(stripe: Simulator) -> Non
 def test_a_first_load_takes_hardly_more_requests_than_pages(
     stripe: Simulator, spread: bulk.Spread
 ) -> None:
-    """At most 1.2 times the full pages and 50, however the rows lie in ten years."""
+    """At most 1.2 times the full pages plus 50, however the rows are spread over ten years."""
     rows = 10_000
     bulk.load(
         stripe.world.platform, customers=rows, start=NOW - 10 * YEAR, until=NOW, spread=spread
@@ -432,7 +432,7 @@ def test_every_record_fits_its_schema_and_stream(stripe: Simulator) -> None:
 
 
 def test_requests_to_a_list_carry_the_parameters_of_the_table(stripe: Simulator) -> None:
-    """Every list is asked with a limit of 100, what undoes default filters, and what to expand."""
+    """Every list is requested with a limit of 100, without default filters, and with `expand`."""
     run(config_for(stripe))
     for listed in LISTED.values():
         (request,) = (one for one in stripe.journal.requests if one.path == listed.path)
@@ -440,10 +440,10 @@ def test_requests_to_a_list_carry_the_parameters_of_the_table(stripe: Simulator)
         assert dict(request.query) == {"limit": "100", **parameters}
 
 
-def test_a_page_that_takes_too_long_is_asked_for_once_more(
+def test_a_page_that_takes_too_long_is_hedged(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first answer counts, the other one is of no use; each row is written once."""
+    """The first response counts, the other one is discarded; each row is written once."""
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.engine.HedgeTimer", HedgeTimer)
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.hedging.MIN_SECONDS", 0.1)
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.hedging.FIRST_GUESS", 0.05)
@@ -458,21 +458,21 @@ def test_a_page_that_takes_too_long_is_asked_for_once_more(
     assert any(one.status is None for one in stripe.journal.requests)
 
 
-def test_a_run_leaves_the_search_for_garbage_as_it_was(stripe: Simulator) -> None:
-    """Whoever runs the tap inside another program has the same settings afterwards."""
+def test_a_run_restores_the_thresholds_of_garbage_collection(stripe: Simulator) -> None:
+    """A program that runs the tap in its process has the same settings afterwards."""
     before = gc.get_threshold()
     during: list[tuple[int, int, int]] = []
 
-    class Noticing(Engine):
-        """An engine that looks at the settings."""
+    class ObservedEngine(Engine):
+        """An engine that records the settings."""
 
         def pages(self) -> Iterator[Page | Job]:
-            """Note them before anything is read."""
+            """Record them before anything is read."""
             during.append(gc.get_threshold())
             return super().pages()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tap_stripe_connect.sync.session.Engine", Noticing)
+        patch.setattr("tap_stripe_connect.sync.session.Engine", ObservedEngine)
         run(config_for(stripe), catalog=selecting("charges"))
     assert during == [THRESHOLDS] != [before]
     assert gc.get_threshold() == before
