@@ -29,7 +29,7 @@ def test_each_account_is_in_one_shard(name: str, parts: int) -> None:
 
 
 def test_shards_stay_and_are_alike_in_size() -> None:
-    """The hash is the same on every machine, and gives no shard much more than the others."""
+    """The hash is the same on every machine, and distributes accounts evenly."""
     assert [in_shard("acct_1Example", (part, 4)) for part in range(1, 5)].index(True) == 1
     sizes = [
         sum(in_shard(f"acct_1N{place}", (part, 16)) for place in range(4800))
@@ -41,7 +41,7 @@ def test_shards_stay_and_are_alike_in_size() -> None:
 
 @pytest.mark.parametrize("settings", [{"all_connected_accounts": True}, {"account_ids": []}])
 def test_shards_read_each_account_once(stripe: Simulator, settings: dict[str, object]) -> None:
-    """The platform's own account is one among them, and the rest of the state passes through."""
+    """That includes the platform's own account; other bookmarks are kept."""
     names = [f"acct_1N{place}" for place in range(20)]
     for name in names:
         stripe.world.add_account(name).create("coupon", {"id": "C"}, at=NOW - DAY)
@@ -68,10 +68,10 @@ def test_shards_read_each_account_once(stripe: Simulator, settings: dict[str, ob
     assert sorted(read) == sorted([*names, stripe.world.platform.id])
 
 
-def test_a_shard_without_accounts_is_no_fault(
+def test_a_shard_without_accounts_is_no_error(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It reads nothing, keeps the state, exits 0 and says so."""
+    """It reads nothing, keeps the state, exits 0 and logs it."""
     caplog.set_level("INFO")
     empty = next(f"{part}/9" for part in range(1, 10) if not in_shard("acct_1Simulator", (part, 9)))
     state = {"bookmarks": {}, "others": 5}
@@ -88,7 +88,7 @@ def test_a_shard_without_accounts_is_no_fault(
 def test_a_first_account_that_is_lost_costs_only_itself(
     stripe: Simulator, lost: str, setting: str, code: int
 ) -> None:
-    """The request that finds keys of the wrong kind does not make one account decide for all."""
+    """If the first request fails for one account, the others are read nevertheless."""
     stripe.world.add_account("acct_1Known").create("coupon", {"id": "C"}, at=NOW - DAY)
     config = config_for(stripe, account_ids=f"{lost},acct_1Known", on_account_error=setting)
     output = run(config, catalog=selecting("coupons"))
@@ -97,7 +97,7 @@ def test_a_first_account_that_is_lost_costs_only_itself(
 
 
 def test_the_platform_named_among_the_accounts_is_read_as_itself(stripe: Simulator) -> None:
-    """Its requests carry no header, however it came into the list."""
+    """Its requests have no account header."""
     stripe.world.platform.create("coupon", {"id": "C"}, at=NOW - DAY)
     output = run(config_for(stripe, account_ids=[stripe.world.platform.id]))
     assert output.counts["coupons"] == 1

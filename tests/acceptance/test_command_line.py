@@ -44,14 +44,16 @@ def written(folder: Path, config: Json) -> str:
     return str(file)
 
 
-def loud(result: subprocess.CompletedProcess[str]) -> list[str]:
-    """Return what a user has to read of a log: warnings, errors, and what is no log line."""
+def warning_lines(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the lines of a log above INFO, and those that are no log lines."""
     assert "Traceback" not in result.stderr
     return [line for line in result.stderr.splitlines() if " | INFO " not in line]
 
 
-def test_a_connection_test_with_a_good_key_is_calm(stripe: Simulator, tmp_path: Path) -> None:
-    """A schema for each stream, a record of each that has some, no state; nothing to worry about.
+def test_a_connection_test_with_a_good_key_logs_no_warning(
+    stripe: Simulator, tmp_path: Path
+) -> None:
+    """A schema for each stream, a record of each that has some, no state, no warning.
 
     Ten thousand charges are not read for it.
     """
@@ -60,7 +62,7 @@ def test_a_connection_test_with_a_good_key_is_calm(stripe: Simulator, tmp_path: 
     )
     config = written(tmp_path, config_for(stripe))
     result = cli("--config", config, "--test")
-    assert (result.returncode, loud(result)) == (0, [])
+    assert (result.returncode, warning_lines(result)) == (0, [])
     assert f"passed; 2 of {len(STREAMS)} streams have records" in result.stderr
     messages = parsed(result.stdout.encode())
     schemas = [one["stream"] for one in messages if one["type"] == "SCHEMA"]
@@ -72,25 +74,25 @@ def test_a_connection_test_with_a_good_key_is_calm(stripe: Simulator, tmp_path: 
 
 
 def test_a_connection_test_with_a_bad_key_is_one_line(stripe: Simulator, tmp_path: Path) -> None:
-    """It says what is wrong with the key, and nothing is written."""
+    """The error says what is wrong with the key, and nothing is written."""
     config = written(tmp_path, config_for(stripe, api_key="sk_test_51PlantedSecret"))
     result = cli("--config", config, "--test")
     assert (result.returncode, result.stdout) == (1, "")
-    (line,) = loud(result)
+    (line,) = warning_lines(result)
     assert "Invalid API Key provided" in line
     assert "check api_key" in line
     assert "PlantedSecret" not in line
 
 
 @pytest.mark.parametrize(("setting", "code"), [("fail", 1), ("warn", 0)])
-def test_a_connection_test_tells_what_a_key_may_not_read(
+def test_a_connection_test_reports_what_a_key_may_not_read(
     stripe: Simulator,
     caplog: pytest.LogCaptureFixture,
     capsysbinary: pytest.CaptureFixture[bytes],
     setting: str,
     code: int,
 ) -> None:
-    """A line for each denied stream, with the permission; the setting says whether that fails."""
+    """A line for each denied stream, with the permission; the setting decides the exit code."""
     stripe.world.platform.create("coupon", {"id": "C"})
     allowed = ["rak_coupon_read", "rak_event_read", "rak_customer_read", "rak_plan_read"]
     stripe.world.add_key("rk_test_few", permissions=allowed)
@@ -103,14 +105,14 @@ def test_a_connection_test_tells_what_a_key_may_not_read(
         assert tap.run_connection_test()
     records = [one for one in parsed(capsysbinary.readouterr().out) if one["type"] == "RECORD"]
     assert {one["stream"] for one in records} == {"coupons", "events"}
-    told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     denied = {name for name, one in LISTED.items() if one.permission not in allowed}
-    assert {line.partition(" of ")[0] for line in told} == denied
-    assert all("rak_" in line for line in told)
+    assert {line.partition(" of ")[0] for line in warnings} == denied
+    assert all("rak_" in line for line in warnings)
 
 
 def test_a_connection_test_changes_no_bookmark(stripe: Simulator) -> None:
-    """What it reads counts for nothing later."""
+    """Later runs do not depend on it."""
     stripe.world.platform.create("coupon", {"id": "C"})
     tap = TapStripeConnect(config=config_for(stripe))
     before = tap.bookmarks.state()
@@ -118,10 +120,10 @@ def test_a_connection_test_changes_no_bookmark(stripe: Simulator) -> None:
     assert tap.bookmarks.state()["bookmarks"] == before["bookmarks"] == {}
 
 
-def test_a_connection_test_asks_further_accounts(
+def test_a_connection_test_reads_further_accounts(
     stripe: Simulator, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    """A stream that is empty in one account has its record from another; each is asked something.
+    """A stream that is empty in one account gets its record from another; each is requested.
 
     Of a thousand accounts, ten are.
     """
@@ -134,16 +136,18 @@ def test_a_connection_test_asks_further_accounts(
     TapStripeConnect(config=config, catalog=catalog).run_connection_test()
     records = [one for one in parsed(capsysbinary.readouterr().out) if one["type"] == "RECORD"]
     assert {one["record"]["account_id"] for one in records} == {"acct_1Simulator", "acct_1N12"}
-    asked = {one.account for one in stripe.journal.requests if one.path == "/v1/coupons"}
-    assert len(asked) == 10
+    requested_accounts = {
+        one.account for one in stripe.journal.requests if one.path == "/v1/coupons"
+    }
+    assert len(requested_accounts) == 10
 
 
-def test_a_catalog_can_be_looked_into() -> None:
-    """A reader that has seen enough ends discovery without a word."""
+def test_discovery_can_be_piped_into_head() -> None:
+    """If the reader closes the pipe, discovery ends without a message."""
     result = shell(f"{TAP} --discover | head -c 100")
     assert result.returncode == 1
     assert result.stdout.startswith('{\n  "streams"')
-    assert loud(result) == []
+    assert warning_lines(result) == []
 
 
 @pytest.mark.parametrize(
@@ -164,15 +168,15 @@ def test_a_catalog_can_be_looked_into() -> None:
 def test_an_output_that_cannot_be_written(
     stripe: Simulator, tmp_path: Path, options: str, line: str
 ) -> None:
-    """One line says so, the exit code is 1, and no option is blamed."""
+    """One line reports it, the exit code is 1, and no option is named."""
     stripe.world.platform.create("coupon", {"id": "C"})
     config = written(tmp_path, config_for(stripe))
     result = shell(f"{TAP} {options.replace('CONFIG', config)}")
     assert result.returncode == 1
-    told = [one for one in loud(result) if "ERROR" in one or one.startswith("Error")]
-    assert len(told) == 1
-    assert line in told[0]
-    assert "--config" not in told[0]
+    errors = [one for one in warning_lines(result) if "ERROR" in one or one.startswith("Error")]
+    assert len(errors) == 1
+    assert line in errors[0]
+    assert "--config" not in errors[0]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
@@ -180,7 +184,7 @@ def test_an_output_that_cannot_be_written(
 def test_a_number_that_json_does_not_have(
     stripe: Simulator, tmp_path: Path, option: str, number: str
 ) -> None:
-    """The option, the file and the number are named; no request is sent."""
+    """The error names the option, the file and the number; no request is sent."""
     config = written(tmp_path, config_for(stripe))
     file = tmp_path / "numbers.json"
     file.write_text(f'{{"bookmarks": {{"others": {{"x": {number}}}}}}}')
@@ -202,7 +206,7 @@ def test_a_number_that_json_does_not_have(
     ids=["NaN", "deep", "list", "binary"],
 )
 def test_a_config_that_is_no_json(tmp_path: Path, content: str, reason: str) -> None:
-    """The option and the file are named, and what is wrong."""
+    """The error names the option, the file and the reason."""
     file = tmp_path / "config.json"
     file.write_bytes(content.encode("latin-1"))
     with pytest.raises(TapError) as failure:
@@ -212,7 +216,7 @@ def test_a_config_that_is_no_json(tmp_path: Path, content: str, reason: str) -> 
 
 @pytest.mark.parametrize("option", ["--catalog", "--state"])
 def test_a_file_that_is_nested_too_deeply(tmp_path: Path, option: str) -> None:
-    """It is a damaged file like any other."""
+    """It is reported like any damaged file."""
     config = written(tmp_path, {"api_key": "sk_test_1"})
     file = tmp_path / "deep.json"
     file.write_text("[" * 100_000)
@@ -220,17 +224,17 @@ def test_a_file_that_is_nested_too_deeply(tmp_path: Path, option: str) -> None:
         invoke("--config", config, option, str(file))
 
 
-def test_faults_of_settings_are_told_by_a_connection_test(
+def test_a_connection_test_reports_errors_of_settings(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All at once, as in a sync, and nothing is asked."""
+    """All at once, as in a sync, and without a request."""
     config = written(tmp_path, {"api_key": "sk_test_1", "lag_seconds": "x", "shard": "0/0"})
     assert invoke("--config", config, "--test") == 1
-    told = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
-    assert [line.partition(":")[0] for line in told] == ["shard", "lag_seconds"]
+    errors = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+    assert [line.partition(":")[0] for line in errors] == ["shard", "lag_seconds"]
 
 
-def test_a_connection_test_asks_for_the_event_feed(
+def test_a_connection_test_requests_the_event_feed(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without it later runs see no changes, whatever is selected."""
@@ -246,22 +250,24 @@ def test_a_connection_test_asks_for_the_event_feed(
 def test_an_account_that_is_gone_fails_a_connection_test_once(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing more of it is asked for; the others are."""
+    """It gets no further requests; the other accounts do."""
     stripe.world.add_account("acct_1Known").create("coupon", {"id": "C"})
     config = config_for(stripe, account_ids=["acct_1Gone", "acct_1Known"])
     with pytest.raises(SystemExit, match="1"):
         TapStripeConnect(config=config).run_connection_test()
     (line,) = (one.getMessage() for one in caplog.records if one.levelname == "WARNING")
     assert line.startswith("acct_1Gone could not be read")
-    asked = [one.account for one in stripe.journal.requests if one.path != "/v1/account"]
-    assert asked.count("acct_1Gone") <= 1
-    assert asked.count("acct_1Known") == len(LISTED)
+    requested_accounts = [
+        one.account for one in stripe.journal.requests if one.path != "/v1/account"
+    ]
+    assert requested_accounts.count("acct_1Gone") <= 1
+    assert requested_accounts.count("acct_1Known") == len(LISTED)
 
 
 def test_a_stream_that_fails_in_a_connection_test(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told like in a sync, and the test fails."""
+    """It is reported as in a sync, and the test fails."""
     stripe.faults.add(
         Fault(match="/v1/charges", status=500, headers={"Stripe-Should-Retry": "false"})
     )
@@ -272,5 +278,5 @@ def test_a_stream_that_fails_in_a_connection_test(
 
 
 def invoke(*arguments: str) -> Any:
-    """Run the command in this process; faults are raised, an exit code is returned."""
+    """Run the command in this process; errors are raised, an exit code is returned."""
     return TapStripeConnect.cli.main(list(arguments), standalone_mode=False)

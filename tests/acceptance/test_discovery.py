@@ -1,4 +1,4 @@
-"""What the tap says of itself, without a key and without a network."""
+"""Discovery, `--about` and `--help`, without a key and without a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tap_stripe_connect.tap import TapStripeConnect
 from tests.support.harness import cli
 
 
-def test_discovery_needs_nothing_and_says_the_same_twice() -> None:
+def test_discovery_needs_no_configuration_and_is_deterministic() -> None:
     """With an empty configuration the whole catalog comes, byte for byte the same."""
     first, second = cli("--discover"), cli("--discover")
     assert first.returncode == 0
@@ -47,7 +47,7 @@ def test_about_names_every_setting() -> None:
 
 
 def test_help_lists_the_commands() -> None:
-    """`--help` shows the Singer options and what else the program can do."""
+    """`--help` shows the Singer options and the other commands."""
     text = cli("--help").stdout
     for word in ("--discover", "--catalog", "--state", "simulate"):
         assert word in text

@@ -1,4 +1,4 @@
-"""Rows whose `created` is no usable time: each costs nothing but that column."""
+"""Rows with invalid times: they lose only that column."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def customer(name: str, created: Any) -> Json:
 
 
 def serve(stripe: Simulator, *pages: list[Json]) -> None:
-    """Let the list of customers have just these pages."""
+    """Serve these pages as the list of customers."""
     for place in reversed(range(len(pages))):
         page = {
             "object": "list",
@@ -45,7 +45,7 @@ def serve(stripe: Simulator, *pages: list[Json]) -> None:
 def test_a_row_with_an_invalid_time_arrives_without_it(
     stripe: Simulator, caplog: pytest.LogCaptureFixture, place: int, invalid: Any
 ) -> None:
-    """Wherever it stands on its page: all rows arrive, that one is named, the state claims all."""
+    """Wherever it is on its page: all rows are written, it is named, the bookmark covers all."""
     pages = [
         [customer(f"cus_{page}{row}", NOW - DAY * (1 + page) - row) for row in range(4)]
         for page in range(3)
@@ -65,20 +65,20 @@ def test_a_row_with_an_invalid_time_arrives_without_it(
     assert output.state["bookmarks"]["customers"]["covered"] == [
         ["1970-01-01T00:00:00+00:00", "2025-12-31T23:55:00+00:00"]
     ]
-    asked = [one for one in stripe.journal.requests if one.path == "/v1/customers"]
-    assert len({one.parameter("starting_after") for one in asked}) == len(pages)
+    requests = [one for one in stripe.journal.requests if one.path == "/v1/customers"]
+    assert len({one.parameter("starting_after") for one in requests}) == len(pages)
 
 
 def test_a_whole_page_of_invalid_times_is_read_past(stripe: Simulator) -> None:
-    """Nothing on it says where the list stands; the cursor does."""
+    """The page has no usable time; the cursor continues the list."""
     odd = [customer(f"cus_1{row}", invalid) for row, invalid in enumerate(INVALID)]
     serve(stripe, [customer("cus_0", NOW - DAY)], odd, [customer("cus_2", NOW - 2 * DAY)])
     output = run(config_for(stripe), catalog=CUSTOMERS)
     assert len(output.records("customers")) == 2 + len(INVALID)
 
 
-def test_the_next_run_is_none_the_worse(stripe: Simulator) -> None:
-    """What was read with an invalid time is neither read nor written again."""
+def test_the_next_run_is_not_affected(stripe: Simulator) -> None:
+    """A row with an invalid time is neither read nor written again."""
     serve(stripe, [customer("cus_0", NOW - DAY), customer("cus_1", "soon")])
     state = run(config_for(stripe), catalog=CUSTOMERS).state
     stripe.world.clock.advance(DAY)
@@ -88,7 +88,7 @@ def test_the_next_run_is_none_the_worse(stripe: Simulator) -> None:
 
 @pytest.mark.parametrize("rows", [0, 350])
 def test_a_row_from_before_1970_has_its_time(stripe: Simulator, rows: int) -> None:
-    """It comes as a date-time, however the list is split."""
+    """It is written as a date-time, however the list is split."""
     account = stripe.world.platform
     bulk.load(account, customers=rows, start=NOW - 300 * DAY, until=NOW - DAY)
     for number, created in enumerate((-1, -86_400 * 365, -1)):
@@ -104,7 +104,7 @@ def test_a_row_from_before_1970_has_its_time(stripe: Simulator, rows: int) -> No
 def test_any_time_of_a_row_can_be_invalid(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The column is null, its value is kept by its path, and the row is named."""
+    """The column is null, its value is kept under its path, and the row is named."""
     invoice = {
         "id": "in_1",
         "due_date": 10**12,
@@ -121,10 +121,10 @@ def test_any_time_of_a_row_can_be_invalid(
     (line,) = output.records("invoice_line_items")
     assert line["period"] == {"start": "1969-12-31T23:59:59+00:00", "end": None}
     assert line["additional_fields"] == {"period.end": 1.5}
-    told = [one.message for one in caplog.records if "invalid times" in one.message]
-    assert sorted(one.partition(":")[0] for one in told) == ["invoice_line_items", "invoices"]
-    assert any("due_date, status_transitions.paid_at of in_1" in one for one in told)
-    assert "yesterday" not in json.dumps(told)
+    warnings = [one.message for one in caplog.records if "invalid times" in one.message]
+    assert sorted(one.partition(":")[0] for one in warnings) == ["invoice_line_items", "invoices"]
+    assert any("due_date, status_transitions.paid_at of in_1" in one for one in warnings)
+    assert "yesterday" not in json.dumps(warnings)
 
 
 @pytest.mark.parametrize("invalid", ["soon", 1.5, 10**12, -5], ids=repr)
@@ -148,7 +148,7 @@ def test_a_changed_object_with_an_invalid_time_is_read_again(
 
 
 def test_a_deleted_object_with_an_invalid_time_is_marked(stripe: Simulator) -> None:
-    """Its last known columns come, without that one."""
+    """Its last known columns are written, without that one."""
     state = run(config_for(stripe), catalog=CUSTOMERS).state
     stripe.world.clock.advance(DAY)
     stripe.world.platform.add_event("customer.deleted", customer("cus_1", "soon"))

@@ -1,4 +1,4 @@
-"""Answers count only if they belong to their requests: late, doubled and shifted ones do not."""
+"""Responses have to match their requests: late, duplicate and shifted ones are rejected."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Client, "backoff", 0.001)
 
 
-def filled(account: Account, customers: int = 130) -> Account:
-    """Give an account objects of its own, customers on more than one page, and events of today."""
+def with_objects(account: Account, customers: int = 130) -> Account:
+    """Create customers on more than one page, a coupon and their events; return the account."""
     mark = account.id.removeprefix("acct_1")
     for place in range(customers):
         at = NOW - YEAR + place * DAY
@@ -59,53 +59,53 @@ def filled(account: Account, customers: int = 130) -> Account:
 
 
 def keys_in(output: Output) -> dict[str, set[Key]]:
-    """Return the keys of all rows that a run has written, by stream."""
+    """Return the keys of all rows that a run wrote, by stream."""
     tables = Warehouse().load(output.messages).tables
     return {stream: set(tables[stream]) for stream in STREAMS}
 
 
 def keys_of(*accounts: Account) -> dict[str, set[Key]]:
-    """Return the keys of all that these accounts hold, by stream."""
+    """Return the keys of all objects of these accounts, by stream."""
     tables = [expected(account) for account in accounts]
     return {stream: {key for table in tables for key in table[stream]} for stream in STREAMS}
 
 
 class LateDuplicate:
-    """Sends one answer once more when the next request has come on the same connection."""
+    """Repeats one response when the next request arrives on the same connection."""
 
     def __init__(self, number: int, stripped: tuple[str, ...] = ()) -> None:
-        """Disturb the first request from this number on that comes on a connection in use."""
+        """Disturb the first request from this number on that reuses a connection."""
         self._number = number
         self._stripped = stripped
         self._last: dict[int, bytes] = {}
         self.sent = 0
 
     def __call__(self, request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
-        """Return the answer, perhaps behind the one before it."""
-        before = self._last.get(request.connection, b"")
-        answer = self._last[request.connection] = without(fetch(), *self._stripped)
-        if not before or self.sent or request.number < self._number:
-            return answer
+        """Return the response, perhaps after the previous one."""
+        previous = self._last.get(request.connection, b"")
+        response = self._last[request.connection] = without(fetch(), *self._stripped)
+        if not previous or self.sent or request.number < self._number:
+            return response
         self.sent += 1
-        return before + answer
+        return previous + response
 
 
 class Shift:
-    """Sends each answer to whoever asks next, over all connections, for some requests."""
+    """Sends each response to the next request instead, over all connections, for some requests."""
 
     def __init__(self, first: int, last: int, stripped: tuple[str, ...] = ()) -> None:
-        """From the request `first` on, send the response before it once more."""
+        """Shift the responses to the requests `first` to `last`."""
         self._shifted = range(first, last + 1)
         self._stripped = stripped
         self._lock = threading.Lock()
         self._last = b""
 
     def __call__(self, request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
-        """Return the answer to the request before."""
+        """Return the response, or that to the previous request."""
         with self._lock:
-            answer = without(fetch(), *self._stripped)
-            before, self._last = self._last, answer
-            return before if request.number in self._shifted else answer
+            response = without(fetch(), *self._stripped)
+            previous, self._last = self._last, response
+            return previous if request.number in self._shifted else response
 
 
 @pytest.mark.parametrize("stripped", HEADERS.values(), ids=HEADERS)
@@ -113,8 +113,8 @@ class Shift:
 def test_a_late_duplicate_costs_no_row(
     stripe: Simulator, number: int, stripped: tuple[str, ...]
 ) -> None:
-    """The answer that is read for the next request on its connection is another one's."""
-    account = filled(stripe.world.platform)
+    """The next request on the connection reads the response to another one."""
+    account = with_objects(stripe.world.platform)
     duplicate = LateDuplicate(number, stripped)
     with Proxy(stripe.url, duplicate) as proxy:
         output = run(config_for(stripe, api_url=proxy.url), catalog=selecting(*STREAMS))
@@ -125,41 +125,43 @@ def test_a_late_duplicate_costs_no_row(
 
 @pytest.mark.parametrize("stripped", HEADERS.values(), ids=HEADERS)
 @pytest.mark.parametrize(("first", "last"), [(2, 5), (4, 9), (6, 14), (3, 10_000)])
-def test_answers_that_are_shifted_by_one_get_into_no_wrong_account(
+def test_responses_that_are_shifted_by_one_get_into_no_wrong_account(
     stripe: Simulator,
     monkeypatch: pytest.MonkeyPatch,
     first: int,
     last: int,
     stripped: tuple[str, ...],
 ) -> None:
-    """What fits nowhere is not written, and what is missing therefore is read by the next run."""
+    """Mismatched responses are not written; the next run reads what is missing."""
     if len(stripped) > 1:
-        # Where nothing in an answer's head tells it apart, only the order of requests is left.
+        # Without distinguishing headers only the order of requests can be checked.
         monkeypatch.setattr(workers, "MAX_WORKERS", 1)
     names = ("acct_1One", "acct_1Two", "acct_1Three")
     accounts = [
-        filled(stripe.world.add_account(name), 40 * place) for place, name in enumerate(names)
+        with_objects(stripe.world.add_account(name), 40 * place) for place, name in enumerate(names)
     ]
     catalog = selecting(*STREAMS)
     with Proxy(stripe.url, Shift(first, last, stripped)) as proxy:
         config = config_for(stripe, api_url=proxy.url, account_ids=list(names))
-        bent = run(config, catalog=catalog)
-    straight = run(config_for(stripe, account_ids=list(names)), state=bent.state, catalog=catalog)
-    assert straight.exit_code == 0
-    found, wanted = keys_in(bent), keys_of(*accounts)
+        disturbed = run(config, catalog=catalog)
+    undisturbed = run(
+        config_for(stripe, account_ids=list(names)), state=disturbed.state, catalog=catalog
+    )
+    assert undisturbed.exit_code == 0
+    found, expected_keys = keys_in(disturbed), keys_of(*accounts)
     for stream in STREAMS:
-        assert found[stream] <= wanted[stream]
-        assert found[stream] | keys_in(straight)[stream] == wanted[stream]
-    if not bent.exit_code:
-        assert found == wanted
+        assert found[stream] <= expected_keys[stream]
+        assert found[stream] | keys_in(undisturbed)[stream] == expected_keys[stream]
+    if not disturbed.exit_code:
+        assert found == expected_keys
 
 
 def test_another_list_in_its_place_fails_a_stream_alone(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No row of it is written, nothing is claimed, and one line says what came and what to do."""
+    """No row is written, no bookmark is set, and one line says what was wrong and what to do."""
     monkeypatch.setattr(Client, "attempts", 3)
-    account = filled(stripe.world.platform)
+    account = with_objects(stripe.world.platform)
     body = {
         "object": "list",
         "url": "/v1/customers",
@@ -180,16 +182,16 @@ def test_another_list_in_its_place_fails_a_stream_alone(
 def test_rows_of_another_time_do_not_count(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page of another window would be claimed for the one that was asked for."""
+    """Otherwise a page of another window would cover the requested one."""
     monkeypatch.setattr(Client, "attempts", 3)
     bulk.load(stripe.world.platform, charges=20, start=NOW - YEAR, until=NOW - DAY)
 
-    def passed_on(request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
+    def forwarded(request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
         del request
         return fetch()
 
     # Its windows begin with `created`.
-    with Proxy(stripe.url, passed_on, target=lambda path: path.split("&created")[0]) as proxy:
+    with Proxy(stripe.url, forwarded, target=lambda path: path.split("&created")[0]) as proxy:
         config = config_for(stripe, api_url=proxy.url, start_date="2025-12-01")
         output = run(config, catalog=selecting("charges"))
     assert output.exit_code == 1
@@ -198,15 +200,15 @@ def test_rows_of_another_time_do_not_count(
 
 
 @pytest.mark.parametrize("address", ["/v1/other", "https://example.com/elsewhere?x=1", None])
-def test_a_list_that_calls_itself_otherwise_is_read_and_told_once(
+def test_a_list_with_an_unexpected_url_is_read_and_reported_once(
     stripe: Simulator,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     address: str | None,
 ) -> None:
-    """Where all rows fit and the same address comes again, it is this server's way (once more)."""
+    """It is accepted if all rows match and the same URL is returned again."""
     monkeypatch.setattr(workers, "MAX_WORKERS", 1)
-    account = filled(stripe.world.platform)
+    account = with_objects(stripe.world.platform)
 
     def renamed(request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
         del request
@@ -221,15 +223,15 @@ def test_a_list_that_calls_itself_otherwise_is_read_and_told_once(
     assert (
         len([one for one in caplog.messages if "Accepting responses with an anomaly" in one]) == 1
     )
-    # Two pages of customers, one of which is asked for twice.
+    # Two pages of customers, one of which is requested twice.
     assert len([one for one in proxy.requests if "/v1/customers" in one.target]) == 3
 
 
-def test_an_address_that_only_names_its_host_is_no_oddity(
+def test_a_list_url_with_a_host_is_no_anomaly(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Only the path is compared, without what stands before and behind it."""
-    filled(stripe.world.platform)
+    """Only the path is compared, without host and query."""
+    with_objects(stripe.world.platform)
 
     def renamed(request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
         del request
@@ -246,12 +248,12 @@ def test_an_address_that_only_names_its_host_is_no_oddity(
 def test_a_proxy_that_drops_the_account_ends_the_run(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the platform's rows would be written as those of the account that was named."""
+    """Otherwise the platform's rows would be written as those of the requested account."""
     monkeypatch.setattr(Client, "attempts", 3)
-    filled(stripe.world.platform)
-    filled(stripe.world.add_account("acct_1One"))
+    with_objects(stripe.world.platform)
+    with_objects(stripe.world.add_account("acct_1One"))
 
-    def passed_on(request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
+    def forwarded(request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
         del request
         return fetch()
 
@@ -259,16 +261,16 @@ def test_a_proxy_that_drops_the_account_ends_the_run(
         return {name: value for name, value in headers.items() if name != "stripe-account"}
 
     with (
-        Proxy(stripe.url, passed_on, changes=dropped) as proxy,
+        Proxy(stripe.url, forwarded, changes=dropped) as proxy,
         pytest.raises(StripeError, match="it is not account acct_1One") as caught,
     ):
         run(config_for(stripe, api_url=proxy.url, account_ids=["acct_1One"]))
     assert "drops the Stripe-Account header" in str(caught.value)
 
 
-def test_the_refusal_of_another_object_is_no_deletion(stripe: Simulator) -> None:
-    """A changed object is there, whatever is said of another one."""
-    account = filled(stripe.world.platform)
+def test_a_404_of_another_object_is_no_deletion(stripe: Simulator) -> None:
+    """A changed object exists, even if another one does not."""
+    account = with_objects(stripe.world.platform)
     first = run(config_for(stripe), catalog=selecting("coupons"))
     stripe.world.clock.advance(DAY)
     account.update("coupon", "Simulator", {"name": "new"})
@@ -280,9 +282,9 @@ def test_the_refusal_of_another_object_is_no_deletion(stripe: Simulator) -> None
     assert [row["name"] for row in second.records("coupons")] == ["new"]
 
 
-def test_another_object_than_the_one_retrieved_is_asked_for_again(stripe: Simulator) -> None:
-    """A row is never written in another one's place."""
-    account = filled(stripe.world.platform)
+def test_another_object_than_the_requested_one_is_requested_again(stripe: Simulator) -> None:
+    """A row is never written in place of another one."""
+    account = with_objects(stripe.world.platform)
     first = run(config_for(stripe), catalog=selecting("coupons"))
     stripe.world.clock.advance(DAY)
     account.update("coupon", "Simulator", {"name": "new"})
@@ -294,48 +296,48 @@ def test_another_object_than_the_one_retrieved_is_asked_for_again(stripe: Simula
     assert [(row["id"], row["name"]) for row in second.records("coupons")] == [("Simulator", "new")]
 
 
-class Odd:
-    """Answers the first request for customers oddly; a late answer comes with the next request."""
+class DamagedResponse:
+    """Damages the first response of customers; a late one is sent with the next request."""
 
     def __init__(self, kind: str) -> None:
-        """Do as one of the kinds says."""
+        """Store the kind of damage."""
         self._kind = kind
         self._numbers = count(1)
         self._next = threading.Event()
 
     def __call__(self, request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
-        """Return the answer, the first one of customers oddly."""
-        answer = fetch()
+        """Return the response, the first one of customers damaged."""
+        response = fetch()
         if "/v1/customers" not in request.target:
-            return answer
+            return response
         number = next(self._numbers)
         if number > 1:
             self._next.set()
-            return answer
+            return response
         if self._kind == "late":
             self._next.wait(120)
         return {
-            "late": answer,
-            "cut off": replaced(answer, answer[-200:], b""),
-            "another list": replaced(answer, b'"object":"customer"', b'"object":"coupon"'),
-            "a page": b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
-            "trouble": b"HTTP/1.1 502 Bad\r\nContent-Length: 6\r\n\r\n<html>",
+            "late": response,
+            "cut off": replaced(response, response[-200:], b""),
+            "another list": replaced(response, b'"object":"customer"', b'"object":"coupon"'),
+            "HTML": b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",
+            "bad gateway": b"HTTP/1.1 502 Bad\r\nContent-Length: 6\r\n\r\n<html>",
         }[self._kind]
 
 
-@pytest.mark.parametrize("kind", ["late", "cut off", "another list", "a page", "trouble"])
-def test_a_connection_with_an_odd_answer_is_given_up(
+@pytest.mark.parametrize("kind", ["late", "cut off", "another list", "HTML", "bad gateway"])
+def test_a_connection_with_a_damaged_response_is_closed(
     stripe: Simulator,
     monkeypatch: pytest.MonkeyPatch,
     give_up: Callable[[str, float], None],
     kind: str,
 ) -> None:
-    """What still comes on it would be taken for the answer to the next request."""
+    """Otherwise leftover bytes would be read as the response to the next request."""
     if kind == "late":
         give_up("/v1/customers", 1.0)
     monkeypatch.setattr(workers, "MAX_WORKERS", 1)
-    account = filled(stripe.world.platform)
-    with Proxy(stripe.url, Odd(kind)) as proxy:
+    account = with_objects(stripe.world.platform)
+    with Proxy(stripe.url, DamagedResponse(kind)) as proxy:
         output = run(config_for(stripe, api_url=proxy.url), catalog=selecting(*STREAMS))
     assert output.exit_code == 0
     assert keys_in(output) == keys_of(account)
@@ -344,9 +346,9 @@ def test_a_connection_with_an_odd_answer_is_given_up(
     assert customers[0].connection not in {one.connection for one in later}
 
 
-def test_bytes_behind_an_answer_end_its_connection(stripe: Simulator) -> None:
-    """They are not read as the beginning of the next answer."""
-    account = filled(stripe.world.platform)
+def test_bytes_after_a_response_close_its_connection(stripe: Simulator) -> None:
+    """They are not read as the beginning of the next response."""
+    account = with_objects(stripe.world.platform)
 
     def more(request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
         del request
@@ -362,9 +364,9 @@ def test_bytes_behind_an_answer_end_its_connection(stripe: Simulator) -> None:
 def test_a_server_whose_request_ids_are_all_the_same_is_read(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One more request tells that they tell nothing."""
+    """One more request shows that the ids do not distinguish responses."""
     monkeypatch.setattr(workers, "MAX_WORKERS", 1)
-    account = filled(stripe.world.platform)
+    account = with_objects(stripe.world.platform)
     stripe.faults.add(Fault(headers={"request-id": "req_1"}))
     output = run(config_for(stripe), catalog=selecting(*STREAMS))
     assert output.exit_code == 0
@@ -373,9 +375,9 @@ def test_a_server_whose_request_ids_are_all_the_same_is_read(
     assert stripe.journal.count() == 6
 
 
-def test_an_empty_page_that_goes_on_is_asked_for_once_more(stripe: Simulator) -> None:
-    """Once it is a hiccup, and twice a list without an end."""
-    account = filled(stripe.world.platform)
+def test_an_empty_page_with_has_more_is_requested_once_more(stripe: Simulator) -> None:
+    """Once it passes; twice means an endless list."""
+    account = with_objects(stripe.world.platform)
     stripe.faults.add(Fault(match="starting_after", empty_page=True, times=1))
     output = run(config_for(stripe), catalog=selecting("customers"))
     assert output.exit_code == 0
@@ -388,7 +390,7 @@ def test_an_empty_page_that_goes_on_is_asked_for_once_more(stripe: Simulator) ->
 
 
 def client_of(url: str) -> Client:
-    """Return a client for an address, whose budget is ample."""
+    """Return a client with a high rate limit."""
     return Client(
         url=url,
         api_key="sk_test_simulator",
@@ -398,9 +400,9 @@ def client_of(url: str) -> Client:
     )
 
 
-def test_after_a_mix_up_a_page_has_to_come_twice(stripe: Simulator) -> None:
-    """An empty page of the same list fits every question about it; a stale one is no answer."""
-    filled(stripe.world.platform)
+def test_after_a_mismatch_a_page_has_to_come_twice(stripe: Simulator) -> None:
+    """An empty page of the same list matches every request for it, even if it is stale."""
+    with_objects(stripe.world.platform)
     client = client_of(stripe.url)
     empty = {"object": "list", "url": "/v1/customers", "has_more": False, "data": []}
     other = {"object": "list", "url": "/v1/coupons", "has_more": False, "data": []}
@@ -412,9 +414,9 @@ def test_after_a_mix_up_a_page_has_to_come_twice(stripe: Simulator) -> None:
     assert stripe.journal.count(path="/v1/customers") == 4
 
 
-def test_doubt_ends_after_some_good_pages(stripe: Simulator) -> None:
+def test_confirmation_ends_after_some_matching_pages(stripe: Simulator) -> None:
     """One late duplicate does not double the requests of a long run."""
-    filled(stripe.world.platform)
+    with_objects(stripe.world.platform)
     client = client_of(stripe.url)
     stripe.faults.add(Fault(match="/v1/customers", body={"object": "plan", "id": "x"}, times=1))
     for _ in range(30):
@@ -422,11 +424,11 @@ def test_doubt_ends_after_some_good_pages(stripe: Simulator) -> None:
     assert stripe.journal.count(path="/v1/customers") == 1 + PAGES_TO_CONFIRM + 30
 
 
-def test_threads_that_doubt_ask_one_after_another(stripe: Simulator) -> None:
-    """Two requests in a row tell nothing where those of others come between them."""
+def test_threads_confirm_pages_one_after_another(stripe: Simulator) -> None:
+    """Two requests in a row confirm nothing if those of other threads come between them."""
     names = ("acct_1One", "acct_1Two", "acct_1Three")
     for name in names:
-        filled(stripe.world.add_account(name))
+        with_objects(stripe.world.add_account(name))
     client = client_of(stripe.url)
     stripe.faults.add(Fault(match="/v1/customers", body={"object": "plan", "id": "x"}, times=1))
     client.page("/v1/customers")
@@ -438,15 +440,15 @@ def test_threads_that_doubt_ask_one_after_another(stripe: Simulator) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    asked = [str(one.account) for one in stripe.journal.requests]
-    assert asked[::2] == asked[1::2]
-    assert sorted(asked[::2]) == sorted(names)
+    requested = [str(one.account) for one in stripe.journal.requests]
+    assert requested[::2] == requested[1::2]
+    assert sorted(requested[::2]) == sorted(names)
 
 
 @pytest.mark.parametrize("named", ["acct_1Two", ""])
-def test_an_answer_about_another_account_is_asked_for_again(stripe: Simulator, named: str) -> None:
-    """Stripe's answers name the account that they are about, if it is not the key's own."""
-    filled(stripe.world.add_account("acct_1One"))
+def test_a_response_for_another_account_is_requested_again(stripe: Simulator, named: str) -> None:
+    """Stripe's responses name their account if it is not the key's own."""
+    with_objects(stripe.world.add_account("acct_1One"))
     client = client_of(stripe.url)
     client.page("/v1/coupons", account="acct_1One")
     fault = stripe.faults.add(Fault(headers={"stripe-account": named}, times=1))
@@ -455,14 +457,14 @@ def test_an_answer_about_another_account_is_asked_for_again(stripe: Simulator, n
     assert stripe.journal.count() == 4
 
 
-def test_an_answer_about_an_account_that_nobody_named_is_asked_for_again(
+def test_a_response_for_an_unrequested_account_is_requested_again(
     stripe: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A gateway may name one itself; it does so always, and that is told once."""
+    """A gateway may always add an account; this is reported once."""
     client = client_of(stripe.url)
     stripe.faults.add(Fault(headers={"stripe-account": "acct_1Two"}, times=1))
     client.page("/v1/coupons")
-    # The odd one, and the right one twice.
+    # The mismatched response, and the right one twice.
     assert stripe.journal.count() == 3
     stripe.journal.clear()
     client = client_of(stripe.url)
@@ -495,7 +497,7 @@ def test_lists_of_all_parents_share_one_endpoint(
     assert waited == [route]
 
 
-ASKED = ApiRequest(
+REQUEST = ApiRequest(
     "/v1/charges",
     {"created[gte]": "100", "created[lt]": "200"},
     None,
@@ -527,8 +529,8 @@ def page(**row: object) -> dict[str, object]:
     ],
 )
 def test_rows_that_fit(row: dict[str, object]) -> None:
-    """A time that is none tells nothing of the page, and a list may hold several kinds."""
-    check_page(page(**row), ASKED)
+    """Invalid times say nothing about the page, and a list may have several kinds of objects."""
+    check_page(page(**row), REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -542,9 +544,9 @@ def test_rows_that_fit(row: dict[str, object]) -> None:
     ],
 )
 def test_rows_that_do_not_fit(row: dict[str, object]) -> None:
-    """One of them is enough to doubt the page."""
+    """One of them is enough to reject the page."""
     with pytest.raises(MismatchError):
-        check_page(page(**row), ASKED)
+        check_page(page(**row), REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -561,9 +563,9 @@ def test_rows_that_do_not_fit(row: dict[str, object]) -> None:
     ],
 )
 def test_documents_that_are_no_page(document: object, *, mismatch: bool) -> None:
-    """What Stripe says to other requests is told apart from what it never says."""
+    """Responses to other requests are distinguished from malformed ones."""
     with pytest.raises(ValueError, match=r"\w") as caught:
-        check_page(document, ASKED)
+        check_page(document, REQUEST)
     assert isinstance(caught.value, MismatchError) is mismatch
 
 
@@ -579,10 +581,10 @@ def test_documents_that_are_no_page(document: object, *, mismatch: bool) -> None
     ],
 )
 def test_documents_that_are_not_the_object(document: object, *, mismatch: bool) -> None:
-    """Another kind and another id belong to another request."""
-    asked = ApiRequest("/v1/charges/ch_1", {}, None, "", objects=frozenset({"charge"}), id="ch_1")
+    """Another kind or another id belongs to another request."""
+    request = ApiRequest("/v1/charges/ch_1", {}, None, "", objects=frozenset({"charge"}), id="ch_1")
     with pytest.raises(ValueError, match=r"\w") as caught:
-        check_object(document, asked)
+        check_object(document, request)
     assert isinstance(caught.value, MismatchError) is mismatch
 
 
@@ -590,7 +592,7 @@ def test_documents_that_are_not_the_object(document: object, *, mismatch: bool) 
 def test_the_lines_of_another_invoice_do_not_count(
     stripe: Simulator, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    """Lists of the same kind differ in their parent: in the address, or in the rows."""
+    """Lists of the same kind differ in their parent, in the path or in the query."""
     monkeypatch.setattr(Client, "attempts", 3)
     account = stripe.world.platform
     if place == "path":
@@ -601,32 +603,32 @@ def test_the_lines_of_another_invoice_do_not_count(
             items = [{"id": f"si_{name}{part}"} for part in range(15)]
             account.create("subscription", {"id": name, "items": items}, at=NOW - DAY)
         streams = ("subscriptions", "subscription_items")
-    stopped = Mixed(place)
-    with Proxy(stripe.url, stopped) as proxy:
+    swapped = SwappedNestedList(place)
+    with Proxy(stripe.url, swapped) as proxy:
         output = run(config_for(stripe, api_url=proxy.url), catalog=selecting(*streams))
-    assert stopped.sent
+    assert swapped.sent
     assert output.exit_code == 0
     parents = {row["id"] for row in output.records(streams[0])}
     assert len(parents) == 2
     assert len({row["id"] for row in output.records(streams[1])}) == 30
 
 
-class Mixed:
-    """Answers the second request for the rest of a nested list with the rest of the first one."""
+class SwappedNestedList:
+    """Responds to the second request for a nested list with the first list."""
 
     def __init__(self, place: str) -> None:
-        """Look for nested lists with the parent in the path, or in the query."""
+        """Match nested lists with the parent in the path, or in the query."""
         self._mark = "/lines" if place == "path" else "/v1/subscription_items"
         self._first = b""
         self.sent = False
 
     def __call__(self, request: ProxiedRequest, fetch: Callable[[], bytes]) -> bytes:
-        """Return the answer, or once another one."""
-        answer = without(fetch(), "request-id")
+        """Return the response, or once another one."""
+        response = without(fetch(), "request-id")
         if self._mark not in request.target:
-            return answer
-        first, self._first = self._first, self._first or answer
+            return response
+        first, self._first = self._first, self._first or response
         if not first or self.sent:
-            return answer
+            return response
         self.sent = True
         return first

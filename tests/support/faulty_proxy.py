@@ -83,13 +83,13 @@ class Proxy:
                         return
                     received += part
                 head, _, received = received.partition(b"\r\n\r\n")
-                connection.sendall(self._answer(head.decode("latin-1"), number))
+                connection.sendall(self._response_to(head.decode("latin-1"), number))
         except OSError:
             return
         finally:
             connection.close()
 
-    def _answer(self, head: str, connection: int) -> bytes:
+    def _response_to(self, head: str, connection: int) -> bytes:
         first, *lines = head.split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         with self._lock:

@@ -112,7 +112,7 @@ def whole_lines(text: bytes) -> list[Json]:
 def config_for(stripe: Simulator, **settings: Any) -> Json:
     """Return a configuration for the simulator, with a very high request rate.
 
-    Checks of the event feed are a subject of their own; elsewhere none is ever due.
+    Rechecks have tests of their own; elsewhere none is ever due.
     """
     return {
         "recheck_interval": 3650 * DAY,

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    child = subprocess.Popen(sys.argv[2:])  # noqa: S603 - what the test asks for
+    child = subprocess.Popen(sys.argv[2:])  # noqa: S603 - the command of the test
     _, status, used = os.wait4(child.pid, 0)
     Path(sys.argv[1]).write_text(str(used.ru_maxrss), "utf-8")
     sys.exit(os.waitstatus_to_exitcode(status))
