@@ -1,4 +1,4 @@
-"""How much memory a run takes: by the weight of what is under way, not by the size of rows."""
+"""Memory of a run: limited by the bytes in flight, not by the size of rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAR = Conditions(latency=0.2, per_second=100, per_endpoint=25, gzip=True)
 
 
 def peak(folder: Path, load: Load) -> tuple[float, int]:
-    """Read the invoices of a load and their lines; return MB held at most, and lines written."""
+    """Read the invoices of a load and their lines; return peak memory in MB, and lines written."""
     with PageServer(load) as server:
         streams = ("invoices", "invoice_line_items")
         command = this_tap(Task(server.url, streams, NOW - 900 * DAY, folder))
@@ -31,7 +31,7 @@ def peak(folder: Path, load: Load) -> tuple[float, int]:
             measured, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
             assert process.stdout
-            # Counted as it comes: the output must not be what takes memory here.
+            # Counted line by line, so that the output takes no memory here.
             begin = b'{"type":"RECORD","stream":"invoice_line_items"'
             written = sum(line.startswith(begin) for line in process.stdout)
         assert process.returncode == 0
@@ -50,24 +50,24 @@ HEAVY = (
 def test_invoices_of_280_kilobytes_take_less_than_300_megabytes(
     tmp_path: Path, load: Load, lines: int
 ) -> None:
-    """Whether that is in the row itself, as in a page of 28 MB, or in 200 lines."""
-    held, written = peak(tmp_path, load)
+    """Either in the row itself, i.e. 28 MB for a page, or in 200 lines."""
+    peak_mb, written = peak(tmp_path, load)
     assert written == 200 * lines
-    assert held < 300
+    assert peak_mb < 300
 
 
 def test_invoices_of_six_megabytes_take_less_than_300_megabytes(tmp_path: Path) -> None:
-    """Lists of 4,300 lines are read few at a time, and each is let go once it is written."""
-    held, written = peak(tmp_path, Load(NOW, {"invoice": even(24, NOW)}, lines=4300))
+    """Few lists of 4,300 lines are read at a time, and each is released once it is written."""
+    peak_mb, written = peak(tmp_path, Load(NOW, {"invoice": even(24, NOW)}, lines=4300))
     assert written == 24 * 4300
-    assert held < 300
+    assert peak_mb < 300
 
 
-# By how much a page of heavy rows is smaller
+# Page sizes of large rows
 
 
 def job() -> Job:
-    """Return a job of which no page has come."""
+    """Return a job without any page yet."""
     return Job(LISTED["invoices"], "acct_1Example", None, Backfill([]))
 
 
@@ -75,8 +75,8 @@ def job() -> Job:
     ("row", "size"),
     [(1_400, 100), (29_000, 100), (31_000, 50), (280_000, 10), (400_000, 1), (6 * MB, 1)],
 )
-def test_a_page_has_as_many_rows_as_weigh_three_megabytes(row: int, size: int) -> None:
-    """Known from the first page on."""
+def test_page_sizes_follow_the_size_of_rows(row: int, size: int) -> None:
+    """The first page shows the size of rows."""
     one = job()
     assert one.page_size == 100
     one.observe(100, 100 * row)
@@ -84,8 +84,8 @@ def test_a_page_has_as_many_rows_as_weigh_three_megabytes(row: int, size: int) -
     assert one.page_bytes <= max(3 * MB, row)
 
 
-def test_lighter_rows_are_asked_for_in_larger_pages_again() -> None:
-    """By and by: a light row among heavy ones does not bring a page of a hundred of them."""
+def test_lighter_rows_are_requested_in_larger_pages_again() -> None:
+    """Gradually: after one small row the next page does not have a hundred large ones."""
     one = job()
     one.observe(100, 100 * 280_000)
     sizes = []
@@ -96,8 +96,8 @@ def test_lighter_rows_are_asked_for_in_larger_pages_again() -> None:
     assert len(sizes) == 11
 
 
-def test_the_weight_of_rows_is_known_to_other_accounts() -> None:
-    """Their first pages are no larger than this list's ever were."""
+def test_accounts_share_the_size_of_rows() -> None:
+    """First pages of other accounts use the size of rows of the same list."""
     one, other = job(), job()
     other.row_bytes_by_list = one.row_bytes_by_list
     one.observe(10, 10 * 280_000)
@@ -108,8 +108,8 @@ def test_the_weight_of_rows_is_known_to_other_accounts() -> None:
     assert one.page_size == 10
 
 
-def test_a_page_that_fails_is_smaller_whatever_rows_weigh() -> None:
-    """And grows to what rows allow."""
+def test_a_page_that_fails_is_requested_in_a_smaller_size() -> None:
+    """It grows again as far as the size of rows allows."""
     one = job()
     one.observe(100, 100 * 35_000)
     assert one.page_size == 50

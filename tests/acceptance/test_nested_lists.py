@@ -1,4 +1,4 @@
-"""Nested lists beyond what comes inside an object: read side by side, each once."""
+"""Nested lists beyond the embedded rows: read concurrently, each once."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def history(rows: int) -> list[int]:
     return [NOW - DAY - 2 * YEAR * age // rows for age in range(rows, 0, -1)]
 
 
-# How fast, and with how many requests
+# Speed, and number of requests
 
 
 @pytest.mark.parametrize("seconds", [0.2, 1.0])
-def test_lines_come_as_fast_as_they_may_be_asked_for(
+def test_lines_are_read_at_the_full_rate_limit(
     monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     """5,000 invoices of 25 lines: one request each, in hardly more than 25 a second take."""
@@ -53,14 +53,14 @@ def test_lines_come_as_fast_as_they_may_be_asked_for(
     assert reading.nested.total() == 5000
     assert set(reading.nested.values()) == {1}
     assert reading.seconds <= 1.05 * 5000 / 25
-    # A page whose lines are being read has come; it is not late.
+    # A page whose lines are being read has arrived; it is not hedged.
     assert len(reading.sent) - 5000 <= 1.1 * 50
 
 
-def test_a_second_is_claimed_once_all_pages_that_hold_it_are_complete(
+def test_a_second_is_covered_once_all_its_pages_are_complete(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The page that a second ends in may have its lines before the one that it begins in."""
+    """The page in which a second ends may be complete before the one in which it begins."""
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.scheduler.MAX_NESTED_AHEAD", 10_000)
     seconds = [NOW - DAY - place // 120 for place in range(600, 0, -1)]
     # Most of the invoices of the first pages have lines to be read, those of the others none.
@@ -71,7 +71,7 @@ def test_a_second_is_claimed_once_all_pages_that_hold_it_are_complete(
 
 
 def test_lines_leave_other_lists_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list beside them is as quick as alone, and lines are as quick as alone."""
+    """Another list is as fast as alone, and so are lines."""
     charges = {"/v1/charges": history(50_000)}
     alone = read_slowly(monkeypatch, charges, 100, Slowness(0.2))
     lists = {**charges, "/v1/invoices": history(1000)}
@@ -88,16 +88,18 @@ def test_lines_in_several_pages_come_side_by_side(monkeypatch: pytest.MonkeyPatc
     assert reading.seconds <= 1.1 * 3 * 500 / 25
 
 
-def test_without_room_one_page_and_one_list_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However little memory there may be used, all rows come, one after the other."""
+def test_without_in_flight_budget_one_page_and_one_list_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However small the memory limit, all rows are read, one after the other."""
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.backpressure.MAX_UNFINISHED", 1)
     monkeypatch.setattr("tap_stripe_connect.sync.fetch.backpressure.MAX_NESTED", 1)
     held: list[int] = []
     hold = InFlightBudget.hold_unfinished
 
-    def holding(room: InFlightBudget, size: int) -> None:
-        hold(room, size)
-        held.append(room._unfinished)
+    def holding(budget: InFlightBudget, size: int) -> None:
+        hold(budget, size)
+        held.append(budget._unfinished)
 
     monkeypatch.setattr(InFlightBudget, "hold_unfinished", holding)
     slowness = Slowness(0.2, lines=150)
@@ -111,7 +113,7 @@ def test_without_room_one_page_and_one_list_go_on(monkeypatch: pytest.MonkeyPatc
 
 
 def test_sixty_invoices_of_twelve_lines_take_sixty_requests_and_a_page(stripe: Simulator) -> None:
-    """In a first load, however long they take, and sixty again for those that have changed."""
+    """In a first load, however slow they are, and sixty again after changes."""
     bulk.load(stripe.world.platform, invoices=60, lines=12, start=NOW - YEAR, until=NOW - DAY)
     stripe.faults.add(Fault(match="/lines", delay=0.05))
     first = run(config_for(stripe), catalog=selecting(*NAMES))
@@ -129,7 +131,7 @@ def test_sixty_invoices_of_twelve_lines_take_sixty_requests_and_a_page(stripe: S
     assert routes(stripe).count(LINES) == 60
 
 
-# What happens meanwhile
+# Changes meanwhile
 
 
 def invoices(account: Account, count: int, lines: int, prefix: str = "in") -> None:
@@ -140,7 +142,7 @@ def invoices(account: Account, count: int, lines: int, prefix: str = "in") -> No
 
 
 def error(message: str) -> Json:
-    """Return the body of an answer that says that something does not exist."""
+    """Return the body of a response for something that does not exist."""
     return {"error": {"code": "resource_missing", "message": message}}
 
 
@@ -158,7 +160,7 @@ def test_an_invoice_that_vanishes_while_lines_are_read_is_left_out(stripe: Simul
 
 
 def test_a_line_that_a_page_ended_with_may_vanish(stripe: Simulator) -> None:
-    """Its list is read from the beginning, and comes once."""
+    """Its list is read from the beginning, and written once."""
     invoices(stripe.world.platform, 1, 250)
     body = error("No such invoice line item: 'il_0_99'")
     match = "/v1/invoices/in_0/lines.*starting_after"
@@ -170,8 +172,8 @@ def test_a_line_that_a_page_ended_with_may_vanish(stripe: Simulator) -> None:
     assert routes(stripe).count(LINES) == 1 + 1 + 3
 
 
-def test_lines_that_refuse_their_own_cursors_end(stripe: Simulator) -> None:
-    """Nothing is asked for without end; only this list fails."""
+def test_lines_that_reject_their_own_cursors_end(stripe: Simulator) -> None:
+    """Requests end; only this list fails."""
     account = stripe.world.platform
     invoices(account, 3, 150)
     account.create("coupon", {"id": "C"}, at=NOW - DAY)
@@ -184,12 +186,12 @@ def test_lines_that_refuse_their_own_cursors_end(stripe: Simulator) -> None:
 
 
 def test_lines_that_cannot_be_read_fail_their_list_alone(stripe: Simulator) -> None:
-    """Others go on, no page counts that lacks lines, and the next run reads them all."""
+    """Others go on, no page without all its lines is covered, and the next run reads them all."""
     account = stripe.world.platform
     invoices(account, 30, 12)
     account.create("coupon", {"id": "C"}, at=NOW - DAY)
-    refusal = {"error": {"message": "No"}}
-    stripe.faults.add(Fault(match="/v1/invoices/in_7/lines", status=400, body=refusal))
+    body = {"error": {"message": "No"}}
+    stripe.faults.add(Fault(match="/v1/invoices/in_7/lines", status=400, body=body))
     names = (*NAMES, "coupons")
     first = run(config_for(stripe), catalog=selecting(*names))
     assert first.exit_code == 1
@@ -205,8 +207,8 @@ def test_a_revoked_account_takes_its_half_read_pages_with_it(stripe: Simulator) 
     """Others are read to their end."""
     for name, prefix in (("acct_1One", "in"), ("acct_1Two", "inother")):
         invoices(stripe.world.add_account(name), 30, 12, prefix)
-    refusal = {"error": {"code": "account_invalid", "message": "No access to account"}}
-    stripe.faults.add(Fault(match="/v1/invoices/in_9/lines", status=403, body=refusal))
+    body = {"error": {"code": "account_invalid", "message": "No access to account"}}
+    stripe.faults.add(Fault(match="/v1/invoices/in_9/lines", status=403, body=body))
     config = config_for(stripe, all_connected_accounts=True, include_platform=False)
     output = run(config, catalog=selecting(*NAMES))
     lines = Counter(row["account_id"] for row in output.records("invoice_line_items"))
@@ -215,7 +217,7 @@ def test_a_revoked_account_takes_its_half_read_pages_with_it(stripe: Simulator) 
     assert output.exit_code == 1
 
 
-def test_a_nested_list_that_no_stream_wants_is_not_read(stripe: Simulator) -> None:
+def test_a_nested_list_of_no_stream_is_not_read(stripe: Simulator) -> None:
     """Old API versions show the sources of a customer, ten of them; they cost no request."""
     sources = {"object": "list", "data": [], "has_more": True, "url": "/v1/customers/cus_1/sources"}
     page = {
@@ -246,8 +248,8 @@ def page_of(job: Job, lines: list[int], weight: int) -> Page:
     return Page(job, frozenset(NAMES), found, (10, 20), weight=weight)
 
 
-def test_a_page_is_claimed_with_its_last_object_only() -> None:
-    """Complete objects go out before, so that no page is held back in memory whole."""
+def test_a_page_is_covered_only_with_its_last_object() -> None:
+    """Complete objects are written before, so that no whole page is kept in memory."""
     job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([]))
     page = page_of(job, [5, 12, 12, 12], 4 * PARTIAL_PAGE_BYTES)
     lists = truncated_lists(job, page.streams, page.objects)
@@ -270,8 +272,8 @@ def test_a_page_is_claimed_with_its_last_object_only() -> None:
     assert unfinished.weight == 0
 
 
-def test_a_page_that_is_complete_before_the_one_before_it_claims_with_that() -> None:
-    """Both hold a part of the second between them; whatever order their lists come in."""
+def test_a_page_that_is_complete_before_the_previous_one_is_covered_with_that() -> None:
+    """Both have a part of the same second; in any order of their lists."""
     job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([]))
     for order in permutations(range(3)):
         pages: list[UnfinishedPage] = []
@@ -281,19 +283,19 @@ def test_a_page_that_is_complete_before_the_one_before_it_claims_with_that() -> 
             lists += truncated_lists(job, page.streams, page.objects)
             before = last_unfinished(pages[-1]) if pages else None
             pages.append(UnfinishedPage(page, lists[-1:], before))
-        claimed: set[int] = set()
+        covered_seconds: set[int] = set()
         for place in order:
             part = pages[place].completed(lists[place])
             assert part
             assert part.covered
-            claimed |= set(range(*part.covered))
+            covered_seconds |= set(range(*part.covered))
             done = [page.finished for page in pages]
             # The last second of the first page, 30, goes on in both others.
-            assert (30 in claimed) <= all(done)
-        assert claimed == set(range(20, 40))
+            assert (30 in covered_seconds) <= all(done)
+        assert covered_seconds == set(range(20, 40))
 
 
-def test_lists_of_streams_that_are_not_wanted_are_not_cut_short() -> None:
+def test_lists_of_unselected_streams_do_not_count_as_truncated() -> None:
     """The lines are followed for the stream of lines alone."""
     job = Job(LISTED["invoices"], "acct_1Example", None, Backfill([]))
     page = page_of(job, [12], 1)

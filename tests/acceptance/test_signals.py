@@ -1,4 +1,4 @@
-"""Signals: a run ends at the next whole line, and at once when it is told twice."""
+"""Signals: the first one ends a run at the next complete line, the second one at once."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def large() -> Iterator[Simulator]:
 
 
 class Process:
-    """The tap, and a target that does not read unless it is told to."""
+    """The tap, and a target that reads only on request."""
 
     def __init__(self, popen: subprocess.Popen[bytes], stdout: int, writable: int) -> None:
-        """Watch a process by the two ends of the pipe that it writes into."""
+        """Store a process and both ends of the pipe that it writes to."""
         self.popen = popen
         self._stdout = stdout
         self._writable = writable
@@ -82,9 +82,9 @@ class Process:
     def wait_for(self, line: bytes) -> None:
         """Return once a line is on stderr."""
         assert self.popen.stderr
-        for told in self.popen.stderr:
-            self.log += told
-            if told == line:
+        for log_line in self.popen.stderr:
+            self.log += log_line
+            if log_line == line:
                 return
         raise AssertionError(self.log.decode())
 
@@ -102,7 +102,7 @@ class Process:
             return stdout.read()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """End the process and close all files."""
         self.popen.kill()
         self.popen.wait(LONG)
         assert self.popen.stderr
@@ -114,7 +114,7 @@ class Process:
 
 @contextmanager
 def started(line: list[str], *, environment: dict[str, str] | None = None) -> Iterator[Process]:
-    """Start a process that writes into a pipe of which nothing is read."""
+    """Start a process that writes to a pipe that nobody reads."""
     stdout, writable = os.pipe()
     process = Process(
         subprocess.Popen(  # noqa: S603 - our own program
@@ -145,7 +145,7 @@ def tap(tmp_path: Path, stripe: Simulator, program: str = CLI) -> list[str]:
 def test_a_second_signal_ends_a_run_whose_target_hangs(
     large: Simulator, tmp_path: Path, signals: tuple[signal.Signals, ...], unbuffered: str
 ) -> None:
-    """A write that blocks is taken up again after a signal; the second one ends the process."""
+    """A blocked write is resumed after a signal; the second one ends the process."""
     first, second = signals
     environment = {"PYTHONUNBUFFERED": unbuffered}
     with started(tap(tmp_path, large), environment=environment) as process:
@@ -189,8 +189,8 @@ def test_a_third_signal_does_not_wait(large: Simulator, tmp_path: Path) -> None:
         assert process.log.endswith(SECOND)
 
 
-def test_a_signal_ends_the_waiting_for_the_first_answer(stripe: Simulator, tmp_path: Path) -> None:
-    """Stripe is asked who we are and does not answer: the run ends at once, and sums up."""
+def test_a_signal_ends_the_wait_for_the_first_response(stripe: Simulator, tmp_path: Path) -> None:
+    """The account lookup gets no response: the run ends at once, with a summary."""
     stripe.faults.add(Fault(match="/v1/account", hang=True))
     with started(tap(tmp_path, stripe)) as process:
         assert stripe.journal.wait_for(bool, LONG)
@@ -198,17 +198,17 @@ def test_a_signal_ends_the_waiting_for_the_first_answer(stripe: Simulator, tmp_p
         assert process.end() == 143
         assert process.read() == b""
     (summary,) = (line for line in process.log.splitlines() if b"summary {" in line)
-    told = json.loads(summary[summary.index(b"{") :])
-    assert (told["outcome"], told["rows"], told["requests"]) == ("interrupted", 0, 1)
+    outcome = json.loads(summary[summary.index(b"{") :])
+    assert (outcome["outcome"], outcome["rows"], outcome["requests"]) == ("interrupted", 0, 1)
     assert b"Traceback" not in process.log
 
 
-def test_a_signal_ends_the_waiting_for_the_first_rows(stripe: Simulator, tmp_path: Path) -> None:
-    """A list that is not answered holds nothing up; the last STATE claims nothing of it."""
+def test_a_signal_ends_the_wait_for_the_first_rows(stripe: Simulator, tmp_path: Path) -> None:
+    """A list without a response does not block; the last STATE does not cover it."""
     stripe.faults.add(Fault(match="/v1/customers", hang=True))
     with started(tap(tmp_path, stripe)) as process:
-        asked = "/v1/customers"
-        assert stripe.journal.wait_for(lambda all_: any(one.path == asked for one in all_), LONG)
+        path = "/v1/customers"
+        assert stripe.journal.wait_for(lambda all_: any(one.path == path for one in all_), LONG)
         process.signal(TERM)
         output = process.read()
         assert process.end() == 143
@@ -259,8 +259,8 @@ def test_a_signal_inside_a_destructor_is_not_lost(
         assert process.end() == 143
     whole = outcome == "complete" or "warnings" in place
     assert len(output.records("customers")) == (ROWS if whole else 0)
-    told = [line for line in process.log.splitlines() if b"summary {" in line]
-    outcomes = [json.loads(line[line.index(b"{") :])["outcome"] for line in told]
+    summaries = [line for line in process.log.splitlines() if b"summary {" in line]
+    outcomes = [json.loads(line[line.index(b"{") :])["outcome"] for line in summaries]
     assert outcomes == ([outcome] if outcome else [])
 
 
@@ -278,7 +278,7 @@ def test_the_end_of_the_terminal_ends_a_run_cleanly(large: Simulator, tmp_path: 
 
 
 def test_under_nohup_a_run_outlives_its_terminal(large: Simulator, tmp_path: Path) -> None:
-    """Whoever ignores HUP for the run means it."""
+    """HUP stays ignored if the parent process ignores it."""
     line = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *tap(tmp_path, large)]
     with started(line) as process:
         process.wait_until_blocked()
@@ -291,13 +291,13 @@ def test_under_nohup_a_run_outlives_its_terminal(large: Simulator, tmp_path: Pat
 def test_without_another_thread_planning_goes_on_in_this_one(
     large: Simulator, tmp_path: Path
 ) -> None:
-    """Where no thread is to be had for planning, a run is read all the same."""
+    """If no thread can be started for planning, the run goes on nevertheless."""
     program = (
         "import threading; start = threading.Thread.start\n"
-        "def refuse(self):\n"
+        "def failing_start(self):\n"
         "    if self.name == 'planning': raise RuntimeError(\"can't start new thread\")\n"
         "    start(self)\n"
-        f"threading.Thread.start = refuse\n{CLI}"
+        f"threading.Thread.start = failing_start\n{CLI}"
     )
     with started(tap(tmp_path, large, program)) as process:
         output = Output(parsed(process.read()))
