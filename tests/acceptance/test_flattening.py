@@ -1,4 +1,4 @@
-"""Flattening, by the tap or by a target: every value arrives, under names that databases take."""
+"""Flattening, by the tap or by a target: no value is lost, and databases accept the names."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 DEPTHS = (1, 2, 3)
 LONGEST = 63
-"""Characters of a name that PostgreSQL tells apart."""
+"""Significant characters of a name in PostgreSQL."""
 
 every_stream = pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
 every_depth = pytest.mark.parametrize("depth", DEPTHS)
 
 
 def numbered(schema: Json, numbers: Iterator[int]) -> Any:
-    """Return a value with every field of a schema, of which no two hold the same."""
+    """Return a value with every field of a schema, all distinct."""
     kind = schema["type"] if isinstance(schema["type"], str) else schema["type"][0]
     if schema.get("properties"):
         return {name: numbered(inner, numbers) for name, inner in schema["properties"].items()}
@@ -53,13 +53,13 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def kept(value: Any) -> list[str]:
-    """Return all values in a document, in an order that only depends on them."""
+def sorted_leaves(value: Any) -> list[str]:
+    """Return all values in a document, sorted."""
     return sorted(map(repr, leaves(value)))
 
 
 def flattening(depth: int, **settings: Any) -> TapStripeConnect:
-    """Return a tap whose user turned flattening on, and set nothing but the depth."""
+    """Return a tap with flattening enabled, and only the depth set."""
     config = {"api_key": "sk_test_1", "flattening_enabled": True, "flattening_max_depth": depth}
     return TapStripeConnect(config={**config, **settings})
 
@@ -87,10 +87,10 @@ def test_no_value_is_lost_by_flattening_in_the_tap(stream: Listed | Nested, dept
     """Each value of a record stands in a column that SCHEMA announces, or in JSON within one."""
     tap = flattening(depth)
     record = numbered(schema_file(stream.name), count())
-    before = kept(record)
+    before = sorted_leaves(record)
     written = flat(tap, stream.name, record)
     assert written.keys() == columns(tap, stream.name).keys()
-    assert kept(written) == before
+    assert sorted_leaves(written) == before
 
 
 @every_stream
@@ -102,7 +102,7 @@ def test_no_value_is_lost_by_flattening_in_the_target(stream: Listed | Nested, d
     record = numbered(schema, count())
     written = flatten_record(record, flattened, depth, max_key_length=LONGEST)
     known = {name: written[name] for name in flattened["properties"]}
-    assert kept(known) == kept(record)
+    assert sorted_leaves(known) == sorted_leaves(record)
 
 
 @every_stream
@@ -114,15 +114,15 @@ def test_flattened_names_fit_databases_without_a_clash(stream: Listed | Nested, 
     assert len({name.lower() for name in names}) == len(names)
 
 
-def test_a_longer_limit_can_be_asked_for() -> None:
-    """The setting of the SDK stays the user's to set."""
+def test_a_longer_limit_can_be_set() -> None:
+    """The user can change the SDK's setting."""
     names = columns(flattening(3, flattening_max_key_length=255), "invoices")
     assert max(map(len, names)) > LONGEST
 
 
 @every_depth
 def test_what_stripe_added_inside_an_object_is_kept(depth: int) -> None:
-    """A field that no column stands for goes to `additional_fields`, under its flattened name."""
+    """A field without a column goes to `additional_fields`, under its flattened name."""
     tap = flattening(depth)
     address = {"city": "Basel", "brand_new": {"a": 1}}
     record = {
@@ -131,17 +131,17 @@ def test_what_stripe_added_inside_an_object_is_kept(depth: int) -> None:
         "billing_details": {"address": address, "newer": "x"},
         "additional_fields": {"top": 5},
     }
-    before = kept(record)
+    before = sorted_leaves(record)
     written = flat(tap, "charges", record)
     assert written.keys() == columns(tap, "charges").keys()
-    assert kept(written) == before
+    assert sorted_leaves(written) == before
     added = json.loads(written["additional_fields"])
     assert (added["top"], added["billing_details__newer"]) == (5, "x")
 
 
 @every_depth
 def test_a_bare_record_has_every_column(depth: int) -> None:
-    """What Stripe leaves out is null, and an object that is null is no column of its own."""
+    """Missing fields are null, and an object that is null gets no column."""
     tap = flattening(depth)
     written = flat(tap, "charges", {"account_id": "acct_1Example", "id": "ch_1", "shipping": None})
     assert written.keys() == columns(tap, "charges").keys()
@@ -161,7 +161,7 @@ def test_a_field_that_is_not_selected_does_not_come_back_flattened(stripe: Simul
 def test_a_flattened_run_holds_all_that_an_unflattened_one_does(
     stripe: Simulator, depth: int
 ) -> None:
-    """Of a whole business, no value of any stream is missing."""
+    """No value of any stream is missing."""
     populate(stripe.world.platform, seed=5, customers=8, start=NOW - 200 * DAY, until=NOW)
     add_samples(stripe.world.platform)
     nested = run(config_for(stripe))
@@ -173,4 +173,6 @@ def test_a_flattened_run_holds_all_that_an_unflattened_one_does(
         known = output.schema(stream.name)["properties"].keys()
         written = output.records(stream.name)
         assert all(record.keys() == known for record in written)
-        assert sorted(map(kept, written)) == sorted(map(kept, records)), stream.name
+        assert sorted(map(sorted_leaves, written)) == sorted(map(sorted_leaves, records)), (
+            stream.name
+        )

@@ -32,11 +32,11 @@ ODD: Json = {
     "nothing": [None, {}, [], [[]], {"": None}],
     "switches": [True, False],
 }
-"""What Stripe might send in a field that no schema knows."""
+"""Values that Stripe might send in a field that no schema has."""
 
 
 def _objects(schema: Json) -> list[str]:
-    """Return one path into each object of a schema that says what it holds."""
+    """Return one path into each object of a schema that lists its properties."""
     return [
         f"{name}.{next(iter(inner['properties']))}"
         for name, inner in schema["properties"].items()
@@ -52,7 +52,7 @@ PATTERNS: dict[str, Callable[[Json], list[str]]] = {
     "inside-objects": _objects,
     "our-own": lambda _: ["updated_at", "_sdc_deleted_at", "additional_fields"],
 }
-"""Which fields are selected, by the stream's schema."""
+"""Selected fields, by the stream's schema."""
 
 SETTINGS: dict[str, Callable[[str], Json]] = {
     "renamed": lambda name: {"stream_maps": {name: {"__alias__": f"my_{name}"}}},
@@ -63,12 +63,12 @@ SETTINGS: dict[str, Callable[[str], Json]] = {
     "left-out": lambda name: {"stream_maps": {name: {"__filter__": "'1' in id"}}},
     "flat": lambda _: {"flattening_enabled": True, "flattening_max_depth": 3},
 }
-"""What changes records on their way out, by the stream's name."""
+"""Settings that change records, by the stream's name."""
 
 
 @pytest.fixture(scope="module")
 def records() -> dict[str, list[Json]]:
-    """Return some records of every stream as the reading part makes them, odd ones among them."""
+    """Return some records of every stream before they are written, including unusual ones."""
     world = World(now=NOW)
     populate(world.platform, seed=5, customers=15, start=NOW - 365 * DAY, until=NOW)
     add_samples(world.platform)
@@ -96,7 +96,7 @@ def stream_of(name: str, fields: list[str] | None = None, **settings: object) ->
 def written(
     stream: StripeStream, records: Iterable[Json], capfdbinary: pytest.CaptureFixture[bytes]
 ) -> list[list[str]]:
-    """Return the lines that each way writes for records, ours first, in a form to compare."""
+    """Return the lines that each writer produces for records, ours first, as comparable text."""
     ours, theirs = MessageWriter(), SimpleSingerWriter()
     capfdbinary.readouterr()
     for schema in stream.schema_messages():
@@ -117,7 +117,7 @@ def written(
 
 
 def comparable(message: Json) -> str:
-    """Return a message as text that tells 1 from true and 1.0, without the moment it names."""
+    """Return a message as text that distinguishes 1, true and 1.0, without its time."""
     if "record" in message:
         # What a row lacks is null in ours.
         message["record"] = {k: v for k, v in message["record"].items() if v is not None}
@@ -132,7 +132,7 @@ def comparable(message: Json) -> str:
 def test_whole_records_go_the_short_way_and_are_the_same(
     records: dict[str, list[Json]], name: str, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    """With all of a stream selected, the lines of ours say what the SDK's say."""
+    """With all of a stream selected, our lines equal the SDK's."""
     stream = stream_of(name)
     assert stream.is_passthrough
     ours, theirs = written(stream, records[name], capfdbinary)
@@ -148,7 +148,7 @@ def test_selected_fields_are_what_the_sdk_leaves(
     pattern: str,
     capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
-    """Whichever fields are selected, ours go the short way and say what the SDK's say."""
+    """Whichever fields are selected, our fast path writes the same lines as the SDK."""
     stream = stream_of(name, PATTERNS[pattern](schema_file(name)))
     assert stream.is_passthrough
     ours, theirs = written(stream, records[name], capfdbinary)
@@ -165,7 +165,7 @@ def test_mapped_records_are_what_the_sdk_makes(
     setting: str,
     capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
-    """Stream maps and flattening make the same of a record in both ways."""
+    """Stream maps and flattening give the same records in both writers."""
     stream = stream_of(name, **SETTINGS[setting](name))
     assert not stream.is_passthrough
     ours, theirs = written(stream, records[name], capfdbinary)

@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from tests.support.harness import Json
 
 YEAR = 365 * DAY
-HELD = 200_000
-"""Bytes that pipe, reader and writer can hold together, and a STATE."""
+BUFFERED = 200_000
+"""Bytes that pipe, reader and writer can buffer together, and a STATE."""
 
 
 def test_output_cut_at_any_state_can_be_resumed(stripe: Simulator) -> None:
-    """Whatever STATE is fed back, both parts together are what Stripe holds."""
+    """From any STATE, both parts together are what Stripe has."""
     populate(stripe.world.platform, seed=3, customers=40, start=NOW - YEAR, until=NOW)
     whole = run(config_for(stripe), every_state=True)
     wanted = expected(stripe.world.platform)
@@ -58,7 +58,7 @@ def test_output_cut_at_any_state_can_be_resumed(stripe: Simulator) -> None:
 
 
 def test_resuming_reads_only_what_no_state_claimed(stripe: Simulator) -> None:
-    """The rows of the resumed run are those that were missing, but for single boundary seconds."""
+    """A resumed run reads the missing rows, and single boundary seconds again."""
     bulk.load(stripe.world.platform, customers=3000, start=NOW - YEAR, until=NOW)
     whole = run(config_for(stripe), catalog=selecting("customers"), every_state=True)
     for written, state in list(cuts(whole.messages))[::5]:
@@ -70,7 +70,7 @@ def test_resuming_reads_only_what_no_state_claimed(stripe: Simulator) -> None:
 def test_output_cut_at_any_state_can_be_resumed_where_lists_are_out_of_order(
     stripe: Simulator,
 ) -> None:
-    """Objects get their time before they get their place in a list."""
+    """Stripe may list objects slightly out of the order of their creation times."""
     account = stripe.world.platform
     account.disorder(5)
     bulk.load(account, customers=1000, start=NOW - 5000, until=NOW - 4000)
@@ -103,13 +103,13 @@ def large() -> Iterator[Simulator]:
 
 
 class Row(msgspec.Struct):
-    """Of a row nothing but its id: tens of thousands of whole ones would fill the memory."""
+    """Only the id of a row: tens of thousands of whole rows would fill the memory."""
 
     id: str
 
 
 class Line(msgspec.Struct):
-    """What counts of a message."""
+    """The parts of a message that the test needs."""
 
     type: str
     record: Row | None = None
@@ -117,7 +117,7 @@ class Line(msgspec.Struct):
 
 
 def killed_after(line: list[str], lines: int) -> list[Line]:
-    """Start the tap, end it without warning once so many lines have come, return whole lines."""
+    """Start the tap, kill it after a number of lines, and return the complete lines."""
     decode = msgspec.json.Decoder(Line).decode
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - our own program
         assert process.stdout
@@ -140,23 +140,23 @@ def test_a_load_killed_several_times_loses_nothing(large: Simulator, tmp_path: P
     config = config_for(large)
     state: Json | None = None
     ids: set[str] = set()
-    rows = unclaimed = 0
+    rows = uncovered = 0
     for lines in [chance.randint(12_000, 27_000), chance.randint(6_000, 24_000), 1_000_000]:
         messages = killed_after(command(tmp_path, config, state=state), lines)
         states = [place for place, one in enumerate(messages) if one.type == "STATE"]
         written = [one.record.id for one in messages if one.record]
         rows += len(written)
-        unclaimed += len(messages) - 1 - states[-1] if states else len(messages)
+        uncovered += len(messages) - 1 - states[-1] if states else len(messages)
         ids |= set(written)
         state = messages[states[-1]].value if states else state
     assert len(ids) == large.world.platform.count("customer")
-    # What came after the last STATE is read again, and the second that a window ended in.
-    assert rows <= len(ids) + unclaimed + 3 * MAX_WORKERS
+    # Rows after the last STATE are read again, and so is the last second of a window.
+    assert rows <= len(ids) + uncovered + 3 * MAX_WORKERS
 
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Simulator]:
-    """Serve an account that takes a slow reader some seconds."""
+    """Serve an account whose output takes a slow reader some seconds."""
     world = World(now=NOW)
     bulk.load(world.platform, customers=1500, invoices=60, lines=25, start=NOW - YEAR, until=NOW)
     with Simulator(world) as simulator:
@@ -166,7 +166,7 @@ def small() -> Iterator[Simulator]:
 def interrupted(
     line: list[str], signals: list[signal.Signals], after: int, *, unbuffered: bool
 ) -> tuple[int, bytes]:
-    """Signal a run once its slow reader has got so many bytes; return exit code and output."""
+    """Signal a run once its slow reader has `after` bytes; return exit code and output."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1" if unbuffered else ""}
     with subprocess.Popen(  # noqa: S603 - our own program
         line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -183,7 +183,7 @@ def interrupted(
 
 @pytest.mark.slow
 def test_signals_at_any_moment_end_the_run_cleanly(small: Simulator, tmp_path: Path) -> None:
-    """A hundred times: whole lines, the signal's exit code, soon, and nothing lost."""
+    """A hundred times: complete lines, the signal's exit code, a quick end, and no lost row."""
     chance = random.Random(11)  # noqa: S311 - not for secrets
     config = config_for(small)
     wanted = {name: rows for name, rows in expected(small.world.platform).items() if rows}
@@ -200,8 +200,8 @@ def test_signals_at_any_moment_end_the_run_cleanly(small: Simulator, tmp_path: P
         # A second signal may cut the line off that is being written.
         messages = whole_lines(output)
         assert code in {0, 128 + signum}
-        assert code or len(output) >= whole - HELD, "exit code 0 though rows are missing"
-        assert not code or len(output) <= after + HELD, "the run did not end soon"
+        assert code or len(output) >= whole - BUFFERED, "exit code 0 though rows are missing"
+        assert not code or len(output) <= after + BUFFERED, "the run did not end soon"
         cut_short += code != 0
         rest = run(config, state=last_state(messages))
         assert Warehouse().load(messages).load(rest.messages).tables == wanted
@@ -211,7 +211,7 @@ def test_signals_at_any_moment_end_the_run_cleanly(small: Simulator, tmp_path: P
 def test_a_target_that_goes_away_ends_the_run_with_one_line(
     stripe: Simulator, tmp_path: Path
 ) -> None:
-    """A closed pipe is told in a sentence, not in a traceback, and the run fails."""
+    """A closed pipe is reported in one line, without a traceback, and the run fails."""
     bulk.load(stripe.world.platform, customers=2000, start=NOW - YEAR, until=NOW)
     with subprocess.Popen(  # noqa: S603 - our own program
         command(tmp_path, config_for(stripe)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -228,7 +228,7 @@ def test_a_target_that_goes_away_ends_the_run_with_one_line(
 
 
 def test_a_full_disk_ends_the_run_with_one_line(stripe: Simulator, tmp_path: Path) -> None:
-    """Output that went into a file for which there is no room is told in a sentence."""
+    """A full disk is reported in one line."""
     bulk.load(stripe.world.platform, customers=300, start=NOW - YEAR, until=NOW)
     config = config_for(stripe)
     with Path("/dev/full").open("wb") as full:

@@ -1,4 +1,4 @@
-"""What each row of the streams' table promises, through real HTTP: also of rows to come."""
+"""The behaviour of each row of the table of streams, over real HTTP."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def plain_field(listed: Listed) -> tuple[str, list[Any]]:
 
 
 @every_followed
-def test_a_change_that_an_event_tells_arrives(stripe: Simulator, listed: Listed) -> None:
-    """After any event about an object, but that of its end, its present state is written."""
+def test_a_change_with_an_event_arrives(stripe: Simulator, listed: Listed) -> None:
+    """After any event of an object except for deletions its current state is written."""
     field, (before, after) = plain_field(listed)
     first = loaded(stripe, listed, **{field: before})
     assert [row[field] for row in first.records(listed.name)] == [before]
@@ -100,7 +100,7 @@ def test_an_object_that_is_new_arrives(stripe: Simulator, listed: Listed) -> Non
 
 @every_followed
 def test_what_is_deleted_is_marked(stripe: Simulator, listed: Listed) -> None:
-    """Events that mean the end leave the last state, marked; of other lists nothing is marked."""
+    """Deletion events mark the last state; lists without such events mark nothing."""
     first = loaded(stripe, listed, **nested_samples(listed))
     second = next_run(
         stripe,
@@ -180,7 +180,7 @@ def test_the_rest_of_a_nested_list_counts_for_its_own_endpoint(
 
 @pytest.fixture
 def unwindowed(monkeypatch: pytest.MonkeyPatch) -> Listed:
-    """Return a list of which Stripe takes no creation times, as of quotes or payment methods."""
+    """Return a list that Stripe cannot filter by creation time, like payment methods."""
     listed = LISTED["disputes"]
     facts = msgspec.structs.replace(listed.facts, created="")
     monkeypatch.setitem(vars(listed), "facts", facts)
@@ -198,15 +198,15 @@ def fill(account: Account, listed: Listed, count: int) -> dict[str, int]:
 def test_a_list_without_creation_times_is_read_from_end_to_end(
     stripe: Simulator, unwindowed: Listed
 ) -> None:
-    """Its pages are asked for by cursor alone, and it is claimed once all of it has come."""
+    """Its pages are requested by cursor alone, and it is covered once all of it is read."""
     times = fill(stripe.world.platform, unwindowed, 250)
     catalog = selecting(unwindowed.name)
     whole = run(config_for(stripe), catalog=catalog, every_state=True)
     rows = [row["id"] for row in whole.records(unwindowed.name)]
     assert sorted(rows) == sorted(times)
-    asked = [one for one in stripe.journal.requests if one.path == unwindowed.path]
-    assert len(asked) == 3
-    assert not any("created" in name for one in asked for name, _ in one.query)
+    requests = [one for one in stripe.journal.requests if one.path == unwindowed.path]
+    assert len(requests) == 3
+    assert not any("created" in name for one in requests for name, _ in one.query)
     for written, state in list(cuts(whole.messages))[:-1]:
         tables = (
             Warehouse()
@@ -219,7 +219,7 @@ def test_a_list_without_creation_times_is_read_from_end_to_end(
 def test_changes_in_a_list_without_creation_times_are_read_one_by_one(
     stripe: Simulator, unwindowed: Listed
 ) -> None:
-    """No page of it can be asked for that holds what changed; it is not listed again either."""
+    """The changed objects cannot be listed; the whole list is not read again either."""
     times = fill(stripe.world.platform, unwindowed, 30)
     first = run(config_for(stripe), catalog=selecting(unwindowed.name))
 
@@ -239,7 +239,7 @@ def test_changes_in_a_list_without_creation_times_are_read_one_by_one(
 def test_a_check_of_a_list_without_creation_times_reads_the_feed_alone(
     stripe: Simulator, unwindowed: Listed
 ) -> None:
-    """Its newest rows cannot be listed by themselves; the check is done all the same."""
+    """Its newest rows cannot be listed alone; the check is done nevertheless."""
     fill(stripe.world.platform, unwindowed, 3)
     output = run(config_for(stripe), catalog=selecting(unwindowed.name))
     checked = []
@@ -271,8 +271,8 @@ def test_an_object_that_does_not_say_when_it_was_created_is_as_new_as_its_readin
 
 
 def test_every_list_is_read_and_nothing_else(stripe: Simulator) -> None:
-    """A first load of all streams asks for each list, and for no single object."""
+    """A first load of all streams requests each list, and no single object."""
     add_samples(stripe.world.platform)
     run(config_for(stripe))
-    asked = {one.path for one in stripe.journal.requests if one.path != "/v1/account"}
-    assert asked == {listed.path for listed in LISTED.values()}
+    requests = {one.path for one in stripe.journal.requests if one.path != "/v1/account"}
+    assert requests == {listed.path for listed in LISTED.values()}

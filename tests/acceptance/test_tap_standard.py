@@ -17,7 +17,7 @@ from tests.support.harness import DAY, NOW, add_samples, config_for, run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Stripe leaves out fields that nobody has set; that every column can be filled, others show.
+# Stripe leaves out fields that nobody has set; other tests fill every column.
 pytestmark = pytest.mark.filterwarnings("ignore:Fields in transformed catalog but not in records")
 
 # The SDK's test class reads while it is collected, so the simulator starts with this module.
