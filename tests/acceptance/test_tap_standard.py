@@ -38,7 +38,7 @@ def simulator() -> Iterator[Simulator]:
 TestTapStripeConnect = get_tap_test_class(
     TapStripeConnect,
     config=config_for(_simulator),
-    suite_config=SuiteConfig(max_records_limit=150, ignore_no_records=True),
+    suite_config=SuiteConfig(max_records_limit=150),
     include_stream_attribute_tests=True,
 )
 
