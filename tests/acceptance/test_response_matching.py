@@ -111,9 +111,11 @@ class Shift:
 @pytest.mark.parametrize("stripped", HEADERS.values(), ids=HEADERS)
 @pytest.mark.parametrize("number", [1, 3, 4, 5])
 def test_a_late_duplicate_costs_no_row(
-    stripe: Simulator, number: int, stripped: tuple[str, ...]
+    stripe: Simulator, monkeypatch: pytest.MonkeyPatch, number: int, stripped: tuple[str, ...]
 ) -> None:
     """The next request on the connection reads the response to another one."""
+    # With more workers, each request of a slow machine may open a connection of its own.
+    monkeypatch.setattr(workers, "MAX_WORKERS", 1)
     account = with_objects(stripe.world.platform)
     duplicate = LateDuplicate(number, stripped)
     with Proxy(stripe.url, duplicate) as proxy:
