@@ -34,9 +34,9 @@ OTHER_CASTS: tuple[Cast, ...] = (
 )
 """The casts of OTHER_KINDS."""
 NESTED_PATHS = {
-    "credit_note": r"/v1/credit_notes/\w+/lines",
-    "invoice": r"/v1/invoices/\w+/lines",
     "subscription": "/v1/subscription_items",
+    "invoice": r"/v1/invoices/\w+/lines",
+    "credit_note": r"/v1/credit_notes/\w+/lines",
     "transfer": r"/v1/transfers/\w+/reversals",
 }
 """Paths of the nested lists of an object, as regular expressions."""

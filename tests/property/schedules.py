@@ -218,7 +218,7 @@ def faults_of(kinds: Collection[str], ranges: Ranges) -> SearchStrategy[Injected
     skips = st.sampled_from([0, 0, 1, 2, 3])
     found = 2 * [st.builds(InjectedFault, effects, paths, skips)]
     nested_paths = st.sampled_from(
-        [path for kind, path in NESTED_PATHS.items() if kind in kinds] or [""]
+        [path for kind, path in NESTED_PATHS.items() if kind in read_kinds(kinds)] or [""]
     )
     nested = bool(CHILDREN.keys() & set(kinds))
     if nested:
