@@ -71,7 +71,7 @@ FEW = 3
 def casts_for(chosen: frozenset[Feature]) -> list[Cast]:
     """Return the casts that have what these features need."""
     needed = [NEEDED[one] for one in chosen if one in NEEDED] if len(chosen) <= FEW else []
-    casts = OTHER_CASTS if Feature.OTHER_KINDS in chosen else CASTS
-    if len(chosen) > FEW:
-        casts = CASTS + OTHER_CASTS
+    casts = CASTS
+    if Feature.OTHER_KINDS in chosen:
+        casts = CASTS + OTHER_CASTS if len(chosen) > FEW else OTHER_CASTS
     return [cast for cast in casts if all(kinds & set(cast[0]) for kinds in needed)]

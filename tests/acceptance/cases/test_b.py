@@ -102,7 +102,7 @@ def test_b06_the_shape_of_old_payloads_and_lines_without_id_do_no_harm(
     assert second.counts == {"invoices": 1, "invoice_line_items": 1}
     assert [row["id"] for row in second.records("invoice_line_items")] == ["il_2"]
     (told,) = [one for one in caplog.messages if "without a usable key" in one]
-    assert told.startswith("invoice_line_items: left out 1 ")
+    assert told.startswith("invoice_line_items: skipped 1 ")
 
 
 def test_b11_links_arrive_where_the_pinned_version_has_them(stripe: Simulator) -> None:

@@ -132,7 +132,7 @@ def test_d05_accounts_come_go_and_return(
     caplog.clear()
     returned = run(both, state=output.state, catalog=catalog)
     assert {("acct_1A", name) for name in ("OLD", "A1", "A2")} <= set(whose(returned, "coupons"))
-    assert "everything is listed again" in caplog.text
+    assert "lists everything again" in caplog.text
 
 
 @pytest.mark.parametrize(("setting", "code"), [("fail", 1), ("warn", 0)])
