@@ -12,8 +12,8 @@ from tap_stripe_connect.sync.plan.jobs import Job, Page, Purpose
 from tap_stripe_connect.sync.plan.list_jobs import FEED, gone_page
 from tap_stripe_connect.sync.plan.list_state import ListState
 from tap_stripe_connect.sync.plan.page_output import PageOutput
-from tap_stripe_connect.sync.plan.recheck import Recheck
-from tap_stripe_connect.sync.state.bookmark import EMPTY, last_covered
+from tap_stripe_connect.sync.plan.recheck import recheck_of
+from tap_stripe_connect.sync.state.bookmark import last_covered
 from tap_stripe_connect.sync.state.ranges import END_OF_TIME, merged
 
 if TYPE_CHECKING:
@@ -260,20 +260,8 @@ class AccountPlan:
         self._stop_following(state)
         if feed.checking and not state.unlisted:
             ids = feed.changed_ids(state.listed.name)
-            state.recheck = self._recheck(state, feed.checked_from, ids)
+            state.recheck = recheck_of(state, self._scope.horizon, feed.checked_from, ids)
         return [self._load(state)]
-
-    def _recheck(self, state: ListState, events_from: int, ids: frozenset[str] | None) -> Recheck:
-        last, *others = state.bookmarks.values()
-        alike = all(
-            (one.checked_at, one.fingerprints) == (last.checked_at, last.fingerprints)
-            for one in others
-        )
-        if not state.listed.windowed:
-            # The newest rows cannot be listed by themselves.
-            ids = None
-        horizon = self._scope.horizon
-        return Recheck(state.listed, horizon, last if alike else EMPTY, events_from, ids)
 
     def _stop_following(self, state: ListState) -> None:
         """Save which events were seen, once every list has followed the feed."""
@@ -329,6 +317,7 @@ class AccountPlan:
                 state.listing_minimum = self._checkpointer.raise_without_feed(state)
                 state.feed_from = {}
                 if state.listed.recheck_days and self._is_due(state):
-                    state.recheck = self._recheck(state, self._scope.horizon, None)
+                    horizon = self._scope.horizon
+                    state.recheck = recheck_of(state, horizon, horizon, None)
                 jobs.append(self._load(state))
         return jobs

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tap_stripe_connect.sync.plan.fingerprint import Fingerprints
+from tap_stripe_connect.sync.state.bookmark import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tap_stripe_connect.catalog import Listed
     from tap_stripe_connect.sync.emit.conversions import Json
+    from tap_stripe_connect.sync.plan.list_state import ListState
     from tap_stripe_connect.sync.state.bookmark import Bookmark
     from tap_stripe_connect.sync.state.ranges import Range
 
@@ -89,3 +91,17 @@ class Recheck:
         if not self._days:
             return ""
         return self._same_rows.plus(self._new_rows).encoded(self.start, self._horizon)
+
+
+def recheck_of(
+    state: ListState, horizon: int, events_from: int, ids_with_events: frozenset[str] | None
+) -> Recheck:
+    """Return the check of a list; without a last one if its streams were checked differently."""
+    last, *others = state.bookmarks.values()
+    alike = all(
+        (one.checked_at, one.fingerprints) == (last.checked_at, last.fingerprints) for one in others
+    )
+    if not state.listed.windowed:
+        # The newest rows cannot be listed by themselves.
+        ids_with_events = None
+    return Recheck(state.listed, horizon, last if alike else EMPTY, events_from, ids_with_events)
